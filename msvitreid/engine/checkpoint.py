@@ -1,0 +1,156 @@
+"""Reading and filling weights without ever running what a file contains."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from msvitreid.errors import CheckpointError
+
+
+def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Load a ``torch.save`` file with ``weights_only=True``.
+
+    A config text in its metadata (``meta.config``) is dropped: mmengine would execute it
+    on resuming.
+
+    Raises:
+        CheckpointError: the file is missing, is truncated or of another kind, or contains
+            pickled objects other than tensors and plain containers (they are not run).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'checkpoint {str(path)!r} does not exist')
+    try:
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r'GLOBAL ([\w.]+)', str(error))
+        if found is None:
+            raise CheckpointError(f'checkpoint {str(path)!r} is not a PyTorch file') from error
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} contains pickled code ({found[1]}); it was refused and '
+            'not run: ask its author for a file of tensors only'
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} is truncated or not a PyTorch file'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} holds a {type(checkpoint).__name__}, not a dict of tensors'
+        )
+    meta = checkpoint.get('meta')
+    if isinstance(meta, dict):
+        meta.pop('config', None)
+    return checkpoint
+
+
+def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict[str, Tensor]:
+    """The state dict of a checkpoint, without the ``module.`` that wrappers add to names.
+
+    Raises:
+        CheckpointError: there are no tensors in it.
+    """
+    weights = checkpoint
+    for key in ('state_dict', 'model'):
+        if isinstance(weights.get(key), Mapping):
+            weights = weights[key]
+    tensors = {
+        name.removeprefix('module.'): value
+        for name, value in weights.items()
+        if isinstance(value, Tensor)
+    }
+    if not tensors:
+        raise CheckpointError(f'checkpoint {str(source)!r} holds no weights')
+    return tensors
+
+
+def fill_model(
+    model: nn.Module, weights: Mapping[str, Tensor], source: str | os.PathLike
+) -> None:
+    """Load ``weights`` into ``model``, which they must fill completely and exactly.
+
+    Raises:
+        CheckpointError: keys are missing, unexpected or of another shape; it names them.
+    """
+    expected = model.state_dict()
+    # Loading runs the modules' own hooks, which may leave keys out; so it goes first.
+    reshaped = sorted(
+        f'{name} {tuple(value.shape)} instead of {tuple(expected[name].shape)}'
+        for name, value in weights.items()
+        if name in expected and value.shape != expected[name].shape
+    )
+    fitting = {
+        name: value
+        for name, value in weights.items()
+        if name not in expected or value.shape == expected[name].shape
+    }
+    missing, unexpected = model.load_state_dict(fitting, strict=False)
+    absent = sorted(name for name in missing if name not in weights)
+    problems = [
+        f'{len(names)} keys are {what} ({_some(names)})'
+        for what, names in (
+            ('missing', absent),
+            ('unexpected', sorted(unexpected)),
+            ('of another shape', reshaped),
+        )
+        if names
+    ]
+    if problems:
+        raise CheckpointError(
+            f'checkpoint {str(source)!r} does not fit the model of the config: '
+            + ', '.join(problems)
+        )
+
+
+def write_atomically(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
+    """``torch.save`` to a temporary sibling, flush to disk, then rename."""
+    path = Path(path)
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            torch.save(dict(checkpoint), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _some(names: list[str], limit: int = 3) -> str:
+    return ', '.join(names[:limit]) + (', ...' if len(names) > limit else '')
+
+
+def _read_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    return read_checkpoint(filename, map_location)
+
+
+def _refuse(filename: str, map_location: Any = None) -> dict[str, Any]:
+    raise CheckpointError(
+        f'checkpoint {filename!r} is not a local file; download it, verify its digest, and give '
+        'its path'
+    )
+
+
+def use_safe_loading() -> None:
+    """Make mmengine read local checkpoints with :func:`read_checkpoint` and refuse others.
+
+    mmengine 0.10.7 calls ``torch.load`` without ``weights_only``, locally and for every
+    remote scheme.
+    """
+    for prefix in list(CheckpointLoader._schemes):
+        if prefix:
+            CheckpointLoader.register_scheme(prefix, loader=_refuse, force=True)
+    CheckpointLoader.register_scheme('', loader=_read_local, force=True)
+
+
+use_safe_loading()

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from msvitreid.engine.bare_model import bare_model
+from msvitreid.engine.bn_statistics import reestimate_bn
+from msvitreid.engine.checkpoint import write_atomically
+from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.registry import HOOKS
+
+
+@HOOKS.register_module()
+class WeightAverageHook(Hook):
+    """Uniform average of the weights at the ends of the last epochs.
+
+    One running copy holds the exact mean of all snapshots since epoch ``begin``; it is part
+    of every checkpoint, so an interrupted run goes on with it. After the last epoch the
+    model takes the average, its BatchNorm statistics are re-estimated over one training
+    epoch, the result is written to ``filename`` in the work directory and validated, and
+    stays in the runner's model.
+
+    Args:
+        begin: first epoch (1-based) whose end is a snapshot.
+        filename: of the averaged net's checkpoint.
+
+    Source: the published training command's "EMA", which is a uniform average.
+    """
+
+    # Before the CheckpointHook, whose files must hold the epoch's snapshot already.
+    priority = 'NORMAL'
+
+    def __init__(self, begin: int, filename: str = 'averaged.pth') -> None:
+        if begin < 1:
+            raise ConfigError(
+                f'WeightAverageHook begin must be an epoch from 1 on, got {begin}'
+            )
+        self.begin = begin
+        self.filename = filename
+        self.count = 0
+        self.average: dict[str, Tensor] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        if self.begin > runner.max_epochs:
+            raise ConfigError(
+                f'WeightAverageHook begin {self.begin} lies after the last epoch '
+                f'{runner.max_epochs}; lower begin or raise train_cfg.max_epochs'
+            )
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if runner.epoch + 1 >= self.begin:
+            self.update(bare_model(runner))
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Add the model's weights as one more snapshot to the running mean."""
+        self.count += 1
+        for name, weight in model.named_parameters():
+            if name in self.average:
+                self.average[name].lerp_(weight, 1 / self.count)
+            else:
+                self.average[name] = weight.detach().clone()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if self.count:
+            checkpoint['weight_average'] = {
+                'count': self.count,
+                'average': {name: mean.cpu() for name, mean in self.average.items()},
+            }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        state = checkpoint.get('weight_average')
+        if state is None:
+            return
+        own = dict(bare_model(runner).named_parameters())
+        if {n: w.shape for n, w in state['average'].items()} != {
+            n: w.shape for n, w in own.items()
+        }:
+            raise CheckpointError(
+                "the checkpoint's weight average belongs to another model than the config's; "
+                'resume with the config of the interrupted run'
+            )
+        self.count = state['count']
+        self.average = {
+            name: mean.to(own[name].device) for name, mean in state['average'].items()
+        }
+
+    def after_train(self, runner: Runner) -> None:
+        model = bare_model(runner)
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                weight.copy_(self.average[name])
+        runner.logger.info(
+            f'averaged the weights of {self.count} epochs; re-estimating BatchNorm statistics '
+            'over one training epoch'
+        )
+        reestimate_bn(runner)
+        self._save(runner, model)
+        if runner.val_loop is not None:
+            runner.logger.info('validating the averaged net')
+            runner.val_loop.run()
+
+    @master_only
+    def _save(self, runner: Runner, model: nn.Module) -> None:
+        meta = {'epoch': runner.epoch, 'iter': runner.iter, 'averaged_epochs': self.count}
+        path = Path(runner.work_dir) / self.filename
+        write_atomically({'meta': meta, 'state_dict': model.state_dict()}, path)
+        runner.logger.info(f'wrote the averaged net to {path}')

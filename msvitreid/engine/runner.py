@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+from torch import nn
+
+from msvitreid.errors import CheckpointError
+from msvitreid.registry import DATASETS, RUNNERS
+
+from .bare_model import bare_model
+from .checkpoint import fill_model, read_checkpoint, weights_of
+from .config import complete_config
+from .hooks.plain_history_hook import PlainHistoryHook
+
+
+@RUNNERS.register_module()
+class ReIDRunner(Runner):
+    """mmengine's ``Runner`` with the class count from the data and honest checkpoints.
+
+    - ``model.head.num_classes`` is filled in from the training dataset, which is built
+      once, when the model is; without training data the head has no classifiers.
+    - A checkpoint must fill the whole model, or loading is an error.
+    - Checkpoints hold tensors and plain containers only, so that ``weights_only=True``
+      reads them, and appear under their name when they are complete.
+    """
+
+    _train_dataloader: Any
+
+    @classmethod
+    def from_cfg(cls, cfg: Config | dict) -> ReIDRunner:
+        return super().from_cfg(complete_config(Config(cfg) if type(cfg) is dict else cfg))
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        if isinstance(model, Mapping) and isinstance(self._train_dataloader, Mapping):
+            head = model.get('head')
+            if isinstance(head, Mapping) and 'num_classes' not in head:
+                head = {**head, 'num_classes': self._count_classes()}
+                model = {**model, 'head': head}
+        return super().build_model(model)
+
+    def _count_classes(self) -> int | None:
+        """Build the training dataset, keep it for the dataloader, and ask it."""
+        dataset = self._train_dataloader['dataset']
+        if isinstance(dataset, Mapping):
+            dataset = DATASETS.build(dataset)
+            dataset.full_init()
+            self._train_dataloader = {**self._train_dataloader, 'dataset': dataset}
+        return dataset.metainfo.get('num_classes')
+
+    def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
+        super().register_hooks(default_hooks, custom_hooks)
+        self.register_hook(PlainHistoryHook())
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: Any = 'cpu',
+        strict: bool = True,
+        revise_keys: Any = None,
+    ) -> dict:
+        """Load a checkpoint that must fill the model; names are taken without ``module.``.
+
+        Raises:
+            CheckpointError: the file is unusable or its weights do not fit.
+        """
+        if not strict or revise_keys is not None:
+            raise CheckpointError(
+                'ReIDRunner loads strictly and without renaming; rename or select weights in the '
+                f'file {filename!r} itself'
+            )
+        checkpoint = read_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        fill_model(bare_model(self), weights_of(checkpoint, filename), filename)
+        self._has_loaded = True
+        self.logger.info(f'loaded checkpoint {filename}')
+        return checkpoint
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        partial = f'.{filename}.tmp'
+        super().save_checkpoint(out_dir, partial, *args, **kwargs)
+        if is_main_process():
+            os.replace(os.path.join(out_dir, partial), os.path.join(out_dir, filename))

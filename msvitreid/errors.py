@@ -1,0 +1,17 @@
+"""Errors a user can mend: one sentence naming the file, key or option."""
+
+
+class ReIDError(ValueError):
+    """Base of everything the tools report as one sentence with exit code 2."""
+
+
+class ConfigError(ReIDError):
+    """A config, an option or a component name is wrong."""
+
+
+class DatasetError(ReIDError):
+    """A dataset's root, list, file name or image is unusable."""
+
+
+class CheckpointError(ReIDError):
+    """A weights or checkpoint file is missing, unsafe or does not fit."""

@@ -1,0 +1,130 @@
+"""The blocks MSViT is made of; attribute names follow the public weights' where possible."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from msvitreid.utils.mmcv_lite import DropPath, build_activation_layer
+
+from .sparse_grid_attention import SparseGridAttention
+
+
+def conv_x(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    act_cfg: Mapping | None = None,
+) -> nn.Sequential:
+    """Bias-free convolution with padding ``k // 2``, BatchNorm and, if named, activation."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding=kernel_size // 2,
+            groups=groups,
+            bias=False,
+        ),
+        norm=nn.BatchNorm2d(out_channels),
+    )
+    if act_cfg is not None:
+        layers['act'] = build_activation_layer(dict(act_cfg))
+    return nn.Sequential(layers)
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale each channel by a gate computed from the map's mean; its activation is ReLU always."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = max(8, channels // 8)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.reduce = nn.Conv2d(channels, hidden, 1)
+        self.act = nn.ReLU(inplace=True)
+        self.expand = nn.Conv2d(hidden, channels, 1)
+        self.gate = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(self.expand(self.act(self.reduce(self.pool(x)))))
+
+
+class CNNBlock(nn.Module):
+    """Inverted bottleneck with grouped 3x3 (4 channels a group) and squeeze-excitation.
+
+    Args:
+        in_channels, out_channels: of the block.
+        stride: 1 or 2 for the 3x3 convolutions.
+        project_skip: convolve the skip path as well, as the first block of a stage does,
+            whatever its stride; otherwise the skip is the identity.
+        act_cfg: activation config.
+        drop_path: probability that a sample skips the main path in training.
+        expansion: hidden channels per output channel.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        project_skip: bool = False,
+        act_cfg: Mapping = {'type': 'ReLU'},
+        drop_path: float = 0.0,
+        expansion: int = 4,
+    ) -> None:
+        super().__init__()
+        hidden = expansion * out_channels
+        self.main = nn.Sequential(
+            conv_x(in_channels, hidden, act_cfg=act_cfg),
+            conv_x(hidden, hidden, 3, stride, groups=hidden // 4, act_cfg=act_cfg),
+            SqueezeExcitation(hidden),
+            conv_x(hidden, out_channels),
+        )
+        self.skip: nn.Module = nn.Identity()
+        if project_skip:
+            self.skip = nn.Sequential(
+                conv_x(in_channels, in_channels, 3, stride, groups=in_channels // 4),
+                conv_x(in_channels, out_channels),
+            )
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop_path(self.main(x)) + self.skip(x)
+
+
+class SparseAttentionBlock(nn.Module):
+    """Sparse grid attention with a convolutional local term.
+
+    ``x + drop_path(proj(act(attention(q, k, x_) + v)))`` where q, k and v are grouped 3x3
+    convolutions of the projected input ``x_``: the values attended to are ``x_`` itself,
+    and v is added after the attention as a local positional term.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_heads: int,
+        split_size: tuple[int, int],
+        sparse_ratio: float,
+        act_cfg: Mapping = {'type': 'ReLU'},
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.proj_in = conv_x(channels, channels)
+        self.q = conv_x(channels, channels, 3, groups=channels // 4)
+        self.k = conv_x(channels, channels, 3, groups=channels // 4)
+        self.v = conv_x(channels, channels, 3, groups=channels // 4)
+        self.attn = SparseGridAttention(num_heads, split_size, sparse_ratio)
+        self.act = build_activation_layer(dict(act_cfg))
+        self.proj = conv_x(channels, channels)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = self.proj_in(x)
+        attended = self.attn(self.q(values), self.k(values), values)
+        return x + self.drop_path(self.proj(self.act(attended + self.v(values))))

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+
+from .blocks import CNNBlock, SparseAttentionBlock, conv_x
+
+INIT_CFG: list[dict] = [
+    {
+        'type': 'Kaiming',
+        'layer': ['Conv2d', 'Linear'],
+        'mode': 'fan_in',
+        'nonlinearity': 'relu',
+    },
+    {'type': 'Constant', 'layer': ['_BatchNorm'], 'val': 1.0, 'bias': 0.0},
+]
+
+
+@MODELS.register_module()
+class MSViT(BaseModule):
+    """Multiple Sparse Vision Transformer.
+
+    A stem and three stages of convolution and sparse grid attention form a shared trunk;
+    each branch is a copy of the fourth, attention-free stage and of a 1x1 "conv head".
+
+    Args:
+        arch: 's', 'l', or a dict with ``dims`` (4 ints, multiples of 8), ``blocks``
+            (4 ints) and ``heads`` (3 ints).
+        split_size: tokens of one attention group along height and width. The maps of
+            stages 1-3 (1/4, 1/8, 1/16 of the image) must divide by it.
+        sparse_ratio: share of keys each query keeps; 1 is dense attention.
+        drop_path_rate: drop path of the last block; the rate rises linearly from 0.
+        act_cfg: activation; the published re-identification nets use ReLU, the published
+            ImageNet logs show GELU.
+        num_branches: 2 for re-identification (global, parts); 1 is an ordinary backbone.
+        last_stride: stride of stage 4; 1 for re-identification, 2 for classification.
+        out_channels: channels of the conv head.
+        frozen_stages: 0 freezes the stem, n the stem and stages 1 to n, -1 nothing. Frozen
+            parameters get neither gradient nor decay; their BatchNorm statistics still
+            follow the data, as in the published runs.
+        init_cfg: mmengine initialisation; Kaiming-normal (fan-in) by default.
+
+    Source: the public implementation; golden vectors are in ``tests/golden``.
+    """
+
+    arch_zoo = {
+        's': {'dims': (32, 64, 128, 256), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},
+        'l': {'dims': (48, 96, 192, 384), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},
+    }
+
+    def __init__(
+        self,
+        arch: str | Mapping = 's',
+        split_size: Sequence[int] = (8, 8),
+        sparse_ratio: float = 0.3,
+        drop_path_rate: float = 0.0,
+        act_cfg: Mapping = {'type': 'ReLU'},
+        num_branches: int = 2,
+        last_stride: int = 1,
+        out_channels: int = 512,
+        frozen_stages: int = -1,
+        init_cfg: dict | Sequence[dict] | None = INIT_CFG,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        settings = self._settings(arch)
+        dims, blocks, heads = settings['dims'], settings['blocks'], settings['heads']
+        self.split_size = (int(split_size[0]), int(split_size[1]))
+        self.frozen_stages = frozen_stages
+        self.out_channels = out_channels
+
+        rates = torch.linspace(0, drop_path_rate, sum(blocks)).tolist()
+        self.stem = conv_x(3, dims[0] // 2, 3, stride=2, act_cfg=act_cfg)
+        self.stages = nn.ModuleList()
+        in_channels, first = dims[0] // 2, 0
+        for channels, depth, num_heads in zip(dims[:3], blocks[:3], heads, strict=True):
+            layers: list[nn.Module] = []
+            for i, rate in enumerate(rates[first : first + depth]):
+                layers.append(self._cnn_block(i, in_channels, channels, 2, act_cfg, rate))
+                if i > 0:
+                    layers.append(
+                        SparseAttentionBlock(
+                            channels, num_heads, self.split_size, sparse_ratio, act_cfg, rate
+                        )
+                    )
+                in_channels = channels
+            self.stages.append(nn.Sequential(*layers))
+            first += depth
+
+        self.branches = nn.ModuleList()
+        for _ in range(num_branches):
+            stage = nn.Sequential(
+                *(
+                    self._cnn_block(
+                        i, dims[2] if i == 0 else dims[3], dims[3], last_stride, act_cfg, rate
+                    )
+                    for i, rate in enumerate(rates[first:])
+                )
+            )
+            conv_head = conv_x(dims[3], out_channels, act_cfg=act_cfg)
+            self.branches.append(nn.Sequential(OrderedDict(stage=stage, conv_head=conv_head)))
+        self._freeze()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """``(N, 3, H, W)`` images to one ``(N, out_channels, h, w)`` map a branch.
+
+        ``h x w`` is 1/16 of the image with ``last_stride=1``, else 1/32.
+
+        Raises:
+            ConfigError: a stage's map does not divide by the split size.
+        """
+        self._check_image(x.shape[-2], x.shape[-1])
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        return tuple(branch(x) for branch in self.branches)
+
+    @classmethod
+    def _settings(cls, arch: str | Mapping) -> Mapping:
+        if isinstance(arch, str):
+            if arch not in cls.arch_zoo:
+                raise ConfigError(
+                    f'MSViT arch {arch!r} is unknown; use one of {sorted(cls.arch_zoo)} or a '
+                    'dict with dims, blocks and heads'
+                )
+            return cls.arch_zoo[arch]
+        lengths = {'dims': 4, 'blocks': 4, 'heads': 3}
+        for key, length in lengths.items():
+            if len(arch.get(key, ())) != length:
+                raise ConfigError(
+                    f'MSViT arch needs {key!r} with {length} integers, got {arch}'
+                )
+        if any(dim % 8 for dim in arch['dims']):
+            raise ConfigError(f'MSViT dims must be multiples of 8, got {arch["dims"]}')
+        if any(dim % heads for dim, heads in zip(arch['dims'], arch['heads'], strict=False)):
+            raise ConfigError(f'MSViT dims must divide by their heads, got {arch}')
+        return arch
+
+    @staticmethod
+    def _cnn_block(
+        index: int, in_channels: int, channels: int, stride: int, act_cfg: Mapping, rate: float
+    ) -> CNNBlock:
+        """A stage's first block strides and projects its skip; the others do neither."""
+        first = index == 0
+        return CNNBlock(
+            in_channels, channels, stride if first else 1, first, act_cfg, drop_path=rate
+        )
+
+    def _check_image(self, height: int, width: int) -> None:
+        rows, columns = self.split_size
+        map_h, map_w = (height + 1) // 2, (width + 1) // 2
+        for number in range(1, len(self.stages) + 1):
+            map_h, map_w = (map_h + 1) // 2, (map_w + 1) // 2
+            if map_h % rows or map_w % columns:
+                raise ConfigError(
+                    f'stage {number} of MSViT has a {map_h}x{map_w} map for a {height}x{width} '
+                    f'image, which does not divide by split_size {rows}x{columns}; use an '
+                    f'image whose sides are multiples of {16 * rows}x{16 * columns} or another '
+                    'split_size'
+                )
+
+    def _freeze(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        for module in (self.stem, *self.stages[: self.frozen_stages]):
+            module.requires_grad_(False)

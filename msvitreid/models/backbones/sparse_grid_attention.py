@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from msvitreid.errors import ConfigError
+
+#: Largest logarithm of the cosine's scale: the published constant, not ln 100.
+MAX_LOGIT_SCALE = 4.6052
+
+
+class SparseGridAttention(nn.Module):
+    """Top-k cosine attention inside groups of tokens that lie far apart.
+
+    A map of ``H x W`` tokens is cut into ``(H / H_sp) * (W / W_sp)`` groups. A group holds
+    the ``H_sp * W_sp`` tokens whose row is equal modulo ``H / H_sp`` and whose column is
+    equal modulo ``W / W_sp``: a coarse grid over the whole map. Inside a group a query
+    keeps its ``int(H_sp * W_sp * sparse_ratio)`` largest logits and ignores the rest.
+
+    Keys whose logits tie with the smallest kept one are kept as well, so the result does
+    not depend on the order in which a device happens to sort.
+
+    Args:
+        num_heads: attention heads; channels are head-major.
+        split_size: tokens of a group along height and width, ``(H_sp, W_sp)``.
+        sparse_ratio: share of keys each query keeps, in (0, 1]; 1 is dense attention.
+
+    Source: the multiple sparse vision transformer's grid and top-k sparsities.
+    """
+
+    def __init__(
+        self, num_heads: int, split_size: tuple[int, int], sparse_ratio: float = 0.3
+    ) -> None:
+        super().__init__()
+        tokens = split_size[0] * split_size[1]
+        self.num_heads = num_heads
+        self.split_size = tuple(split_size)
+        self.sparse_ratio = sparse_ratio
+        self.num_kept = int(tokens * sparse_ratio)
+        if not 1 <= self.num_kept <= tokens:
+            raise ConfigError(
+                f'sparse_ratio {sparse_ratio} keeps {self.num_kept} of the {tokens} keys of a '
+                f'{split_size[0]}x{split_size[1]} group; choose one in [{1 / tokens:.4f}, 1]'
+            )
+        self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10.0)))
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend; all maps are ``(B, num_heads * d, H, W)``.
+
+        Raises:
+            ConfigError: ``H`` or ``W`` does not divide by the split size.
+        """
+        height, width = q.shape[-2:]
+        q, k, v = self._group(q), self._group(k), self._group(v)
+        logits = _unit(q) @ _unit(k).transpose(-2, -1)
+        logits = logits * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+        if self.num_kept < logits.shape[-1]:
+            threshold = logits.detach().topk(self.num_kept).values[..., -1:]
+            logits = logits.masked_fill(logits < threshold, -math.inf)
+        return self._ungroup(logits.softmax(dim=-1).to(v.dtype) @ v, height, width)
+
+    def extra_repr(self) -> str:
+        return (
+            f'num_heads={self.num_heads}, split_size={self.split_size}, '
+            f'sparse_ratio={self.sparse_ratio}'
+        )
+
+    def _group(self, x: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to ``(B, groups_h, groups_w, heads, tokens, d)``."""
+        batch, channels, height, width = x.shape
+        rows, columns = self.split_size
+        if height % rows or width % columns:
+            raise ConfigError(
+                f'a {height}x{width} map does not divide by split_size {rows}x{columns}'
+            )
+        x = x.reshape(
+            batch,
+            self.num_heads,
+            channels // self.num_heads,
+            rows,
+            height // rows,
+            columns,
+            width // columns,
+        )
+        return x.permute(0, 4, 6, 1, 3, 5, 2).flatten(4, 5)
+
+    def _ungroup(self, x: Tensor, height: int, width: int) -> Tensor:
+        batch, _, _, heads, _, dims = x.shape
+        x = x.unflatten(4, self.split_size).permute(0, 3, 6, 4, 1, 5, 2)
+        return x.reshape(batch, heads * dims, height, width)
+
+
+def _unit(x: Tensor) -> Tensor:
+    """L2-normalise the last axis; 1e-12 alone would underflow to 0 in half precision."""
+    return F.normalize(x, dim=-1, eps=max(1e-12, torch.finfo(x.dtype).tiny))

@@ -1,0 +1,3 @@
+from .random_erasing import BatchRandomErasing
+
+__all__ = ['BatchRandomErasing']

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+from msvitreid.structures import ReIDDataSample
+
+INIT_CFG: list[dict] = [
+    {'type': 'Kaiming', 'layer': 'Linear', 'mode': 'fan_in', 'nonlinearity': 'relu'},
+    {'type': 'Constant', 'layer': '_BatchNorm', 'val': 1.0, 'bias': 0.0},
+]
+
+
+@MODELS.register_module()
+class BNNeckHead(BaseModule):
+    """Linear, BatchNorm and classifier for each of ``n`` vectors, and their joint loss.
+
+    The BatchNorm outputs are the features: retrieval uses them, the classifiers stand
+    directly on them, and a triplet loss sees the first few.
+
+    Args:
+        num_classes: identities of the training set; ``None`` builds a head for inference,
+            without classifiers (a checkpoint's classifiers are then left out on loading).
+            :class:`~msvitreid.engine.ReIDRunner` fills it in from the training dataset.
+        num_vectors: vectors the neck gives.
+        in_channels: length of a vector and of its features.
+        triplet_vectors: how many vectors, from the first, enter the triplet loss.
+        frozen_bias_from: index of the first vector whose BatchNorm bias is frozen (no
+            gradient, hence no decay); 2 in the published net.
+        triplet_weight: ``w`` of the total
+            ``(sum of CE + w * sum of triplet) / (number of CE + w * number of triplet)``.
+        loss_cls, loss_triplet: loss configs; called with ``(logits, labels)`` and
+            ``(features, labels)``, the latter with labels on the CPU.
+        init_cfg: mmengine initialisation of linear and BatchNorm layers; classifiers are
+            drawn from a normal distribution of std 0.001.
+
+    Source: BNNeck of Luo et al., "Bag of tricks and a strong baseline for deep person
+    re-identification", 2019, in the form of the multiple sparse vision transformer.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        num_vectors: int = 5,
+        in_channels: int = 512,
+        triplet_vectors: int = 3,
+        frozen_bias_from: int = 2,
+        triplet_weight: float = 1.0,
+        loss_cls: Mapping = {'type': 'CrossEntropyLoss'},
+        loss_triplet: Mapping = {'type': 'BatchHardTripletLoss'},
+        init_cfg: dict | Sequence[dict] | None = INIT_CFG,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.num_classes = num_classes
+        self.num_vectors = num_vectors
+        self.triplet_vectors = triplet_vectors
+        self.triplet_weight = triplet_weight
+        self.linears = nn.ModuleList(
+            nn.Linear(in_channels, in_channels, bias=False) for _ in range(num_vectors)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm1d(in_channels) for _ in range(num_vectors))
+        for norm in self.norms[frozen_bias_from:]:
+            norm.bias.requires_grad_(False)
+        self.classifiers = nn.ModuleList(
+            nn.Linear(in_channels, num_classes, bias=False)
+            for _ in range(num_vectors if num_classes is not None else 0)
+        )
+        if num_classes is None:
+            self.register_load_state_dict_pre_hook(_leave_out_classifiers)
+        self.loss_cls = MODELS.build(dict(loss_cls))
+        self.loss_triplet = MODELS.build(dict(loss_triplet))
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        for classifier in self.classifiers:
+            nn.init.normal_(cast(nn.Linear, classifier).weight, std=0.001)
+
+    def forward(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """``num_vectors`` vectors ``(N, C)`` to as many features ``(N, C)``.
+
+        Raises:
+            ConfigError: the neck gives another number of vectors.
+        """
+        if len(vectors) != self.num_vectors:
+            raise ConfigError(
+                f'the neck gives {len(vectors)} vectors but BNNeckHead has num_vectors='
+                f'{self.num_vectors}; set model.head.num_vectors to {len(vectors)}'
+            )
+        return [
+            norm(linear(vector))
+            for norm, linear, vector in zip(self.norms, self.linears, vectors, strict=True)
+        ]
+
+    def loss(
+        self, vectors: Sequence[Tensor], data_samples: Sequence[ReIDDataSample]
+    ) -> dict[str, Tensor]:
+        """Total ``loss``, and for the log the mean ``ce``, the mean ``triplet`` and ``acc``.
+
+        ``acc`` is the share of images whose identity the first classifier names.
+        """
+        if not self.classifiers:
+            raise ConfigError(
+                'BNNeckHead was built without num_classes, so it has no classifiers to train; '
+                'train through ReIDRunner, which counts them, or set model.head.num_classes'
+            )
+        labels = torch.tensor([sample.label for sample in data_samples])
+        features = self(vectors)
+        device_labels = labels.to(features[0].device, non_blocking=True)
+        logits = [
+            classifier(feature).float()
+            for classifier, feature in zip(self.classifiers, features, strict=True)
+        ]
+        ce, triplet = self.vector_losses(features, logits, labels, device_labels)
+        weight = self.triplet_weight
+        total = (ce.sum() + weight * triplet.sum()) / (len(ce) + weight * len(triplet))
+        hits = logits[0].detach().argmax(dim=1) == device_labels
+        losses = {'loss': total, 'ce': ce.detach().mean(), 'acc': hits.float().mean()}
+        if len(triplet):
+            losses['triplet'] = triplet.detach().mean()
+        return losses
+
+    def vector_losses(
+        self,
+        features: Sequence[Tensor],
+        logits: Sequence[Tensor],
+        labels: Tensor,
+        device_labels: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of every vector and triplet loss of the first ones, each 1-d."""
+        ce = torch.stack([self.loss_cls(logit, device_labels) for logit in logits])
+        triplet = [self.loss_triplet(f, labels) for f in features[: self.triplet_vectors]]
+        return ce, torch.stack(triplet) if triplet else ce.new_zeros(0)
+
+
+def _leave_out_classifiers(
+    module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    for key in [key for key in state_dict if key.startswith(f'{prefix}classifiers.')]:
+        del state_dict[key]

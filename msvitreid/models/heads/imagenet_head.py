@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from msvitreid.registry import MODELS
+from msvitreid.utils.mmcv_lite import build_activation_layer
+
+from .bnneck_head import INIT_CFG
+
+
+@MODELS.register_module()
+class ImageNetHead(BaseModule):
+    """The classifier MSViT is pre-trained with, for mmpretrain's ``ImageClassifier``.
+
+    Global average pool, linear, BatchNorm, activation, dropout 0.2, bias-free linear. The
+    first linear layer and the BatchNorm initialise those of :class:`BNNeckHead`.
+
+    Args:
+        num_classes: of the dataset.
+        in_channels: channels of the backbone's map.
+        act_cfg: activation, the backbone's.
+        loss: config of a loss called with ``(logits, target)``; the target is a class
+            index or, after mixup, a distribution.
+        init_cfg: mmengine initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 512,
+        act_cfg: Mapping = {'type': 'GELU'},
+        loss: Mapping = {'type': 'CrossEntropyLoss'},
+        init_cfg: dict | Sequence[dict] | None = INIT_CFG,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.fc = nn.Linear(in_channels, in_channels, bias=False)
+        self.norm = nn.BatchNorm1d(in_channels)
+        self.act = build_activation_layer(dict(act_cfg))
+        self.dropout = nn.Dropout(0.2)
+        self.classifier = nn.Linear(in_channels, num_classes, bias=False)
+        self.loss_module = MODELS.build(dict(loss))
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """The last of ``maps``, ``(N, C, H, W)``, to logits ``(N, num_classes)``."""
+        vector = maps[-1].mean(dim=(2, 3))
+        return self.classifier(self.dropout(self.act(self.norm(self.fc(vector)))))
+
+    def loss(self, maps: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
+        """``data_samples`` are mmpretrain's, with ``gt_score`` (mixed) or ``gt_label``."""
+        logits = self(maps)
+        if 'gt_score' in data_samples[0]:
+            target = torch.stack([sample.gt_score for sample in data_samples])
+        else:
+            target = torch.cat([sample.gt_label for sample in data_samples])
+        return {'loss': self.loss_module(logits, target.to(logits.device))}
+
+    def predict(self, maps: Sequence[Tensor], data_samples: Sequence[Any]) -> Sequence[Any]:
+        """Give every sample its ``pred_score`` and ``pred_label``."""
+        for sample, score in zip(data_samples, self(maps).softmax(dim=1), strict=True):
+            sample.set_pred_score(score).set_pred_label(score.argmax())
+        return data_samples

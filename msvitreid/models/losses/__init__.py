@@ -1,0 +1,9 @@
+from torch.nn import CrossEntropyLoss
+
+from msvitreid.registry import MODELS
+
+from .triplet_loss import BatchHardTripletLoss
+
+MODELS.register_module(module=CrossEntropyLoss)
+
+__all__ = ['BatchHardTripletLoss', 'CrossEntropyLoss']

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+
+
+@MODELS.register_module()
+class BatchHardTripletLoss(nn.Module):
+    """Triplet loss of every anchor's farthest positive and nearest negative in the batch.
+
+    Args:
+        margin: hinge margin; ``None`` is the soft margin ``softplus(d_ap - d_an)``.
+        normalize: L2-normalise the features first.
+
+    Source: Hermans, Beyer and Leibe, "In defense of the triplet loss for person
+    re-identification", 2017.
+    """
+
+    def __init__(self, margin: float | None = None, normalize: bool = True) -> None:
+        super().__init__()
+        self.margin = margin
+        self.normalize = normalize
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Mean over anchors.
+
+        Args:
+            features: ``(N, D)``; the loss is computed in float32 at least.
+            labels: ``(N,)``. Left on the CPU, they are checked without a device
+                synchronisation.
+
+        Raises:
+            ConfigError: an anchor has no positive or no negative in the batch.
+        """
+        same = labels[:, None] == labels[None, :]
+        positives = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        self._check(positives, ~same)
+        same, positives = same.to(features.device), positives.to(features.device)
+
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
+        with torch.autocast(features.device.type, enabled=False):
+            distances = pairwise_distances(
+                F.normalize(features) if self.normalize else features
+            )
+            farthest = distances.masked_fill(~positives, -torch.inf).amax(dim=1)
+            nearest = distances.masked_fill(same, torch.inf).amin(dim=1)
+            gap = farthest - nearest
+            if self.margin is None:
+                return F.softplus(gap).mean()
+            return F.relu(gap + self.margin).mean()
+
+    @staticmethod
+    def _check(positives: Tensor, negatives: Tensor) -> None:
+        for kind, mask in (('positive', positives), ('negative', negatives)):
+            lonely = int((~mask.any(dim=1)).sum())
+            if lonely:
+                raise ConfigError(
+                    f'{lonely} of {len(mask)} images of the batch have no {kind} in it; the '
+                    'triplet loss needs at least two identities with two images each: use '
+                    'IdentitySampler with num_instances >= 2'
+                )
+
+
+def pairwise_distances(features: Tensor) -> Tensor:
+    """Euclidean distances ``(N, N)`` of ``(N, D)``, the square clamped at 1e-12."""
+    norms = features.square().sum(dim=1)
+    squares = norms[:, None] + norms[None, :] - 2 * features @ features.T
+    return squares.clamp(min=1e-12).sqrt()

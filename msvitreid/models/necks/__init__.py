@@ -1,0 +1,3 @@
+from .part_pooling import PartPoolingNeck
+
+__all__ = ['PartPoolingNeck']

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+from msvitreid.structures import ReIDDataSample
+
+from .pretrained import load_pretrained
+
+
+@MODELS.register_module()
+class ReIDModel(BaseModel):
+    """A re-identification net: preprocessor, backbone, neck, head.
+
+    Args:
+        backbone: config; images to a tuple of maps.
+        neck: config; maps to a list of vectors.
+        head: config; vectors to features, and the loss.
+        data_preprocessor: config; :class:`ReIDDataPreprocessor` by default.
+        pretrained: path of ImageNet weights that initialise backbone and head: the
+            authors' classifier file as it is or converted; ``None`` starts from scratch.
+        flip_test: add the features of the mirrored image when predicting.
+        init_cfg: mmengine initialisation of the whole.
+    """
+
+    def __init__(
+        self,
+        backbone: Mapping,
+        neck: Mapping,
+        head: Mapping,
+        data_preprocessor: Mapping | None = None,
+        pretrained: str | None = None,
+        flip_test: bool = True,
+        init_cfg: Mapping | None = None,
+    ) -> None:
+        preprocessor = dict(data_preprocessor or {})
+        preprocessor.setdefault('type', 'ReIDDataPreprocessor')
+        super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck)
+        self.head = MODELS.build(head)
+        self.pretrained = pretrained
+        self.flip_test = flip_test
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.pretrained is not None:
+            load_pretrained(self, self.pretrained)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[ReIDDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> list[Tensor] | dict[str, Tensor] | Sequence[ReIDDataSample]:
+        """Run a preprocessed float batch ``(N, 3, H, W)``.
+
+        Returns:
+            in mode 'tensor' the list of features, each ``(N, C)``; in mode 'loss' a dict
+            of losses; in mode 'predict' the data samples, each with its ``embedding``.
+        """
+        if mode == 'tensor':
+            return self.head(self.vectors(inputs))
+        if mode == 'loss':
+            return self.head.loss(self.vectors(inputs), data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        raise ConfigError(f"mode {mode!r} is unknown; use 'tensor', 'loss' or 'predict'")
+
+    def vectors(self, images: Tensor) -> list[Tensor]:
+        """Pooled vectors of the images, before the head."""
+        return self.neck(self.backbone(images))
+
+    def embed(self, images: Tensor, flip: bool = True) -> Tensor:
+        """Unit embeddings ``(N, D)`` of a preprocessed float batch ``(N, 3, H, W)``.
+
+        The features are concatenated, summed over the image and (with ``flip``) its mirror
+        image, and L2-normalised; compare them by inner product.
+        """
+        embedding = torch.cat(self.head(self.vectors(images)), dim=1)
+        if flip:
+            embedding = embedding + torch.cat(self.head(self.vectors(images.flip(-1))), dim=1)
+        return F.normalize(embedding.to(torch.promote_types(embedding.dtype, torch.float32)))
+
+    def predict(
+        self, images: Tensor, data_samples: Sequence[ReIDDataSample] | None = None
+    ) -> Sequence[ReIDDataSample]:
+        """Data samples (new ones if none are given), each with its ``embedding`` ``(D,)``."""
+        embeddings = self.embed(images, flip=self.flip_test)
+        samples = data_samples or [ReIDDataSample() for _ in embeddings]
+        for sample, embedding in zip(samples, embeddings, strict=True):
+            sample.embedding = embedding
+        return samples

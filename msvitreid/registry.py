@@ -1,0 +1,78 @@
+"""Registries of scope ``msvitreid``, children of mmengine's.
+
+A child exists for every mmengine registry, so that ``default_scope =
+'msvitreid'`` resolves everything; the ones we add to import their components
+on first use.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from mmengine import registry as mmengine_registry
+from mmengine.registry import Registry
+
+from .errors import ConfigError
+
+
+class SuggestingRegistry(Registry):
+    """A registry whose failed look-up is an error with near matches.
+
+    Raises:
+        ConfigError: the name is neither in this registry nor in an ancestor
+            (mmengine's own answer would be ``None``).
+    """
+
+    def get(self, key: str) -> type:
+        found = super().get(key)
+        if found is None:
+            raise ConfigError(
+                f'unknown {self.name} {key!r}: no such component is registered'
+                f'{self._near_matches(key)}'
+            )
+        return found
+
+    def _near_matches(self, key: str) -> str:
+        names: set[str] = set()
+        registry: Registry | None = self
+        while registry is not None:
+            names.update(registry.module_dict)
+            registry = registry.parent
+        lowered = {name.lower(): name for name in sorted(names)}
+        near = difflib.get_close_matches(key.rsplit('.', 1)[-1].lower(), lowered, n=3)
+        if not near:
+            return ''
+        return '; did you mean ' + ' or '.join(repr(lowered[name]) for name in near) + '?'
+
+
+def _child(name: str, *locations: str) -> SuggestingRegistry:
+    parent = getattr(mmengine_registry, name)
+    return SuggestingRegistry(
+        parent.name, parent=parent, scope='msvitreid', locations=list(locations)
+    )
+
+
+MODELS = _child('MODELS', 'msvitreid.models')
+DATASETS = _child('DATASETS', 'msvitreid.datasets')
+TRANSFORMS = _child('TRANSFORMS', 'msvitreid.datasets.transforms')
+DATA_SAMPLERS = _child('DATA_SAMPLERS', 'msvitreid.datasets.samplers')
+METRICS = _child('METRICS', 'msvitreid.evaluation')
+HOOKS = _child('HOOKS', 'msvitreid.engine')
+RUNNERS = _child('RUNNERS', 'msvitreid.engine')
+
+LOOPS = _child('LOOPS')
+EVALUATOR = _child('EVALUATOR')
+RUNNER_CONSTRUCTORS = _child('RUNNER_CONSTRUCTORS')
+STRATEGIES = _child('STRATEGIES')
+MODEL_WRAPPERS = _child('MODEL_WRAPPERS')
+WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS')
+OPTIMIZERS = _child('OPTIMIZERS')
+OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS')
+OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS')
+PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS')
+TASK_UTILS = _child('TASK_UTILS')
+VISUALIZERS = _child('VISUALIZERS')
+VISBACKENDS = _child('VISBACKENDS')
+LOG_PROCESSORS = _child('LOG_PROCESSORS')
+INFERENCERS = _child('INFERENCERS')
+FUNCTIONS = _child('FUNCTIONS')

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+
+from msvitreid.errors import ConfigError
+from msvitreid.models.backbones import SparseGridAttention
+from tests.models.golden import golden
+
+
+def plain_attention(q, k, v, attention):
+    """The published description, token by token."""
+    batch, channels, height, width = q.shape
+    rows, columns = attention.split_size
+    groups_h, groups_w = height // rows, width // columns
+    dims = channels // attention.num_heads
+    output = torch.empty_like(v)
+    for b in range(batch):
+        for h in range(attention.num_heads):
+            channel = slice(h * dims, (h + 1) * dims)
+            scale = attention.logit_scale[h].clamp(max=4.6052).exp()
+            for y in range(groups_h):
+                for x in range(groups_w):
+                    tokens = [
+                        (i, j)
+                        for i in range(y, height, groups_h)
+                        for j in range(x, width, groups_w)
+                    ]
+                    ks = torch.stack([k[b, channel, i, j] for i, j in tokens])
+                    vs = torch.stack([v[b, channel, i, j] for i, j in tokens])
+                    for i, j in tokens:
+                        query = q[b, channel, i, j]
+                        cosine = torch.cosine_similarity(query[None], ks, dim=1)
+                        logits = (cosine * scale).flatten()
+                        kept = (
+                            logits
+                            >= logits.sort(descending=True).values[attention.num_kept - 1]
+                        )
+                        weights = torch.where(kept, logits.exp(), 0)
+                        output[b, channel, i, j] = weights / weights.sum() @ vs
+    return output
+
+
+@pytest.mark.parametrize(
+    ('heads', 'dims', 'split', 'size', 'ratio'),
+    [
+        (1, 4, (2, 3), (4, 9), 0.5),
+        (2, 3, (4, 2), (4, 6), 0.3),
+        (2, 2, (2, 2), (6, 2), 0.25),
+        (1, 2, (3, 3), (3, 3), 1.0),
+    ],
+)
+def test_equals_the_plain_loop(heads, dims, split, size, ratio):
+    torch.manual_seed(0)
+    attention = SparseGridAttention(heads, split, ratio).double()
+    torch.nn.init.normal_(attention.logit_scale, mean=2.3)
+    q, k, v = torch.randn(3, 2, heads * dims, *size, dtype=torch.float64)
+    with torch.no_grad():
+        expected = plain_attention(q, k, v, attention)
+        torch.testing.assert_close(attention(q, k, v), expected)
+
+
+def test_golden_output_and_gradients():
+    stored = golden('sparse_attention')
+    attention = SparseGridAttention(
+        int(stored['heads']),
+        tuple(stored['split_size'].tolist()),
+        float(stored['sparse_ratio']),
+    ).double()
+    with torch.no_grad():
+        attention.logit_scale.copy_(torch.from_numpy(stored['logit_scale']))
+    leaves = {
+        name: torch.from_numpy(stored[name]).double().requires_grad_()
+        for name in ('q', 'k', 'v')
+    }
+    output = attention(*leaves.values())
+    output.backward(torch.from_numpy(stored['cotangent']).double())
+    np.testing.assert_allclose(output.detach(), stored['output'], atol=1e-6)
+    for name, leaf in {**leaves, 'logit_scale': attention.logit_scale}.items():
+        expected = stored[f'grad_{name}']
+        np.testing.assert_allclose(
+            leaf.grad, expected, rtol=0, atol=1e-6 * np.abs(expected).max()
+        )
+
+
+def test_num_kept_is_the_published_truncation():
+    assert SparseGridAttention(1, (8, 8), 0.3).num_kept == 19
+    assert SparseGridAttention(1, (7, 7), 0.3).num_kept == 14
+    assert SparseGridAttention(1, (8, 8), 1.0).num_kept == 64
+
+
+def test_logit_scale_above_the_clamp_gets_no_gradient():
+    attention = SparseGridAttention(1, (2, 2), 1.0)
+    torch.nn.init.constant_(attention.logit_scale, 5.0)
+    attention(*torch.randn(3, 1, 4, 2, 2)).sum().backward()
+    assert attention.logit_scale.grad.item() == 0
+
+
+def test_ties_at_the_threshold_are_all_kept():
+    attention = SparseGridAttention(1, (2, 2), 0.5)
+    same = torch.ones(1, 1, 2, 2)
+    values = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]]]])
+    torch.testing.assert_close(attention(same, same, values), torch.full((1, 1, 2, 2), 3.0))
+
+
+def test_zero_tokens_stay_finite_in_half_precision():
+    attention = SparseGridAttention(1, (2, 2), 0.5).half()
+    zeros = torch.zeros(1, 4, 4, 4, dtype=torch.float16)
+    assert attention(zeros, zeros, zeros).isfinite().all()
+
+
+def test_a_ratio_that_keeps_nothing_is_refused():
+    with pytest.raises(ConfigError, match=r'sparse_ratio 0\.1 keeps 0 of the 4 keys'):
+        SparseGridAttention(1, (2, 2), 0.1)
+
+
+def test_a_map_that_does_not_divide_is_refused():
+    attention = SparseGridAttention(1, (4, 4), 0.5)
+    with pytest.raises(ConfigError, match='a 6x4 map does not divide by split_size 4x4'):
+        attention(*torch.randn(3, 1, 4, 6, 4))

@@ -1,0 +1,115 @@
+"""The net against vectors of the public implementation, in float64 and float32."""
+
+import numpy as np
+import pytest
+import torch
+
+from msvitreid.models.official_names import to_official
+
+from .golden import ClassifierNet, golden, images, reid_net
+
+CLASSIFIERS = [
+    ('msvit_s_224', 'ReLU', 0, (224, 224), dict(split_size=(7, 7), sparse_ratio=1.0)),
+    ('msvit_s_224_gelu', 'GELU', 2, (224, 224), dict(split_size=(7, 7), sparse_ratio=1.0)),
+    ('msvit_s_384x128', 'ReLU', 1, (384, 128), dict(split_size=(8, 8), sparse_ratio=0.3)),
+]
+STORED_CHANNELS = {'stem': 2, 'stage1': 4, 'stage2': 8, 'stage3': 32}
+
+
+def distance(actual, expected):
+    """Largest distance relative to the expected norm; the files store float32."""
+    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+
+def record_maps(net):
+    maps = {}
+    backbone = net.backbone
+    modules = {
+        'stem': backbone.stem,
+        **{f'stage{i + 1}': stage for i, stage in enumerate(backbone.stages)},
+        'stage4': backbone.branches[0].stage,
+        'head_map': backbone.branches[0].conv_head,
+    }
+    for name, module in modules.items():
+        module.register_forward_hook(
+            lambda _module, _inputs, output, name=name: maps.update({name: output})
+        )
+    return maps
+
+
+@pytest.mark.parametrize(('name', 'act', 'seed', 'size', 'backbone'), CLASSIFIERS)
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
+def test_classifier_net(name, act, seed, size, backbone, dtype):
+    expected = golden(name)
+    net = ClassifierNet(act, seed, **backbone).eval().to(dtype)
+    maps = record_maps(net)
+    with torch.no_grad():
+        maps['logits'] = net(images(2, *size, seed).to(dtype))
+
+    sparse = backbone['sparse_ratio'] < 1
+    tolerance = 1e-6 if dtype is torch.float64 else (1e-2 if sparse else 1e-4)
+    assert set(maps) == set(expected)
+    for key, value in maps.items():
+        stored = value[:, : STORED_CHANNELS.get(key, value.shape[1])].numpy()
+        assert stored.shape == expected[key].shape
+        assert distance(stored, expected[key]) < tolerance, key
+
+
+def test_one_key_more_or_less_is_seen():
+    """The float64 tolerance tells 19 kept keys of 64 from 18."""
+    net = ClassifierNet('ReLU', 1, split_size=(8, 8), sparse_ratio=18.5 / 64).eval().double()
+    with torch.no_grad():
+        logits = net(images(2, 384, 128, 1).double())
+    assert distance(logits.numpy(), golden('msvit_s_384x128')['logits']) > 1e-3
+
+
+@pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-6), (torch.float32, 1e-2)])
+def test_reid_net_eval(dtype, tolerance):
+    expected = golden('reid_s_384x128')
+    net = reid_net(2, split_size=(8, 8), sparse_ratio=0.3).eval().to(dtype)
+    batch = images(2, 384, 128, 2).to(dtype)
+    with torch.no_grad():
+        features = torch.stack(net(batch, mode='tensor'))
+        embedding = net.embed(batch, flip=True)
+    assert distance(features.numpy(), expected['bn_features']) < tolerance
+    assert distance(embedding.numpy(), expected['embedding']) < tolerance
+    assert torch.allclose(embedding.norm(dim=1), torch.ones(2, dtype=dtype), atol=1e-6)
+
+
+def test_two_training_steps():
+    expected = golden('reid_s_train_128x64')
+    net = reid_net(2, split_size=(4, 4), sparse_ratio=0.3, frozen_stages=0).double().train()
+    labels = torch.from_numpy(expected['train_labels'])
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=0.005, momentum=0.9, nesterov=True, weight_decay=5e-4
+    )
+    for step, seed in enumerate((102, 103)):
+        features = net(images(8, 128, 64, seed).double(), mode='tensor')
+        logits = [c(f) for c, f in zip(net.head.classifiers, features, strict=True)]
+        ce, triplet = net.head.vector_losses(features, logits, labels, labels)
+        total = (ce.sum() + triplet.sum()) / 8
+        losses = torch.cat([ce, triplet, total[None]]).detach().numpy()
+        np.testing.assert_allclose(losses, expected['train_losses'][step], atol=1e-6, rtol=0)
+
+        optimizer.zero_grad()
+        total.backward()
+        if step == 0:
+            norms = {
+                name: weight.grad.norm().item()
+                for name, weight in net.named_parameters()
+                if weight.grad is not None
+            }
+            norms = to_official(norms, 'reid')
+            assert sorted(norms) == expected['grad_names'].tolist()
+            np.testing.assert_allclose(
+                [norms[name] for name in expected['grad_names'].tolist()],
+                expected['grad_norms'],
+                rtol=0,
+                atol=1e-6 * expected['grad_norms'].max(),
+            )
+        optimizer.step()
+    with torch.no_grad():
+        embedding = net.eval().embed(images(2, 128, 64, 2).double())
+    np.testing.assert_allclose(
+        embedding.numpy(), expected['embedding_after'], atol=1e-6, rtol=0
+    )

@@ -1,0 +1,102 @@
+import pytest
+import torch
+
+from msvitreid.errors import CheckpointError
+from msvitreid.models.official_names import from_official, to_official
+from msvitreid.registry import MODELS
+
+from .tiny import tiny_backbone, tiny_reid_model
+
+
+@pytest.fixture(scope='module')
+def classifier():
+    """State dict of a tiny classifier net in our names."""
+    torch.manual_seed(0)
+    backbone = MODELS.build(
+        dict(type='MSViT', num_branches=1, last_stride=2, out_channels=16, **tiny_backbone())
+    )
+    head = MODELS.build(dict(type='ImageNetHead', num_classes=7, in_channels=16))
+    return {f'backbone.{n}': w for n, w in backbone.state_dict().items()} | {
+        f'head.{n}': w for n, w in head.state_dict().items()
+    }
+
+
+def start_from(path, num_classes=3):
+    model = MODELS.build(dict(tiny_reid_model(num_classes=num_classes), pretrained=str(path)))
+    model.init_weights()
+    return model
+
+
+@pytest.mark.parametrize('form', ['official', 'module', 'ours', 'checkpoint'])
+def test_a_classifier_fills_both_branches_and_every_vector(classifier, form, tmp_path):
+    official = to_official(classifier, 'classifier')
+    torch.save(
+        {
+            'official': official,
+            'module': {f'module.{n}': w for n, w in official.items()},
+            'ours': classifier,
+            'checkpoint': {'meta': {}, 'state_dict': classifier},
+        }[form],
+        tmp_path / 'w.pth',
+    )
+    own = start_from(tmp_path / 'w.pth').state_dict()
+    for name, weight in classifier.items():
+        if name.startswith('backbone.branches.0'):
+            assert torch.equal(own[name], weight)
+            assert torch.equal(own[name.replace('branches.0', 'branches.1')], weight)
+        elif name.startswith('backbone.'):
+            assert torch.equal(own[name], weight)
+    for i in range(5):
+        assert torch.equal(own[f'head.linears.{i}.weight'], classifier['head.fc.weight'])
+        assert torch.equal(own[f'head.norms.{i}.bias'], classifier['head.norm.bias'])
+        assert own[f'head.classifiers.{i}.weight'].abs().max() < 0.01
+
+
+def test_a_reid_file_fills_all_but_the_classifiers(tmp_path):
+    torch.manual_seed(1)
+    source = MODELS.build(tiny_reid_model(num_classes=9))
+    source.init_weights()
+    torch.save(to_official(source.state_dict(), 'reid'), tmp_path / 'ema.pth')
+    model = start_from(tmp_path / 'ema.pth', num_classes=3)
+    expected = source.state_dict()
+    for name, weight in model.state_dict().items():
+        if 'classifiers' not in name:
+            assert torch.equal(weight, expected[name]), name
+    assert model.head.classifiers[0].weight.shape == (3, 16)
+
+
+def test_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(
+        CheckpointError,
+        match=r'do not exist: put .*pretrain/README\.md.*model\.pretrained=None',
+    ):
+        start_from(tmp_path / 'msvit_s.pth')
+
+
+def test_a_stranger_is_refused(tmp_path):
+    torch.save({'conv1.weight': torch.zeros(3)}, tmp_path / 'resnet.pth')
+    with pytest.raises(CheckpointError, match=r"neither an MSViT classifier.*'conv1\.weight'"):
+        start_from(tmp_path / 'resnet.pth')
+
+
+def test_another_arch_is_refused(classifier, tmp_path):
+    wider = dict(classifier)
+    wider['backbone.stem.conv.weight'] = torch.zeros(9, 3, 3, 3)
+    torch.save(wider, tmp_path / 'w.pth')
+    with pytest.raises(
+        CheckpointError, match=r'backbone\.stem\.conv\.weight is \(4, 3, 3, 3\)'
+    ):
+        start_from(tmp_path / 'w.pth')
+
+
+def test_half_a_backbone_is_refused(classifier, tmp_path):
+    half = {n: w for n, w in classifier.items() if 'stages.2' not in n}
+    torch.save(half, tmp_path / 'w.pth')
+    with pytest.raises(CheckpointError, match='weights of the backbone unset'):
+        start_from(tmp_path / 'w.pth')
+
+
+def test_official_names_of_the_fixture_are_the_authors(classifier):
+    assert from_official(to_official(classifier, 'classifier'), 'classifier').keys() == (
+        classifier.keys()
+    )
