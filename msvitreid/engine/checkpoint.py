@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import re
@@ -52,6 +53,22 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
     if isinstance(meta, dict):
         meta.pop('config', None)
     return checkpoint
+
+
+def digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        CheckpointError: the file is missing.
+    """
+    try:
+        with open(path, 'rb') as file:
+            sha256 = hashlib.sha256()
+            while block := file.read(1 << 20):
+                sha256.update(block)
+            return sha256.hexdigest()
+    except OSError as error:
+        raise CheckpointError(f'checkpoint {str(path)!r} cannot be read: {error}') from error
 
 
 def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict[str, Tensor]:

@@ -1,19 +1,52 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from mmengine.config import Config
+
+from msvitreid.errors import ConfigError
 
 #: Top-level config keys that every dataset of ours takes unless it says otherwise.
 SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
+
+
+def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file and override it with dotted ``options``.
+
+    A Python config is code and runs: load only files you trust.
+
+    Raises:
+        ConfigError: the file is missing or cannot be parsed, or an option cannot be set.
+    """
+    if not os.path.isfile(path):
+        raise ConfigError(f'config {str(path)!r} does not exist')
+    try:
+        cfg = Config.fromfile(path)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f'config {str(path)!r} names a base that is missing: {error}'
+        ) from error
+    except (SyntaxError, NameError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f'config {str(path)!r} cannot be read: {error}') from error
+    try:
+        cfg.merge_from_dict(dict(options or {}))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f'an option of --cfg-options {dict(options or {})} cannot be set: {error}'
+        ) from error
+    return cfg
 
 
 def complete_config(cfg: Config) -> Config:
     """Repeat what a config states once wherever a component needs it.
 
     The data root (and ``on_count_mismatch``) goes to every dataset, the batch size to the
-    identity sampler; values already given stay. Works in place and returns ``cfg``.
+    identity sampler. Loaders with workers keep them between epochs (mmengine would seed new
+    ones alike every epoch) and pin memory where there is a GPU. Values already given stay.
+    Works in place and returns ``cfg``.
     """
     shared = {key: cfg[key] for key in SHARED_DATASET_OPTIONS if key in cfg}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
@@ -26,6 +59,8 @@ def complete_config(cfg: Config) -> Config:
         sampler = loader.get('sampler')
         if isinstance(sampler, dict) and sampler.get('type') == 'IdentitySampler':
             sampler.setdefault('batch_size', loader['batch_size'])
+        loader.setdefault('pin_memory', torch.cuda.is_available())
+        loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
     return cfg
 
 

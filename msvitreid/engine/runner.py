@@ -15,7 +15,7 @@ from msvitreid.registry import DATASETS, RUNNERS
 from .bare_model import bare_model
 from .checkpoint import fill_model, read_checkpoint, weights_of
 from .config import complete_config
-from .hooks.plain_history_hook import PlainHistoryHook
+from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 
 
 @RUNNERS.register_module()
@@ -54,7 +54,7 @@ class ReIDRunner(Runner):
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         super().register_hooks(default_hooks, custom_hooks)
-        self.register_hook(PlainHistoryHook())
+        self.register_hook(PlainCheckpointHook())
 
     def load_checkpoint(
         self,

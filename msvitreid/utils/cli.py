@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msvitreid.errors import ReIDError
 
@@ -16,6 +19,55 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     except ReIDError as error:
         print(f'error: {_sentence(error)}', file=sys.stderr)
         sys.exit(2)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options KEY=VALUE ...``."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=_ConfigOptions,
+        default={},
+        metavar='KEY=VALUE',
+        help='override the config, e.g. data_root=/data train_cfg.max_epochs=10',
+    )
+
+
+def add_launcher_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--launcher``, and the ``--local-rank`` that older launchers pass."""
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, dest='local_rank')
+
+
+class _ConfigOptions(argparse.Action):
+    """Collects ``KEY=VALUE`` pairs; a value is a Python literal or else a string."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        options = dict(getattr(namespace, self.dest))
+        for pair in values:
+            key, equals, text = pair.partition('=')
+            if not (key and equals):
+                parser.error(f'{option_string} takes KEY=VALUE, got {pair!r}')
+            options[key] = _parse_value(text)
+        setattr(namespace, self.dest, options)
+
+
+def _parse_value(text: str) -> Any:
+    constants = {'true': True, 'false': False, 'none': None}
+    if text.lower() in constants:
+        return constants[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _sentence(error: ReIDError) -> str:

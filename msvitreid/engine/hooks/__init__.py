@@ -1,4 +1,4 @@
-from .plain_history_hook import PlainHistoryHook
+from .plain_checkpoint_hook import PlainCheckpointHook
 from .weight_average_hook import WeightAverageHook
 
-__all__ = ['PlainHistoryHook', 'WeightAverageHook']
+__all__ = ['PlainCheckpointHook', 'WeightAverageHook']

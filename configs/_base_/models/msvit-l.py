@@ -1,0 +1,6 @@
+_base_ = 'msvit-s.py'
+
+model = dict(
+    pretrained='pretrain/msvit_l.pth',
+    backbone=dict(arch='l', drop_path_rate=0.15),
+)

@@ -1,0 +1,78 @@
+"""What the tools' flags mean for a config; each changes it in place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
+
+from msvitreid.errors import CheckpointError, ConfigError
+
+
+def default_work_dir(config: str | os.PathLike) -> str:
+    """``work_dirs/<name of the config>``."""
+    return str(Path('work_dirs') / Path(config).stem)
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in float16 with loss scaling.
+
+    Raises:
+        ConfigError: there is no GPU, or the optimiser wrapper is not a plain one.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp needs a CUDA device and none is here; train without it')
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(
+            f'--amp needs optim_wrapper.type OptimWrapper, the config has {kind!r}'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def use_resume(cfg: Config, checkpoint: Path | None) -> None:
+    """Go on from ``checkpoint``, or from the newest one of the work directory if any.
+
+    Raises:
+        CheckpointError: the named checkpoint does not exist.
+    """
+    if checkpoint is not None and not checkpoint.is_file():
+        raise CheckpointError(f'--resume: checkpoint {str(checkpoint)!r} does not exist')
+    cfg.resume = True
+    cfg.load_from = None if checkpoint is None else str(checkpoint)
+    # The checkpoint overwrites all weights, so the pretrained file need not be here.
+    if checkpoint is not None or find_latest_checkpoint(cfg.work_dir) is not None:
+        _drop_pretrained(cfg)
+
+
+def use_test_only(cfg: Config, checkpoint: str | os.PathLike) -> None:
+    """Leave out all that concerns training, so that no training data is needed."""
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        cfg[key] = None
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = None
+    cfg.custom_hooks = []
+    cfg.resume = False
+    cfg.load_from = str(checkpoint)
+    _drop_pretrained(cfg)
+
+
+def use_rerank(cfg: Config) -> None:
+    """Have the test evaluator re-rank with the usual k1 = 20, k2 = 6, lambda = 0.3.
+
+    Raises:
+        ConfigError: the evaluator is not a single :class:`ReIDMetric`.
+    """
+    evaluator = cfg.test_evaluator
+    if not isinstance(evaluator, dict) or evaluator.get('type') != 'ReIDMetric':
+        raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
+    evaluator.rerank = dict(k1=20, k2=6, lambda_value=0.3)
+
+
+def _drop_pretrained(cfg: Config) -> None:
+    if cfg.model.get('pretrained') is not None:
+        cfg.model.pretrained = None

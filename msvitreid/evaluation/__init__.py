@@ -1,0 +1,5 @@
+"""Measures of rankings: pure functions, and the mmengine metrics around them."""
+
+from .metrics import ReIDMetric, RetrievalMetric
+
+__all__ = ['ReIDMetric', 'RetrievalMetric']

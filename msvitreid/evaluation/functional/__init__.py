@@ -1,0 +1,25 @@
+"""Ranking and retrieval measures as pure functions on arrays or tensors."""
+
+from .average_precision import AP_DEFINITIONS, precision_at_hits
+from .k_reciprocal_rerank import KReciprocalDistances, k_reciprocal_rerank
+from .kmeans_nmi import kmeans, kmeans_nmi, normalized_mutual_information
+from .market_rule import MarketRule
+from .rank_metrics import rank_metrics, rank_metrics_from_rows, rank_metrics_from_similarity
+from .recall_at_k import recall_at_k
+from .top_matches import top_matches
+
+__all__ = [
+    'AP_DEFINITIONS',
+    'KReciprocalDistances',
+    'MarketRule',
+    'k_reciprocal_rerank',
+    'kmeans',
+    'kmeans_nmi',
+    'normalized_mutual_information',
+    'precision_at_hits',
+    'rank_metrics',
+    'rank_metrics_from_rows',
+    'rank_metrics_from_similarity',
+    'recall_at_k',
+    'top_matches',
+]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .inputs import Labels, as_labels
+from .same_label_pairs import Pairs, SameLabelPairs
+
+JUNK_PID = -1
+UNKNOWN_CAMID = -1
+
+
+class MarketRule:
+    """Which gallery images count for which query, after Market-1501.
+
+    A gallery image of the query's identity seen by the query's own camera is
+    left out of that query's ranking. Camera -1 means unknown and leaves nothing
+    out, nor do absent cameras. Gallery images of pid -1 are junk: they are in
+    nobody's ranking.
+
+    Args:
+        query_pids: ``(Q,)`` identities.
+        gallery_pids: ``(G,)`` identities.
+        query_camids: ``(Q,)`` cameras, or None.
+        gallery_camids: ``(G,)`` cameras, or None; both or neither.
+
+    Raises:
+        ValueError: lengths disagree, or cameras are given for one side only.
+    """
+
+    def __init__(
+        self,
+        query_pids: Labels,
+        gallery_pids: Labels,
+        query_camids: Labels | None = None,
+        gallery_camids: Labels | None = None,
+    ) -> None:
+        if (query_camids is None) != (gallery_camids is None):
+            raise ValueError('query_camids and gallery_camids must both be given or neither')
+        self.num_queries, self.num_gallery = len(query_pids), len(gallery_pids)
+        query_pids = as_labels(query_pids, self.num_queries, 'query_pids')
+        gallery_pids = as_labels(gallery_pids, self.num_gallery, 'gallery_pids')
+        self._pairs = SameLabelPairs(query_pids, gallery_pids)
+        self._junk = np.flatnonzero(gallery_pids == JUNK_PID)
+        self._is_junk_query = query_pids == JUNK_PID
+        self._query_camids = self._camids(query_camids, self.num_queries, 'query_camids')
+        self._gallery_camids = self._camids(gallery_camids, self.num_gallery, 'gallery_camids')
+
+    @staticmethod
+    def _camids(camids: Labels | None, length: int, name: str) -> np.ndarray:
+        if camids is None:
+            return np.full(length, UNKNOWN_CAMID)
+        return as_labels(camids, length, name)
+
+    def check_shape(self, num_queries: int, num_gallery: int) -> None:
+        """Raises:
+        ValueError: the labels are not those of so many queries and gallery items.
+        """
+        if (self.num_queries, self.num_gallery) != (num_queries, num_gallery):
+            raise ValueError(
+                f'{self.num_queries} query_pids and {self.num_gallery} gallery_pids were '
+                f'given for {num_queries} queries and {num_gallery} gallery items'
+            )
+
+    def apply(self, similarity: torch.Tensor, start: int) -> Pairs:
+        """Put what a query does not rank at ``-inf``, in place.
+
+        Args:
+            similarity: ``(B, G)`` rows of the queries ``start`` to ``start + B``.
+            start: first query of the block.
+
+        Returns:
+            The block's matches: ranked gallery images of the query's identity.
+        """
+        block = slice(start, start + len(similarity))
+        pairs = self._pairs.of_block(block.start, block.stop)
+        pairs = pairs.where(~self._is_junk_query[block][pairs.rows])
+        camids = self._query_camids[block][pairs.rows]
+        left_out = (camids == self._gallery_camids[pairs.columns]) & (camids != UNKNOWN_CAMID)
+
+        rows, columns = (
+            torch.as_tensor(index, device=similarity.device) for index in pairs.where(left_out)
+        )
+        similarity[rows, columns] = -torch.inf
+        if len(self._junk):
+            similarity[:, torch.as_tensor(self._junk, device=similarity.device)] = -torch.inf
+        return pairs.where(~left_out)

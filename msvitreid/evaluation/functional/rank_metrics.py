@@ -1,0 +1,166 @@
+"""CMC, mAP and mINP under the Market rule, streamed over blocks of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .average_precision import check_ap_definition, precision_at_hits
+from .inputs import Array, Labels, as_feature_pair, require_finite
+from .market_rule import MarketRule
+from .match_ranks import match_ranks
+
+SimilarityRows = Callable[[int, int], torch.Tensor]
+"""``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
+
+
+def rank_metrics(
+    query_features: Array,
+    gallery_features: Array,
+    query_pids: Labels,
+    gallery_pids: Labels,
+    query_camids: Labels | None = None,
+    gallery_camids: Labels | None = None,
+    ap: str = 'trapezoid',
+    topk: Sequence[int] = (1, 5, 10),
+    query_chunk: int = 256,
+    per_query: bool = False,
+) -> dict[str, Any]:
+    """Rank the gallery for every query and score the rankings.
+
+    Similarity is the inner product of the features as given, in float32: L2-
+    normalise them first for cosine similarity. Of equally similar images the one
+    of lower gallery index ranks first. Left out of a query's ranking: gallery
+    images of its identity from its own camera (camera -1, or no cameras at all:
+    none is left out), and junk, gallery images of pid -1.
+
+    Memory: the features and ``query_chunk`` rows of similarities, three times.
+
+    Args:
+        query_features: ``(Q, D)``.
+        gallery_features: ``(G, D)``.
+        query_pids: ``(Q,)`` identities.
+        gallery_pids: ``(G,)`` identities.
+        query_camids: ``(Q,)`` cameras, or None.
+        gallery_camids: ``(G,)`` cameras, or None; both or neither.
+        ap: average precision, ``'trapezoid'`` (the published figures') or
+            ``'plain'``; see :func:`precision_at_hits`.
+        topk: the k of the ``rank-k`` values.
+        query_chunk: queries handled at once; does not change the result.
+        per_query: also give each query's AP.
+
+    Returns:
+        ``mAP``; ``mINP``, the mean of matches / rank of the last match; ``rank-k``
+        for every k, the share of queries with a match in the first k. All floats
+        in [0, 1], means over the queries that have a match left (NaN if none has).
+        ``num_queries``, all of them, and ``num_unmatched``, those without a match
+        left, are ints. With ``per_query`` also ``AP``, ``(Q,)`` float64, NaN for
+        queries without a match.
+
+    Raises:
+        ValueError: shapes disagree, a feature is not finite, or an unknown ``ap``.
+    """
+    query, gallery = as_feature_pair(query_features, gallery_features)
+    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
+    rule.check_shape(len(query), len(gallery))
+
+    def inner_products(start: int, stop: int) -> torch.Tensor:
+        return query[start:stop] @ gallery.T
+
+    return rank_metrics_from_rows(inner_products, rule, ap, topk, query_chunk, per_query)
+
+
+def rank_metrics_from_similarity(
+    similarity: Array,
+    query_pids: Labels,
+    gallery_pids: Labels,
+    query_camids: Labels | None = None,
+    gallery_camids: Labels | None = None,
+    ap: str = 'trapezoid',
+    topk: Sequence[int] = (1, 5, 10),
+    query_chunk: int = 256,
+    per_query: bool = False,
+) -> dict[str, Any]:
+    """:func:`rank_metrics` of a given similarity matrix.
+
+    Args:
+        similarity: ``(Q, G)``, larger is more similar; give a distance matrix
+            negated. It is not modified.
+
+    The other arguments, the result and the errors are those of
+    :func:`rank_metrics`.
+    """
+    matrix = torch.as_tensor(similarity).detach()
+    if matrix.ndim != 2:
+        raise ValueError(f'similarity must have shape (Q, G), got {tuple(matrix.shape)}')
+    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
+    rule.check_shape(len(matrix), matrix.shape[1])
+
+    dtype = torch.promote_types(matrix.dtype, torch.float32)
+
+    def rows(start: int, stop: int) -> torch.Tensor:
+        block = matrix[start:stop].to(dtype, copy=True)
+        require_finite(block, 'similarity')
+        return block
+
+    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
+
+
+def rank_metrics_from_rows(
+    similarity_rows: SimilarityRows,
+    rule: MarketRule,
+    ap: str = 'trapezoid',
+    topk: Sequence[int] = (1, 5, 10),
+    query_chunk: int = 256,
+    per_query: bool = False,
+) -> dict[str, Any]:
+    """:func:`rank_metrics` of similarities that are computed on demand.
+
+    Args:
+        similarity_rows: called as ``similarity_rows(start, stop)`` for consecutive
+            blocks of queries; its answer, ``(stop - start, G)`` and finite, is
+            modified.
+        rule: who is in whose ranking.
+
+    The other arguments and the result are those of :func:`rank_metrics`.
+    """
+    check_ap_definition(ap)
+    if query_chunk < 1:
+        raise ValueError(f'query_chunk must be at least 1, got {query_chunk}')
+    average_precision = np.full(rule.num_queries, np.nan)
+    first_rank = np.zeros(rule.num_queries, dtype=np.int64)
+    inverse_penalty = np.zeros(rule.num_queries)
+    for start in range(0, rule.num_queries, query_chunk):
+        stop = min(start + query_chunk, rule.num_queries)
+        block = similarity_rows(start, stop)
+        matches = rule.apply(block, start)
+        ranks = match_ranks(block, matches)
+        ranks = ranks[np.lexsort((ranks, matches.rows))]
+
+        matched, first, counts = np.unique(matches.rows, return_index=True, return_counts=True)
+        if not len(matched):
+            continue
+        hits = np.arange(len(ranks)) - np.repeat(first, counts) + 1
+        precision = np.add.reduceat(precision_at_hits(hits, ranks, ap), first)
+        average_precision[start + matched] = precision / counts
+        first_rank[start + matched] = ranks[first]
+        inverse_penalty[start + matched] = counts / ranks[first + counts - 1]
+
+    matched = first_rank > 0
+    metrics: dict[str, Any] = {
+        'mAP': _mean(average_precision[matched]),
+        'mINP': _mean(inverse_penalty[matched]),
+        **{f'rank-{k}': _mean(first_rank[matched] <= k) for k in topk},
+        'num_queries': rule.num_queries,
+        'num_unmatched': int((~matched).sum()),
+    }
+    if per_query:
+        metrics['AP'] = average_precision
+    return metrics
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float('nan')

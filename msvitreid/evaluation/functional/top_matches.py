@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .inputs import Array, Labels, as_feature_pair
+from .market_rule import MarketRule
+from .stable_topk import stable_topk
+
+
+def top_matches(
+    query_features: Array,
+    gallery_features: Array,
+    k: int,
+    query_pids: Labels,
+    gallery_pids: Labels,
+    query_camids: Labels | None = None,
+    gallery_camids: Labels | None = None,
+    query_chunk: int = 256,
+) -> np.ndarray:
+    """The first ``k`` gallery images of every query's ranking, for pictures.
+
+    The ranking is that of :func:`rank_metrics`: inner products of the features as
+    given, the lower index first in ties, the same images left out.
+
+    Args:
+        query_features: ``(Q, D)``.
+        gallery_features: ``(G, D)``.
+        k: how many.
+        query_pids: ``(Q,)`` identities.
+        gallery_pids: ``(G,)`` identities.
+        query_camids: ``(Q,)`` cameras, or None.
+        gallery_camids: ``(G,)`` cameras, or None; both or neither.
+        query_chunk: queries handled at once; does not change the result.
+
+    Returns:
+        ``(Q, k)`` int64 gallery indices, best first, -1 where a query has fewer
+        images to rank.
+
+    Raises:
+        ValueError: shapes disagree or a feature is not finite.
+    """
+    query, gallery = as_feature_pair(query_features, gallery_features)
+    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
+    rule.check_shape(len(query), len(gallery))
+    found = np.full((len(query), k), -1, dtype=np.int64)
+    width = min(k, len(gallery))
+    for start in range(0, len(query), query_chunk):
+        similarity = query[start : start + query_chunk] @ gallery.T
+        rule.apply(similarity, start)
+        values, columns = stable_topk(similarity, width)
+        columns = columns.masked_fill(values == -torch.inf, -1)
+        found[start : start + query_chunk, :width] = columns.cpu().numpy()
+    return found

@@ -1,0 +1,43 @@
+"""Packaging: ranges of what works; requirements/ci.txt pins what the tests ran with."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def version() -> str:
+    namespace: dict[str, str] = {}
+    exec((ROOT / 'msvitreid' / 'version.py').read_text(), namespace)
+    return namespace['__version__']
+
+
+setup(
+    name='msvitreid',
+    version=version(),
+    description='Re-identification and instance retrieval with MSViT, on mmengine',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    # The configs travel as msvitreid/configs; they are data, not a package to import.
+    packages=[*find_packages(include=['msvitreid', 'msvitreid.*']), 'msvitreid.configs'],
+    package_dir={'msvitreid.configs': 'configs'},
+    package_data={'msvitreid.configs': ['**/*.py'], 'msvitreid': ['py.typed']},
+    install_requires=[
+        'torch>=2.4',
+        'numpy>=1.26',
+        'mmengine>=0.10.7,<0.11',
+        # mmcv without compiled ops; see the README where the full mmcv is installed.
+        'mmcv-lite>=2.2,<2.3',
+        'pillow>=10',
+        'scipy>=1.11',
+    ],
+    extras_require={'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19']},
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+)

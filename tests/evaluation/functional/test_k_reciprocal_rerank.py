@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from msvitreid.evaluation.functional import KReciprocalDistances, k_reciprocal_rerank
+
+
+def dense_rerank(query, gallery, k1, k2, lambda_value):
+    """The paper with sets and dense matrices, in float64."""
+    features = np.concatenate([query, gallery]).astype(np.float64)
+    count = len(features)
+    distance = ((features[:, None] - features[None]) ** 2).sum(-1)
+    distance /= distance.max(axis=1, keepdims=True)
+    order = np.argsort(distance, axis=1, kind='stable')
+
+    def nearest(p, k):  # N(p, k), p itself first
+        return set(order[p, : k + 1].tolist())
+
+    def reciprocal(p, k):  # R(p, k)
+        return {g for g in nearest(p, k) if p in nearest(g, k)}
+
+    encodings = np.zeros((count, count))
+    for p in range(count):
+        members = reciprocal(p, k1)
+        expanded = set(members)
+        for q in members:
+            half = reciprocal(q, int(np.around(k1 / 2)))
+            if len(half & members) > 2 / 3 * len(half):
+                expanded |= half
+        for g in expanded:
+            encodings[p, g] = np.exp(-distance[p, g])
+        encodings[p] /= encodings[p].sum()
+    encodings = np.stack([encodings[order[p, :k2]].mean(axis=0) for p in range(count)])
+
+    result = np.empty((len(query), len(gallery)))
+    for p in range(len(query)):
+        for g in range(len(gallery)):
+            pair = encodings[p], encodings[len(query) + g]
+            jaccard = 1 - np.minimum(*pair).sum() / np.maximum(*pair).sum()
+            original = distance[p, len(query) + g]
+            result[p, g] = (1 - lambda_value) * jaccard + lambda_value * original
+    return result
+
+
+def clustered(seed, num_query=7, num_gallery=48):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(6, 12))
+    labels = rng.integers(0, 6, num_query + num_gallery)
+    features = centres[labels] + 0.6 * rng.normal(size=(len(labels), 12))
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    return features[:num_query].astype(np.float32), features[num_query:].astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ('k1', 'k2', 'lambda_value'),
+    [(20, 6, 0.3), (5, 2, 0.5), (7, 1, 0.0), (3, 9, 0.2), (1, 1, 1.0), (90, 80, 0.3)],
+)
+def test_agrees_with_the_dense_transcription(k1, k2, lambda_value):
+    query, gallery = clustered(k1)
+    expected = dense_rerank(query, gallery, k1, k2, lambda_value)
+    actual = k_reciprocal_rerank(query, gallery, k1, k2, lambda_value)
+    assert actual.shape == (7, 48)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def test_many_queries_are_handled_in_blocks():
+    query, gallery = clustered(0, num_query=150, num_gallery=40)
+    whole = k_reciprocal_rerank(torch.from_numpy(query), torch.from_numpy(gallery), 6, 3)
+    distances = KReciprocalDistances(query, gallery, 6, 3)
+    np.testing.assert_allclose(whole[140:150], distances.rows(140, 150), atol=1e-6)
+    assert whole.shape == (150, 40)
+
+
+def test_identical_images_do_not_divide_by_zero():
+    result = k_reciprocal_rerank(np.ones((2, 4)), np.ones((9, 4)), k1=3, k2=2)
+    assert np.isfinite(result).all()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'k1': 0}, 'k1 and k2'),
+        ({'k2': 0}, 'k1 and k2'),
+        ({'lambda_value': 1.5}, 'from 0 to 1'),
+    ],
+)
+def test_parameters_out_of_range(change, message):
+    with pytest.raises(ValueError, match=message):
+        k_reciprocal_rerank(np.eye(4), np.eye(4), **change)
+
+
+def test_importing_evaluation_is_light():
+    code = (
+        'import sys, msvitreid.evaluation; '
+        "heavy = {'scipy', 'torchvision', 'mmpretrain'} & set(sys.modules); "
+        'assert not heavy, heavy'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)

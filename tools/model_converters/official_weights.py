@@ -1,0 +1,55 @@
+"""Convert the authors' weights files to our names, or back.
+
+Both kinds are recognised by their names: the ImageNet classifier (``msvit_s.pth``) and the
+ReID net (``ema.pth``). Values stay bit-equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from msvitreid.errors import CheckpointError
+from msvitreid.utils.cli import run_tool
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('src', help='file to read')
+    parser.add_argument('dst', help='file to write')
+    parser.add_argument('--to-official', action='store_true', help="write the authors' names")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+
+    from msvitreid.engine.checkpoint import read_checkpoint, weights_of, write_atomically
+    from msvitreid.models.official_names import from_official, recognise, to_official
+
+    weights = weights_of(read_checkpoint(args.src), args.src)
+    recognised = recognise(weights)
+    if recognised is None:
+        raise CheckpointError(
+            f'{args.src!r} is neither an MSViT classifier nor an MSViT ReID net '
+            f'(first name: {next(iter(weights))!r})'
+        )
+    kind, official = recognised
+    if official == args.to_official:
+        names = "the authors'" if official else 'our'
+        raise CheckpointError(
+            f'{args.src!r} has {names} names already; '
+            + ('leave out' if official else 'give')
+            + ' --to-official to convert it'
+        )
+    if args.to_official:
+        write_atomically(to_official(weights, kind), args.dst)
+    else:
+        meta = {'kind': kind, 'source': "authors' file"}
+        converted = {'meta': meta, 'state_dict': from_official(weights, kind)}
+        write_atomically(converted, args.dst)
+    print(f'{kind}: {len(weights)} tensors written to {args.dst}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

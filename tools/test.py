@@ -1,0 +1,61 @@
+"""Evaluate a checkpoint on its config's test set."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from msvitreid.utils.cli import add_config_options, add_launcher_option, run_tool
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file the checkpoint was trained with')
+    parser.add_argument('checkpoint', help='checkpoint file, e.g. work_dirs/NAME/averaged.pth')
+    parser.add_argument('--out', metavar='FILE.json', help='write the figures there')
+    parser.add_argument('--work-dir', help='where the log goes')
+    parser.add_argument(
+        '--rerank',
+        action='store_true',
+        help='also rank by k-reciprocal re-ranking (20, 6, 0.3)',
+    )
+    add_config_options(parser)
+    add_launcher_option(parser)
+    args = parser.parse_args(argv)
+    if args.out is not None and not args.out.endswith('.json'):
+        parser.error(f'--out must name a .json file, got {args.out!r}')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+
+    from mmengine.dist import is_main_process
+
+    from msvitreid.engine import default_work_dir, load_config, use_rerank, use_test_only
+    from msvitreid.engine.checkpoint import digest
+    from msvitreid.registry import RUNNERS
+    from msvitreid.utils.files import write_text_atomically
+    from msvitreid.utils.versions import versions
+
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
+    cfg.launcher = args.launcher
+    use_test_only(cfg, args.checkpoint)
+    if args.rerank:
+        use_rerank(cfg)
+    sha256 = digest(args.checkpoint)
+    metrics = RUNNERS.build(cfg).test()
+    if args.out is not None and is_main_process():
+        result = {
+            'metrics': {name: float(value) for name, value in metrics.items()},
+            'config': args.config,
+            'checkpoint': {'path': args.checkpoint, 'sha256': sha256},
+            'versions': versions(),
+        }
+        write_text_atomically(args.out, json.dumps(result, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    run_tool(main)
