@@ -6,7 +6,6 @@ import hashlib
 import os
 import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,8 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
             f'checkpoint {str(path)!r} contains pickled code ({found[1]}); it was refused and '
             'not run: ask its author for a file of tensors only'
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # A file of another kind makes the unpickler stumble in many ways, KeyError included.
         raise CheckpointError(
             f'checkpoint {str(path)!r} is truncated or not a PyTorch file'
         ) from error

@@ -1,0 +1,3 @@
+from .embedding import EmbeddedImages, embed_dataset
+
+__all__ = ['EmbeddedImages', 'embed_dataset']

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mmengine.utils import track_iter_progress
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from msvitreid.structures import ReIDDataSample
+
+
+@dataclass(frozen=True)
+class EmbeddedImages:
+    """Images of one split: unit embeddings ``(N, D)`` float32, paths, pids and camids."""
+
+    embeddings: Tensor
+    img_paths: list[str]
+    pids: np.ndarray
+    camids: np.ndarray
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[ReIDDataSample]) -> EmbeddedImages:
+        return cls(
+            embeddings=torch.stack([sample.embedding for sample in samples]).float().cpu(),
+            img_paths=[sample.img_path for sample in samples],
+            pids=np.array([sample.pid for sample in samples]),
+            camids=np.array([sample.camid for sample in samples]),
+        )
+
+
+@torch.no_grad()
+def embed_dataset(model: nn.Module, loader: DataLoader) -> dict[str, EmbeddedImages]:
+    """Embed every image of a test loader, showing a progress bar.
+
+    Args:
+        model: a :class:`ReIDModel`, or any whose ``test_step`` gives data samples an
+            ``embedding``.
+        loader: of packed images.
+
+    Returns:
+        split ('query', 'gallery') to its images, in the loader's order.
+    """
+    model.eval()
+    samples: dict[str, list[ReIDDataSample]] = {}
+    for batch in track_iter_progress((loader, len(loader))):
+        for sample in model.test_step(batch):
+            samples.setdefault(sample.split, []).append(sample)
+    return {split: EmbeddedImages.from_samples(members) for split, members in samples.items()}

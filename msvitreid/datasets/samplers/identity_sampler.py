@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class IdentitySampler(Sampler):
+    """Batches of P identities with K images each ("PK sampling").
+
+    An epoch is ``max(1, images // (identities * K))`` rounds. A round visits every
+    identity once, in random order, and draws K of its images: without replacement
+    where it has K, else with. Batches are cut from the running sequence of rounds; an
+    incomplete last one is dropped. Where a batch straddles two rounds, the later round
+    is ordered so that the batch still holds P distinct identities.
+
+    On several ranks the sequence is drawn for the global batch of ``P * world_size``
+    distinct identities, and each rank takes its contiguous part: two ranks with batch
+    size B see the batches that one rank sees with 2B.
+
+    The order depends on the seed and the epoch alone.
+
+    Args:
+        dataset: Has ``labels``, the class index of each of its images, ``(N,)``.
+        batch_size: Images of a batch on one rank; the data loader's ``batch_size``
+            must be the same number.
+        num_instances: K, images of one identity in a batch.
+        seed: The same on every rank; ``None`` draws one and shares it.
+        rank: This process's rank; ``None`` asks mmengine.
+        world_size: Number of processes; ``None`` asks mmengine.
+
+    Raises:
+        ConfigError: ``batch_size`` is not a multiple of ``num_instances``, the dataset
+            has no ``labels``, or has fewer identities than a global batch needs.
+    """
+
+    def __init__(
+        self,
+        dataset: BaseDataset,
+        batch_size: int,
+        num_instances: int = 4,
+        seed: int | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        if num_instances < 1 or batch_size < 1 or batch_size % num_instances:
+            raise ConfigError(
+                f'IdentitySampler: batch_size {batch_size} is not a positive multiple of '
+                f'num_instances {num_instances}; a batch holds batch_size / num_instances '
+                'identities, so change one of the two options'
+            )
+        if not hasattr(dataset, 'labels'):
+            raise ConfigError(
+                f'IdentitySampler: the dataset {type(dataset).__name__} has no `labels`; '
+                'give it a ReIDDataset with split="train"'
+            )
+        dist_rank, dist_world_size = get_dist_info()
+        self.rank = dist_rank if rank is None else rank
+        self.world_size = dist_world_size if world_size is None else world_size
+        self.batch_size = batch_size
+        self.num_instances = num_instances
+        self.seed = sync_random_seed() if seed is None else seed
+        self.epoch = 0
+
+        labels = np.asarray(dataset.labels)
+        _, self._identity_of, self._images_of = np.unique(
+            labels, return_inverse=True, return_counts=True
+        )
+        self._identities_per_batch = batch_size // num_instances * self.world_size
+        num_identities = len(self._images_of)
+        if num_identities < self._identities_per_batch:
+            raise ConfigError(
+                f'IdentitySampler: the dataset has {num_identities} identities but a batch '
+                f'needs {self._identities_per_batch} (batch_size {batch_size} / num_instances '
+                f'{num_instances} on {self.world_size} rank(s)); lower batch_size or raise '
+                'num_instances'
+            )
+        self._num_rounds = max(1, len(labels) // (num_identities * num_instances))
+        self._num_batches = self._num_rounds * num_identities // self._identities_per_batch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order the next iteration yields."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Images this rank sees in an epoch."""
+        return self._num_batches * self.batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        """Dataset indices of this rank, batch after batch, grouped by identity."""
+        rng = np.random.default_rng([self.seed, self.epoch])
+        rounds: list[np.ndarray] = []
+        identities = np.empty(0, dtype=np.int64)
+        for _ in range(self._num_rounds):
+            num_open = len(identities) % self._identities_per_batch
+            order = self._draw_order(rng, identities[len(identities) - num_open :])
+            identities = np.concatenate([identities, order])
+            rounds.append(self._draw_images(rng)[order])
+        images = np.concatenate(rounds)[: self._num_batches * self._identities_per_batch]
+        # (batch, rank, image): a rank's share of a global batch is contiguous.
+        shares = images.reshape(self._num_batches, self.world_size, self.batch_size)
+        return iter(shares[:, self.rank].ravel().tolist())
+
+    def _draw_order(self, rng: np.random.Generator, open_batch: np.ndarray) -> np.ndarray:
+        """A random order of all identities that fills ``open_batch`` up with others."""
+        order = rng.permutation(len(self._images_of))
+        if not len(open_batch):
+            return order
+        fitting = np.flatnonzero(~np.isin(order, open_batch))
+        filling = fitting[: self._identities_per_batch - len(open_batch)]
+        return np.concatenate([order[filling], np.delete(order, filling)])
+
+    def _draw_images(self, rng: np.random.Generator) -> np.ndarray:
+        """K images of every identity, ``(identities, K)`` dataset indices."""
+        # Images sorted by identity, shuffled within each: its first K are a draw
+        # without replacement.
+        shuffled = np.lexsort((rng.random(len(self._identity_of)), self._identity_of))
+        ends = np.cumsum(self._images_of)
+        offsets = np.tile(np.arange(self.num_instances), (len(ends), 1))
+        scarce = np.flatnonzero(self._images_of < self.num_instances)
+        offsets[scarce] = rng.integers(
+            self._images_of[scarce, None], size=(len(scarce), self.num_instances)
+        )
+        return shuffled[(ends - self._images_of)[:, None] + offsets]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from msvitreid.datasets.synthetic import shot
+from msvitreid.datasets.synthetic.camera import draw_cameras
+from msvitreid.datasets.synthetic.identity import draw_identities
+from msvitreid.datasets.synthetic.person import draw_person
+from msvitreid.datasets.synthetic.pose import draw_pose
+from msvitreid.datasets.synthetic.sheet import Sheet
+from msvitreid.datasets.synthetic.shot import take_shot
+
+IDENTITIES = draw_identities((12,), np.random.default_rng(0))[0]
+CAMERAS = draw_cameras(4, np.random.default_rng(1))
+SIZE = (128, 64)
+
+
+@pytest.mark.parametrize('edge_share', [0.0, 1.0])
+def test_occluded_shots_keep_the_promise(
+    edge_share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shot, 'EDGE_SHARE', edge_share)
+    covered = [
+        take_shot(
+            identity, camera, SIZE, True, np.random.default_rng([i, camera.camid])
+        ).covered
+        for i, identity in enumerate(IDENTITIES)
+        for camera in CAMERAS
+    ]
+    assert min(covered) >= 0.2
+    assert max(covered) <= 0.6
+    assert max(covered) - min(covered) > 0.2
+
+
+def test_free_shots_show_nearly_the_whole_body() -> None:
+    covered = [
+        take_shot(identity, CAMERAS[0], SIZE, False, np.random.default_rng(i)).covered
+        for i, identity in enumerate(IDENTITIES)
+    ]
+    assert np.median(covered) < 0.02
+    assert max(covered) < 0.2
+
+
+@pytest.mark.parametrize('size', [(32, 16), (128, 64), (96, 96), (384, 128)])
+def test_size_is_height_and_width(size: tuple[int, int]) -> None:
+    made = take_shot(IDENTITIES[0], CAMERAS[0], size, True, np.random.default_rng(0))
+    assert made.image.size == (size[1], size[0])
+    assert made.image.mode == 'RGB'
+    assert 0.2 <= made.covered <= 0.6
+
+
+def test_a_shot_is_made_by_its_seed() -> None:
+    def pixels(seed: int) -> bytes:
+        rng = np.random.default_rng(seed)
+        return take_shot(IDENTITIES[0], CAMERAS[0], SIZE, True, rng).image.tobytes()
+
+    assert pixels(5) == pixels(5)
+    assert pixels(5) != pixels(6)
+
+
+@pytest.mark.parametrize('edge', ['bottom', 'left', 'right'])
+@pytest.mark.parametrize('target', [0.3, 0.5])
+def test_the_frames_edge_cuts_off_the_target(edge: str, target: float) -> None:
+    unit, size = 200.0, (160, 256)
+    pose = draw_pose(IDENTITIES[0], 0.3, 0.1, np.random.default_rng(0))
+    alpha = np.asarray(draw_person(IDENTITIES[0], pose, unit, 0.0).getchannel('A')) > 0
+    middle, ground = shot._cut(alpha, unit, size, (80.0, 240.0), edge, target)
+    sheet = Sheet(unit)
+    x, y = sheet.pixel((0.0, 0.0))
+    rows, columns = np.nonzero(alpha)
+    rows, columns = rows + round(ground - y), columns + round(middle - x)
+    outside = (rows >= size[1]) if edge == 'bottom' else (columns < 0) | (columns >= size[0])
+    assert outside.mean() == pytest.approx(target, abs=0.03)
+
+
+def test_every_attribute_shows() -> None:
+    """People who differ in one attribute alone look different from some side."""
+    from dataclasses import fields, replace
+
+    from msvitreid.datasets.synthetic.identity import PALETTES, Identity
+
+    somebody = replace(
+        IDENTITIES[0],
+        pattern='logo',
+        upper_colour='red',
+        second_colour='white',
+        bag='handbag',
+        bag_colour='red',
+        hat='cap',
+        hat_colour='red',
+        carried='none',
+    )
+
+    def looks(identity: Identity) -> list[bytes]:
+        return [
+            draw_person(
+                identity, draw_pose(identity, azimuth, 0.1, np.random.default_rng(1)), 120, 0.0
+            ).tobytes()
+            for azimuth in (0.1, 1.5, 3.0)
+        ]
+
+    before = looks(somebody)
+    for field in fields(Identity):
+        if field.name == 'height':  # a matter of the frame's scale and the head's size
+            continue
+        for value in set(PALETTES[field.name]) - {getattr(somebody, field.name)}:
+            assert looks(replace(somebody, **{field.name: value})) != before, (
+                field.name,
+                value,
+            )

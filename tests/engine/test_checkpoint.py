@@ -1,0 +1,142 @@
+import hashlib
+import os
+
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from msvitreid.engine.checkpoint import (
+    digest,
+    fill_model,
+    read_checkpoint,
+    weights_of,
+    write_atomically,
+)
+from msvitreid.errors import CheckpointError
+
+
+class Trap:
+    """Pickled code: unpickling it the ordinary way makes a file."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def net():
+    return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / 'a.pth'
+    write_atomically({'meta': {'epoch': 3}, 'state_dict': net().state_dict()}, path)
+    checkpoint = read_checkpoint(path)
+    assert checkpoint['meta']['epoch'] == 3
+    fill_model(net(), weights_of(checkpoint, path), path)
+    assert os.listdir(tmp_path) == ['a.pth']
+
+
+def test_pickled_code_is_refused_and_not_run(tmp_path):
+    path, marker = tmp_path / 'trap.pth', tmp_path / 'marker'
+    torch.save({'state_dict': {}, 'meta': Trap(marker)}, path)
+    with pytest.raises(CheckpointError, match=r"trap\.pth' contains pickled code \(\w+\.mkdir\)"):
+        read_checkpoint(path)
+    assert not marker.exists()
+
+
+def test_mmengine_reads_through_the_same_door(tmp_path):
+    path, marker = tmp_path / 'trap.pth', tmp_path / 'marker'
+    torch.save(Trap(marker), path)
+    with pytest.raises(CheckpointError, match='refused'):
+        CheckpointLoader.load_checkpoint(str(path))
+    for remote in ('https://example.org/a.pth', 'torchvision://resnet50', 's3://bucket/a.pth'):
+        with pytest.raises(CheckpointError, match='is not a local file'):
+            CheckpointLoader.load_checkpoint(remote)
+    assert not marker.exists()
+
+
+def test_config_text_in_the_metadata_is_dropped(tmp_path):
+    """mmengine's ``resume`` would execute it."""
+    torch.save({'meta': {'config': 'import os', 'epoch': 1}}, tmp_path / 'a.pth')
+    assert read_checkpoint(tmp_path / 'a.pth')['meta'] == {'epoch': 1}
+
+
+@pytest.mark.parametrize('content', [b'', b'just text', b'PK\x03\x04 cut'])
+def test_other_files(tmp_path, content):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.pth' is (truncated or )?not a PyTorch file"):
+        read_checkpoint(path)
+
+
+def test_truncated_file(tmp_path):
+    path = tmp_path / 'a.pth'
+    write_atomically(net().state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(CheckpointError, match='truncated'):
+        read_checkpoint(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(CheckpointError, match=r"gone\.pth' does not exist"):
+        read_checkpoint(tmp_path / 'gone.pth')
+
+
+def test_a_bare_tensor_is_no_checkpoint(tmp_path):
+    torch.save(torch.zeros(2), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='holds a Tensor, not a dict'):
+        read_checkpoint(tmp_path / 'a.pth')
+
+
+def test_weights_are_found_where_people_put_them():
+    weight = torch.zeros(2)
+    for checkpoint in (
+        {'a': weight},
+        {'module.a': weight, 'epoch': 3},
+        {'state_dict': {'a': weight}},
+        {'model': {'module.a': weight}},
+        {'state_dict': {'model': {'a': weight}}},
+    ):
+        assert list(weights_of(checkpoint, 'x')) == ['a']
+    with pytest.raises(CheckpointError, match="'x' holds no weights"):
+        weights_of({'meta': {}}, 'x')
+
+
+def test_filling_names_every_kind_of_misfit():
+    weights = net().state_dict()
+    del weights['1.running_mean']
+    weights['0.weight'] = torch.zeros(5, 3)
+    weights['2.extra'] = torch.zeros(1)
+    with pytest.raises(CheckpointError) as caught:
+        fill_model(net(), weights, 'a.pth')
+    assert str(caught.value) == (
+        "checkpoint 'a.pth' does not fit the model of the config: "
+        '1 keys are missing (1.running_mean), 1 keys are unexpected (2.extra), '
+        '1 keys are of another shape (0.weight (5, 3) instead of (2, 3))'
+    )
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / 'a.pth'
+    write_atomically({'n': torch.zeros(1)}, path)
+    before = path.read_bytes()
+
+    def fail(_object, file):
+        file.write(b'half')
+        raise OSError('disk full')
+
+    monkeypatch.setattr(torch, 'save', fail)
+    with pytest.raises(OSError, match='disk full'):
+        write_atomically({'n': torch.ones(1)}, path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ['a.pth']
+
+
+def test_digest(tmp_path):
+    (tmp_path / 'a').write_bytes(b'abc')
+    assert digest(tmp_path / 'a') == hashlib.sha256(b'abc').hexdigest()
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        digest(tmp_path / 'b')

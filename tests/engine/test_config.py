@@ -1,0 +1,84 @@
+import pytest
+from mmengine.config import Config
+
+from msvitreid.engine import complete_config, load_config
+from msvitreid.errors import ConfigError
+
+
+def test_shared_options_reach_every_dataset_that_has_none():
+    cfg = complete_config(
+        Config(
+            dict(
+                data_root='/data',
+                on_count_mismatch='warn',
+                train_dataloader=dict(
+                    batch_size=24,
+                    num_workers=2,
+                    sampler=dict(type='IdentitySampler', num_instances=4),
+                    dataset=dict(
+                        type='ConcatDataset',
+                        datasets=[
+                            dict(type='Market1501'),
+                            dict(type='RepeatDataset', dataset=dict(type='MSMT17')),
+                            dict(type='mmpretrain.ImageNet'),
+                        ],
+                    ),
+                ),
+                val_dataloader=None,
+                test_dataloader=dict(
+                    batch_size=8,
+                    sampler=dict(type='DefaultSampler'),
+                    dataset=dict(type='Market1501', data_root='/other'),
+                ),
+            )
+        )
+    )
+    market, repeated, foreign = cfg.train_dataloader.dataset.datasets
+    assert market == dict(type='Market1501', data_root='/data', on_count_mismatch='warn')
+    assert repeated.dataset.data_root == '/data'
+    assert 'data_root' not in repeated
+    assert foreign == dict(type='mmpretrain.ImageNet')
+    assert cfg.train_dataloader.sampler.batch_size == 24
+    assert cfg.train_dataloader.persistent_workers is True
+    assert cfg.test_dataloader.dataset.data_root == '/other'
+    assert 'batch_size' not in cfg.test_dataloader.sampler
+    assert cfg.test_dataloader.persistent_workers is False
+
+
+def test_given_values_stay():
+    sampler = dict(type='IdentitySampler', batch_size=12)
+    loader = dict(batch_size=24, sampler=sampler, pin_memory='mine', dataset=dict(type='A'))
+    cfg = complete_config(Config(dict(train_dataloader=loader)))
+    assert cfg.train_dataloader.sampler.batch_size == 12
+    assert cfg.train_dataloader.pin_memory == 'mine'
+
+
+def test_options_override(tmp_path):
+    (tmp_path / 'a.py').write_text("a = dict(b=1, c=[dict(d=2)])\n")
+    cfg = load_config(tmp_path / 'a.py', {'a.b': 5, 'a.c.0.d': 6, 'e.f': 7})
+    assert (cfg.a.b, cfg.a.c[0].d, cfg.e.f) == (5, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ('text', 'sentence'),
+    [
+        ('a = (', r"a\.py' cannot be read"),
+        ("_base_ = 'gone.py'", r"a\.py' names a base that is missing.*gone\.py"),
+        ('a = b', r"a\.py' cannot be read: name 'b' is not defined"),
+    ],
+)
+def test_broken_configs(tmp_path, text, sentence):
+    (tmp_path / 'a.py').write_text(text)
+    with pytest.raises(ConfigError, match=sentence):
+        load_config(tmp_path / 'a.py')
+
+
+def test_missing_config(tmp_path):
+    with pytest.raises(ConfigError, match=r"gone\.py' does not exist"):
+        load_config(tmp_path / 'gone.py')
+
+
+def test_an_option_that_cannot_be_set(tmp_path):
+    (tmp_path / 'a.py').write_text('a = [1]\n')
+    with pytest.raises(ConfigError, match=r'a\.7'):
+        load_config(tmp_path / 'a.py', {'a.7': 5})

@@ -1,0 +1,85 @@
+import pytest
+import torch
+from mmengine.config import Config
+
+from msvitreid.engine import (
+    default_work_dir,
+    use_amp,
+    use_rerank,
+    use_resume,
+    use_test_only,
+)
+from msvitreid.errors import CheckpointError, ConfigError
+
+
+def config(tmp_path, **more):
+    return Config(
+        dict(
+            work_dir=str(tmp_path),
+            model=dict(type='ReIDModel', pretrained='pretrain/msvit_s.pth'),
+            optim_wrapper=dict(type='OptimWrapper'),
+            custom_hooks=[dict(type='WeightAverageHook', begin=1)],
+            test_evaluator=dict(type='ReIDMetric'),
+            **more,
+        )
+    )
+
+
+def test_default_work_dir():
+    assert default_work_dir('configs/msvit/msvit-s_duke.py') == 'work_dirs/msvit-s_duke'
+
+
+def test_amp(tmp_path, monkeypatch):
+    cfg = config(tmp_path)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ConfigError, match='--amp needs a CUDA device'):
+        use_amp(cfg)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    use_amp(cfg)
+    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
+    cfg.optim_wrapper.type = 'ApexOptimWrapper'
+    with pytest.raises(ConfigError, match="'ApexOptimWrapper'"):
+        use_amp(cfg)
+
+
+def test_resume_without_a_checkpoint_starts_anew_from_the_pretrained_weights(tmp_path):
+    cfg = config(tmp_path)
+    use_resume(cfg, None)
+    assert cfg.resume is True
+    assert cfg.load_from is None
+    assert cfg.model.pretrained == 'pretrain/msvit_s.pth'
+
+
+def test_resume_does_not_need_the_pretrained_weights(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    cfg = config(tmp_path)
+    use_resume(cfg, None)
+    assert cfg.model.pretrained is None
+
+    checkpoint = tmp_path / 'epoch_1.pth'
+    checkpoint.touch()
+    cfg = config(tmp_path)
+    use_resume(cfg, checkpoint)
+    assert cfg.load_from == str(checkpoint)
+    assert cfg.model.pretrained is None
+    with pytest.raises(CheckpointError, match=r"gone\.pth' does not exist"):
+        use_resume(cfg, tmp_path / 'gone.pth')
+
+
+def test_test_only_needs_no_training_data(tmp_path):
+    cfg = config(tmp_path, train_dataloader=dict(a=1), train_cfg=dict(b=2), resume=True)
+    use_test_only(cfg, 'a.pth')
+    assert cfg.train_dataloader is cfg.train_cfg is cfg.optim_wrapper is None
+    assert cfg.custom_hooks == []
+    assert cfg.load_from == 'a.pth'
+    assert cfg.resume is False
+    assert cfg.model.pretrained is None
+
+
+def test_rerank(tmp_path):
+    cfg = config(tmp_path)
+    use_rerank(cfg)
+    assert cfg.test_evaluator.rerank == dict(k1=20, k2=6, lambda_value=0.3)
+    cfg.test_evaluator.type = 'RetrievalMetric'
+    with pytest.raises(ConfigError, match='test_evaluator of type ReIDMetric'):
+        use_rerank(cfg)

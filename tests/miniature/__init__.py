@@ -1,0 +1,45 @@
+"""Miniature trees of the datasets in their real layouts, traps of the wild included.
+
+Every writer is ``write_<name>(data_root, shape=TreeShape(...), ...) -> Table``: it writes below
+``data_root`` the folder that the dataset has there, and returns what must be read from it.
+``WRITERS`` maps the names of the published commands to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from .cars196 import write_cars196
+from .cub200 import write_cub200
+from .market_style import write_cuhk03np, write_dukemtmc, write_market1501, write_occluded_duke
+from .msmt17 import write_msmt17
+from .p_dukemtmc import write_p_dukemtmc
+from .tree import Row, Table, TreeShape
+
+WRITERS: dict[str, Callable[..., Table]] = {
+    'occluded_duke': write_occluded_duke,
+    'p_dukemtmc': write_p_dukemtmc,
+    'market1501': write_market1501,
+    'dukemtmc': write_dukemtmc,
+    'npdetected': partial(write_cuhk03np, variant='detected'),
+    'nplabeled': partial(write_cuhk03np, variant='labeled'),
+    'msmt17': write_msmt17,
+    'car196': write_cars196,
+    'cub200': write_cub200,
+}
+
+__all__ = [
+    'WRITERS',
+    'Row',
+    'Table',
+    'TreeShape',
+    'write_cars196',
+    'write_cub200',
+    'write_cuhk03np',
+    'write_dukemtmc',
+    'write_market1501',
+    'write_msmt17',
+    'write_occluded_duke',
+    'write_p_dukemtmc',
+]

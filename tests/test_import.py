@@ -1,0 +1,22 @@
+import subprocess
+import sys
+
+import pytest
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f'{statement}; import sys; print(" ".join(sys.modules))'
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert run.stderr == ''
+    return set(run.stdout.split())
+
+
+def test_importing_the_package_is_light():
+    loaded = modules_after('import msvitreid')
+    assert not {'torch', 'mmengine', 'mmcv', 'cv2', 'numpy'} & loaded
+
+
+@pytest.mark.parametrize('room', ['models', 'datasets', 'evaluation', 'engine'])
+def test_no_room_pays_for_what_it_does_not_use(room):
+    loaded = modules_after(f'import msvitreid.{room}')
+    assert not {'torchvision', 'mmpretrain', 'scipy', 'faiss'} & loaded

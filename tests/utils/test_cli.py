@@ -1,0 +1,69 @@
+import argparse
+
+import pytest
+
+from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.utils.cli import add_config_options, run_tool
+
+
+def parse(*pairs):
+    parser = argparse.ArgumentParser()
+    add_config_options(parser)
+    return parser.parse_args(['--cfg-options', *pairs] if pairs else []).cfg_options
+
+
+def test_values_are_literals_or_strings():
+    assert parse(
+        'a=1', 'b=1e-3', 'c=None', 'd=true', 'e=/data/x', 'f=(8,8)', "g={'a':[1,2]}", 'h=x=y', 'i='
+    ) == {
+        'a': 1,
+        'b': 1e-3,
+        'c': None,
+        'd': True,
+        'e': '/data/x',
+        'f': (8, 8),
+        'g': {'a': [1, 2]},
+        'h': 'x=y',
+        'i': '',
+    }
+
+
+def test_no_options_is_an_empty_dict():
+    assert parse() == {}
+
+
+def test_a_pair_without_equals_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse('model.pretrained')
+    assert caught.value.code == 2
+    assert "takes KEY=VALUE, got 'model.pretrained'" in capsys.readouterr().err
+
+
+def fail(error):
+    def main(_argv):
+        raise error
+
+    return main
+
+
+def test_an_error_is_one_line_and_exit_code_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        run_tool(fail(ConfigError('the key is wrong')))
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == 'error: the key is wrong\n'
+
+
+def test_the_traceback_of_a_worker_is_left_out(capsys):
+    text = (
+        'Caught DatasetError in DataLoader worker process 0.\nOriginal Traceback (most recent '
+        'call last):\n  File "a.py", line 1, in f\n    raise DatasetError(x)\n'
+        'msvitreid.errors.DatasetError: a.jpg: the file is empty\n'
+    )
+    with pytest.raises(SystemExit):
+        run_tool(fail(DatasetError(text)))
+    assert capsys.readouterr().err == 'error: a.jpg: the file is empty\n'
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_tool(fail(ZeroDivisionError()))
