@@ -101,7 +101,7 @@ def hsv_baseline(cfg: Config) -> dict[str, EmbeddedImages]:
     images = {}
     for split in ('query', 'gallery'):
         options = {**cfg.test_dataloader.dataset, 'split': split}
-        samples = [packed for packed in DATASETS.build(options)]
+        samples = list(DATASETS.build(options))
         pixels = [packed['inputs'].permute(1, 2, 0).numpy() for packed in samples]
         embeddings = torch.from_numpy(hsv_histogram(pixels))
         for packed, embedding in zip(samples, embeddings, strict=True):
@@ -175,7 +175,9 @@ def table(results: dict[str, dict[str, float]]) -> str:
     """A Markdown table in per cent."""
     lines = [f'| | {" | ".join(COLUMNS)} |', '|---|' + '---:|' * len(COLUMNS)]
     for name, figures in results.items():
-        lines.append(f'| {name} | ' + ' | '.join(f'{100 * figures[c]:.1f}' for c in COLUMNS) + ' |')
+        lines.append(
+            f'| {name} | ' + ' | '.join(f'{100 * figures[c]:.1f}' for c in COLUMNS) + ' |'
+        )
     return '\n'.join(lines)
 
 

@@ -68,7 +68,9 @@ def digest(path: str | os.PathLike) -> str:
                 sha256.update(block)
             return sha256.hexdigest()
     except OSError as error:
-        raise CheckpointError(f'checkpoint {str(path)!r} cannot be read: {error}') from error
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} cannot be read: {error.strerror}'
+        ) from error
 
 
 def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict[str, Tensor]:
@@ -132,6 +134,7 @@ def fill_model(
 def write_atomically(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
     """``torch.save`` to a temporary sibling, flush to disk, then rename."""
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.tmp')
     try:
         with open(temporary, 'wb') as file:

@@ -6,19 +6,31 @@ import argparse
 import ast
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from msvitreid.errors import ReIDError
 
 
 def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
-    """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2."""
+    """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
+
+    So does an option that a component which mmengine itself builds does not take.
+    """
     try:
         main(None)
     except ReIDError as error:
-        print(f'error: {_sentence(error)}', file=sys.stderr)
-        sys.exit(2)
+        sentence = _sentence(error)
+    except TypeError as error:
+        if not _is_wrong_option(error):
+            raise
+        sentence = f'an option of the config is wrong: {error}'
+    else:
+        return
+    print(f'error: {sentence}', file=sys.stderr)
+    sys.exit(2)
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +80,13 @@ def _parse_value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+def _is_wrong_option(error: TypeError) -> bool:
+    """Whether mmengine called something with a keyword it does not take, or without one."""
+    caller = traceback.extract_tb(error.__traceback__)[-1]
+    called = 'keyword argument' in str(error) or 'required positional' in str(error)
+    return called and 'mmengine' in Path(caller.filename).parts
 
 
 def _sentence(error: ReIDError) -> str:

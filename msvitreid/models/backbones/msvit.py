@@ -116,7 +116,8 @@ class MSViT(BaseModule):
             ConfigError: a stage's map does not divide by the split size.
         """
         self._check_image(x.shape[-2], x.shape[-1])
-        x = self.stem(x)
+        # Grouped convolutions with few channels a group are several times faster this way.
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))
         for stage in self.stages:
             x = stage(x)
         return tuple(branch(x) for branch in self.branches)

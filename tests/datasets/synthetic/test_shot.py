@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
 from msvitreid.datasets.synthetic import shot
 from msvitreid.datasets.synthetic.camera import draw_cameras
-from msvitreid.datasets.synthetic.identity import draw_identities
+from msvitreid.datasets.synthetic.identity import PALETTES, Identity, draw_identities
 from msvitreid.datasets.synthetic.person import draw_person
 from msvitreid.datasets.synthetic.pose import draw_pose
-from msvitreid.datasets.synthetic.sheet import Sheet
 from msvitreid.datasets.synthetic.shot import take_shot
 
 IDENTITIES = draw_identities((12,), np.random.default_rng(0))[0]
@@ -59,27 +60,8 @@ def test_a_shot_is_made_by_its_seed() -> None:
     assert pixels(5) != pixels(6)
 
 
-@pytest.mark.parametrize('edge', ['bottom', 'left', 'right'])
-@pytest.mark.parametrize('target', [0.3, 0.5])
-def test_the_frames_edge_cuts_off_the_target(edge: str, target: float) -> None:
-    unit, size = 200.0, (160, 256)
-    pose = draw_pose(IDENTITIES[0], 0.3, 0.1, np.random.default_rng(0))
-    alpha = np.asarray(draw_person(IDENTITIES[0], pose, unit, 0.0).getchannel('A')) > 0
-    middle, ground = shot._cut(alpha, unit, size, (80.0, 240.0), edge, target)
-    sheet = Sheet(unit)
-    x, y = sheet.pixel((0.0, 0.0))
-    rows, columns = np.nonzero(alpha)
-    rows, columns = rows + round(ground - y), columns + round(middle - x)
-    outside = (rows >= size[1]) if edge == 'bottom' else (columns < 0) | (columns >= size[0])
-    assert outside.mean() == pytest.approx(target, abs=0.03)
-
-
 def test_every_attribute_shows() -> None:
     """People who differ in one attribute alone look different from some side."""
-    from dataclasses import fields, replace
-
-    from msvitreid.datasets.synthetic.identity import PALETTES, Identity
-
     somebody = replace(
         IDENTITIES[0],
         pattern='logo',
