@@ -6,7 +6,9 @@ import pytest
 
 def modules_after(statement: str) -> set[str]:
     code = f'{statement}; import sys; print(" ".join(sys.modules))'
-    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
     assert run.stderr == ''
     return set(run.stdout.split())
 

@@ -42,10 +42,10 @@ def test_the_contract_names_are_registered(kind, names):
 def test_an_unknown_name_suggests_near_matches():
     with pytest.raises(ConfigError, match=r"unknown model 'BNNekHead'.*mean 'BNNeckHead'\?"):
         registry.MODELS.get('BNNekHead')
-    with pytest.raises(ConfigError, match='no such component is registered$'):
+    with pytest.raises(ConfigError, match=r'no such component is registered$'):
         registry.MODELS.get('Qwertz')
 
 
 def test_an_unknown_option_names_component_and_option():
-    with pytest.raises(ConfigError, match="'PartPoolingNeck': .*'num_partz'"):
+    with pytest.raises(ConfigError, match=r"'PartPoolingNeck': .*'num_partz'"):
         registry.MODELS.build(dict(type='PartPoolingNeck', num_partz=3))

@@ -13,7 +13,7 @@ on_count_mismatch = 'ignore'
 model = dict(
     pretrained=None,
     backbone=dict(
-        arch=dict(_delete_=True, dims=(16, 32, 64, 128), blocks=(1, 2, 2, 1), heads=(1, 2, 4)),
+        arch=dict(_delete_=True, dims=(16, 32, 64, 128), blocks=(1, 2, 4, 2), heads=(1, 2, 4)),
         out_channels=128,
         split_size=(4, 4),
     ),

@@ -1,3 +1,4 @@
 from .embedding import EmbeddedImages, embed_dataset
+from .model_zoo import get_config, get_model, list_models
 
-__all__ = ['EmbeddedImages', 'embed_dataset']
+__all__ = ['EmbeddedImages', 'embed_dataset', 'get_config', 'get_model', 'list_models']

@@ -42,7 +42,9 @@ def test_round_trip(tmp_path):
 def test_pickled_code_is_refused_and_not_run(tmp_path):
     path, marker = tmp_path / 'trap.pth', tmp_path / 'marker'
     torch.save({'state_dict': {}, 'meta': Trap(marker)}, path)
-    with pytest.raises(CheckpointError, match=r"trap\.pth' contains pickled code \(\w+\.mkdir\)"):
+    with pytest.raises(
+        CheckpointError, match=r"trap\.pth' contains pickled code \(\w+\.mkdir\)"
+    ):
         read_checkpoint(path)
     assert not marker.exists()
 

@@ -54,7 +54,7 @@ def test_given_values_stay():
 
 
 def test_options_override(tmp_path):
-    (tmp_path / 'a.py').write_text("a = dict(b=1, c=[dict(d=2)])\n")
+    (tmp_path / 'a.py').write_text('a = dict(b=1, c=[dict(d=2)])\n')
     cfg = load_config(tmp_path / 'a.py', {'a.b': 5, 'a.c.0.d': 6, 'e.f': 7})
     assert (cfg.a.b, cfg.a.c[0].d, cfg.e.f) == (5, 6, 7)
 

@@ -75,5 +75,5 @@ def test_mmengine_still_cannot_resume_by_itself(tmp_path):
     from mmengine.logging import HistoryBuffer
 
     torch.save({'log': HistoryBuffer([1.0], [1])}, tmp_path / 'a.pth')
-    with pytest.raises(Exception, match='weights_only|Weights only'):
+    with pytest.raises(Exception, match=r'weights_only|Weights only'):
         torch.load(tmp_path / 'a.pth', weights_only=True)

@@ -14,7 +14,15 @@ def parse(*pairs):
 
 def test_values_are_literals_or_strings():
     assert parse(
-        'a=1', 'b=1e-3', 'c=None', 'd=true', 'e=/data/x', 'f=(8,8)', "g={'a':[1,2]}", 'h=x=y', 'i='
+        'a=1',
+        'b=1e-3',
+        'c=None',
+        'd=true',
+        'e=/data/x',
+        'f=(8,8)',
+        "g={'a':[1,2]}",
+        'h=x=y',
+        'i=',
     ) == {
         'a': 1,
         'b': 1e-3,

@@ -78,9 +78,9 @@ def test_the_averaged_net_is_validated(market, tmp_path):
 
 
 def test_a_window_after_the_end_is_refused(market, tmp_path):
-    cfg = tiny_config(market, tmp_path / 'late', custom_hooks=[
-        dict(type='WeightAverageHook', begin=9)
-    ])
+    cfg = tiny_config(
+        market, tmp_path / 'late', custom_hooks=[dict(type='WeightAverageHook', begin=9)]
+    )
     with pytest.raises(ConfigError, match='begin 9 lies after the last epoch 3'):
         build_runner(cfg).train()
 

@@ -1,0 +1,72 @@
+"""Configs that travel with the package, and nets built from them."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import nn
+
+import msvitreid
+from msvitreid.engine.checkpoint import fill_model, read_checkpoint, weights_of
+from msvitreid.engine.config import load_config
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+
+
+def list_models(pattern: str = '*') -> list[str]:
+    """Names of the configs whose name matches a shell pattern, e.g. ``'msvit-s_*'``."""
+    return sorted(name for name in _config_files() if fnmatch.fnmatch(name, pattern))
+
+
+def get_config(name: str | os.PathLike) -> Config:
+    """A config by its name (see :func:`list_models`) or by the path of a file.
+
+    Raises:
+        ConfigError: there is neither; near names are suggested.
+    """
+    files = _config_files()
+    if str(name) in files:
+        return load_config(files[str(name)])
+    if os.path.isfile(name):
+        return load_config(name)
+    near = difflib.get_close_matches(str(name), files, n=3)
+    suggestion = f'; did you mean {" or ".join(map(repr, near))}?' if near else ''
+    raise ConfigError(f'{str(name)!r} is neither a config name nor a file{suggestion}')
+
+
+def get_model(
+    config: str | os.PathLike | Config, checkpoint: str | os.PathLike | None = None
+) -> nn.Module:
+    """A net for inference: in eval mode, on the CPU, without classifiers.
+
+    Args:
+        config: a config, its name or its path.
+        checkpoint: weights to fill it with, e.g. a run's ``averaged.pth``; ``None`` leaves
+            the net as it is initialised.
+
+    Raises:
+        ConfigError: see :func:`get_config`.
+        CheckpointError: the file is unusable or its weights do not fit.
+    """
+    cfg = config if isinstance(config, Config) else get_config(config)
+    model = MODELS.build(cfg.model)
+    if checkpoint is None:
+        model.init_weights()
+    else:
+        fill_model(model, weights_of(read_checkpoint(checkpoint), checkpoint), checkpoint)
+    return model.eval()
+
+
+def _config_files() -> dict[str, Path]:
+    package = Path(msvitreid.__file__).parent
+    installed, checkout = package / 'configs', package.parent / 'configs'
+    root = installed if installed.is_dir() else checkout
+    return {
+        file.stem: file
+        for file in root.glob('*/*.py')
+        if file.parent.name != '_base_' and file.name != '__init__.py'
+    }
