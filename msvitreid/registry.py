@@ -8,7 +8,6 @@ on first use.
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
@@ -32,19 +31,6 @@ class SuggestingRegistry(Registry):
                 f'{self._near_matches(key)}'
             )
         return found
-
-    def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
-        """Build a component.
-
-        Raises:
-            ConfigError: the component does not take one of the options, or lacks one.
-        """
-        try:
-            return super().build(cfg, *args, **kwargs)
-        except TypeError as error:
-            if 'keyword argument' in str(error) or 'required positional' in str(error):
-                raise ConfigError(f'{self.name} {cfg.get("type")!r}: {error}') from error
-            raise
 
     def _near_matches(self, key: str) -> str:
         names: set[str] = set()

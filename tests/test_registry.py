@@ -44,8 +44,3 @@ def test_an_unknown_name_suggests_near_matches():
         registry.MODELS.get('BNNekHead')
     with pytest.raises(ConfigError, match=r'no such component is registered$'):
         registry.MODELS.get('Qwertz')
-
-
-def test_an_unknown_option_names_component_and_option():
-    with pytest.raises(ConfigError, match=r"'PartPoolingNeck': .*'num_partz'"):
-        registry.MODELS.build(dict(type='PartPoolingNeck', num_partz=3))

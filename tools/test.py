@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 
 from msvitreid.utils.cli import add_config_options, add_launcher_option, run_tool
@@ -23,7 +24,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_config_options(parser)
     add_launcher_option(parser)
     args = parser.parse_args(argv)
-    if args.out is not None and not args.out.endswith('.json'):
+    if args.out is not None and (not args.out.endswith('.json') or os.path.isdir(args.out)):
         parser.error(f'--out must name a .json file, got {args.out!r}')
     return args
 
@@ -33,15 +34,24 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from mmengine.dist import is_main_process
 
-    from msvitreid.engine import default_work_dir, load_config, use_rerank, use_test_only
+    from msvitreid.engine import (
+        default_work_dir,
+        load_config,
+        make_work_dir,
+        require_sections,
+        use_rerank,
+        use_test_only,
+    )
     from msvitreid.engine.checkpoint import digest
     from msvitreid.registry import RUNNERS
     from msvitreid.utils.files import write_text_atomically
     from msvitreid.utils.versions import versions
 
     cfg = load_config(args.config, args.cfg_options)
+    require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
     cfg.launcher = args.launcher
+    make_work_dir(cfg.work_dir)
     use_test_only(cfg, args.checkpoint)
     if args.rerank:
         use_rerank(cfg)

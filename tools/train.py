@@ -30,12 +30,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
-    from msvitreid.engine import default_work_dir, load_config, use_amp, use_resume
+    from msvitreid.engine import (
+        default_work_dir,
+        load_config,
+        make_work_dir,
+        require_sections,
+        use_amp,
+        use_resume,
+    )
     from msvitreid.registry import RUNNERS
 
     cfg = load_config(args.config, args.cfg_options)
+    require_sections(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
     cfg.launcher = args.launcher
+    make_work_dir(cfg.work_dir)
     if args.amp:
         use_amp(cfg)
     if args.resume is not None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from mmengine.model import BaseModel
 from mmengine.utils import track_iter_progress
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from msvitreid.structures import ReIDDataSample
@@ -32,7 +33,7 @@ class EmbeddedImages:
 
 
 @torch.no_grad()
-def embed_dataset(model: nn.Module, loader: DataLoader) -> dict[str, EmbeddedImages]:
+def embed_dataset(model: BaseModel, loader: DataLoader) -> dict[str, EmbeddedImages]:
     """Embed every image of a test loader, showing a progress bar.
 
     Args:

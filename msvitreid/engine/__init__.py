@@ -1,6 +1,14 @@
 from .config import complete_config, load_config
 from .hooks import WeightAverageHook
-from .run_options import default_work_dir, use_amp, use_rerank, use_resume, use_test_only
+from .run_options import (
+    default_work_dir,
+    make_work_dir,
+    require_sections,
+    use_amp,
+    use_rerank,
+    use_resume,
+    use_test_only,
+)
 from .runner import ReIDRunner
 
 __all__ = [
@@ -9,6 +17,8 @@ __all__ = [
     'complete_config',
     'default_work_dir',
     'load_config',
+    'make_work_dir',
+    'require_sections',
     'use_amp',
     'use_rerank',
     'use_resume',

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from mmengine.logging import MMLogger
+from mmengine.model import BaseDataPreprocessor
 from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -25,10 +28,11 @@ def reestimate_bn(runner: Runner) -> None:
         loader.sampler.set_epoch(runner.max_epochs)
     average = _StatisticsAverage(model)
     model.train()
+    preprocess = cast(BaseDataPreprocessor, model.data_preprocessor)
     logger = MMLogger.get_current_instance()
     for i, batch in enumerate(loader):
         with runner.optim_wrapper.optim_context(runner.model):
-            data = model.data_preprocessor(batch, training=True)
+            data = preprocess(batch, training=True)
             model(data['inputs'], mode='tensor')
         average.add(len(data['inputs']))
         if (i + 1) % 50 == 0:

@@ -29,7 +29,8 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
         raise ConfigError(
             f'config {str(path)!r} names a base that is missing: {error}'
         ) from error
-    except (SyntaxError, NameError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:
+        # A config is code and may raise anything.
         raise ConfigError(f'config {str(path)!r} cannot be read: {error}') from error
     try:
         cfg.merge_from_dict(dict(options or {}))

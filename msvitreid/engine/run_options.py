@@ -17,6 +17,33 @@ def default_work_dir(config: str | os.PathLike) -> str:
     return str(Path('work_dirs') / Path(config).stem)
 
 
+def require_sections(cfg: Config, *keys: str) -> None:
+    """Check that a config is a whole one, not a base to inherit from.
+
+    Raises:
+        ConfigError: it lacks one of ``keys``.
+    """
+    lacking = [key for key in keys if cfg.get(key) is None]
+    if lacking:
+        raise ConfigError(
+            f'config {cfg.filename!r} has no {", ".join(lacking)}; is it a base to inherit from?'
+        )
+
+
+def make_work_dir(path: str | os.PathLike) -> None:
+    """Make the folder that a run writes into.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f'work_dir {str(path)!r} cannot be made ({error.strerror}); choose another folder'
+        ) from error
+
+
 def use_amp(cfg: Config) -> None:
     """Train in float16 with loss scaling.
 
@@ -70,7 +97,7 @@ def use_rerank(cfg: Config) -> None:
     evaluator = cfg.test_evaluator
     if not isinstance(evaluator, dict) or evaluator.get('type') != 'ReIDMetric':
         raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
-    evaluator.rerank = dict(k1=20, k2=6, lambda_value=0.3)
+    evaluator['rerank'] = dict(k1=20, k2=6, lambda_value=0.3)
 
 
 def _drop_pretrained(cfg: Config) -> None:

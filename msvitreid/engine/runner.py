@@ -74,14 +74,14 @@ class ReIDRunner(Runner):
                 f'file {filename!r} itself'
             )
         checkpoint = read_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        fill_model(bare_model(self), weights_of(checkpoint, filename), filename)
         if self._resume and 'optimizer' not in checkpoint:
             raise CheckpointError(
                 f'checkpoint {filename!r} cannot be resumed: it holds weights only, not the state '
                 'of a training run; resume from an epoch_N.pth, or train from these weights with '
                 '--cfg-options load_from=...'
             )
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        fill_model(bare_model(self), weights_of(checkpoint, filename), filename)
         self._has_loaded = True
         self.logger.info(f'loaded checkpoint {filename}')
         return checkpoint

@@ -4,6 +4,9 @@ from mmengine.config import Config
 
 from msvitreid.engine import (
     default_work_dir,
+    load_config,
+    make_work_dir,
+    require_sections,
     use_amp,
     use_rerank,
     use_resume,
@@ -83,3 +86,19 @@ def test_rerank(tmp_path):
     cfg.test_evaluator.type = 'RetrievalMetric'
     with pytest.raises(ConfigError, match='test_evaluator of type ReIDMetric'):
         use_rerank(cfg)
+
+
+def test_a_base_is_not_a_whole_config(tmp_path):
+    (tmp_path / 'base.py').write_text('model = dict()\n')
+    cfg = load_config(tmp_path / 'base.py')
+    require_sections(cfg, 'model')
+    with pytest.raises(ConfigError, match=r"base\.py' has no train_cfg, optim_wrapper; is it"):
+        require_sections(cfg, 'model', 'train_cfg', 'optim_wrapper')
+
+
+def test_a_file_is_no_work_dir(tmp_path):
+    make_work_dir(tmp_path / 'a' / 'b')
+    assert (tmp_path / 'a' / 'b').is_dir()
+    (tmp_path / 'file').touch()
+    with pytest.raises(ConfigError, match=r"file' cannot be made \(File exists\)"):
+        make_work_dir(tmp_path / 'file')

@@ -67,11 +67,12 @@ class BNNeckHead(BaseModule):
         self.norms = nn.ModuleList(nn.BatchNorm1d(in_channels) for _ in range(num_vectors))
         for norm in self.norms[frozen_bias_from:]:
             norm.bias.requires_grad_(False)
-        self.classifiers = nn.ModuleList(
-            nn.Linear(in_channels, num_classes, bias=False)
-            for _ in range(num_vectors if num_classes is not None else 0)
-        )
-        if num_classes is None:
+        self.classifiers = nn.ModuleList()
+        if num_classes is not None:
+            self.classifiers.extend(
+                [nn.Linear(in_channels, num_classes, bias=False) for _ in range(num_vectors)]
+            )
+        else:
             self.register_load_state_dict_pre_hook(_leave_out_classifiers)
         self.loss_cls = MODELS.build(dict(loss_cls))
         self.loss_triplet = MODELS.build(dict(loss_triplet))

@@ -38,6 +38,8 @@ class PartPoolingNeck(BaseModule):
             raise ConfigError(
                 f"part_mode {part_mode!r} is unknown; use 'interleaved' or 'contiguous'"
             )
+        if num_parts < 1:
+            raise ConfigError(f'num_parts must be at least 1, got {num_parts}')
         self.num_parts = num_parts
         self.part_mode = part_mode
 

@@ -53,6 +53,11 @@ def test_unknown_mode():
         PartPoolingNeck(2, 'striped')
 
 
+def test_no_parts():
+    with pytest.raises(ConfigError, match='num_parts must be at least 1, got 0'):
+        PartPoolingNeck(0)
+
+
 def test_three_maps():
     with pytest.raises(ConfigError, match='one or two maps, got 3'):
         PartPoolingNeck()([ROWS] * 3)

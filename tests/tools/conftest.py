@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.miniature import TreeShape, write_cub200, write_market1501
+
+from .user import SMALL, leaf, options, run
+
+
+@pytest.fixture(scope='session')
+def data_root(tmp_path_factory):
+    """The folder of all datasets, with Market-1501 and CUB in it; do not change it."""
+    root = tmp_path_factory.mktemp('data')
+    for write in (write_market1501, write_cub200):
+        write(root, TreeShape(train_identities=4, test_identities=2, images=3))
+    return root
+
+
+@pytest.fixture(scope='session')
+def trained(data_root, tmp_path_factory):
+    """Work directory of one epoch on Market-1501; do not change it."""
+    work_dir = tmp_path_factory.mktemp('trained')
+    small = options(SMALL, {'data_root': data_root, 'train_cfg.max_epochs': 1})
+    outcome = run('train.py', leaf('msvit-s_market1501'), '--work-dir', work_dir, *small)
+    assert outcome.code == 0, outcome.err
+    return work_dir
