@@ -1,0 +1,47 @@
+"""What only a CUDA device can show; skipped without one."""
+
+import pytest
+import torch
+from mmengine.optim import AmpOptimWrapper
+
+from msvitreid.registry import MODELS
+from msvitreid.structures import ReIDDataSample
+
+from .golden import golden, images, reid_net
+from .tiny import tiny_reid_model
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device'),
+]
+
+
+def test_golden_embedding_on_the_gpu():
+    net = reid_net(2, split_size=(8, 8), sparse_ratio=0.3).eval().double().cuda()
+    with torch.no_grad():
+        embedding = net.embed(images(2, 384, 128, 2).double().cuda())
+    expected = torch.from_numpy(golden('reid_s_384x128')['embedding'])
+    assert (embedding.cpu() - expected).norm() < 1e-6 * expected.norm()
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
+def test_amp_training_lowers_the_loss(dtype):
+    torch.manual_seed(0)
+    model = MODELS.build(tiny_reid_model(num_classes=4)).cuda().train()
+    wrapper = AmpOptimWrapper(
+        dtype=dtype, optimizer=torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    )
+    data = {
+        'inputs': torch.randint(0, 256, (8, 3, 64, 32), dtype=torch.uint8),
+        'data_samples': [ReIDDataSample(label=i // 2) for i in range(8)],
+    }
+    losses = [model.train_step(data, wrapper)['loss'].item() for _ in range(20)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_erasing_draws_the_same_on_every_device():
+    augment = dict(type='BatchRandomErasing', seed=3)
+    batch = torch.rand(8, 3, 32, 16)
+    on_cpu = MODELS.build(augment)(batch)
+    on_gpu = MODELS.build(augment)(batch.cuda())
+    assert torch.equal(on_cpu, on_gpu.cpu())
