@@ -8,6 +8,8 @@ on first use.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
@@ -32,6 +34,23 @@ class SuggestingRegistry(Registry):
             )
         return found
 
+    def build(self, cfg: Mapping, *args: Any, **kwargs: Any) -> Any:
+        """Build a component.
+
+        Raises:
+            ConfigError: the config names no type, or an option that it does not take.
+        """
+        try:
+            return super().build(cfg, *args, **kwargs)
+        except TypeError as error:
+            if not is_call_mismatch(error):
+                raise
+            raise ConfigError(f'an option of the config is wrong: {error}') from error
+        except KeyError as error:
+            if 'must contain the key "type"' not in str(error):
+                raise
+            raise ConfigError(f'a {self.name} of the config has no type: {cfg}') from error
+
     def _near_matches(self, key: str) -> str:
         names: set[str] = set()
         registry: Registry | None = self
@@ -43,6 +62,11 @@ class SuggestingRegistry(Registry):
         if not near:
             return ''
         return '; did you mean ' + ' or '.join(repr(lowered[name]) for name in near) + '?'
+
+
+def is_call_mismatch(error: TypeError) -> bool:
+    """Whether a call was given a keyword that it does not take, or lacks an argument."""
+    return 'keyword argument' in str(error) or 'required positional' in str(error)
 
 
 def _child(name: str, *locations: str) -> SuggestingRegistry:

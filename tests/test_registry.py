@@ -44,3 +44,27 @@ def test_an_unknown_name_suggests_near_matches():
         registry.MODELS.get('BNNekHead')
     with pytest.raises(ConfigError, match=r'no such component is registered$'):
         registry.MODELS.get('Qwertz')
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(ConfigError, match=r"PartPoolingNeck\.__init__.*'num_partz'"):
+        registry.MODELS.build(dict(type='PartPoolingNeck', num_partz=3))
+    with pytest.raises(ConfigError, match=r"CUHK03|ReIDDataset.*'splitt'"):
+        registry.DATASETS.build(dict(type='CUHK03NP', splitt='train'))
+
+
+def test_a_component_without_a_type():
+    with pytest.raises(
+        ConfigError, match=r"a model of the config has no type: \{'num_parts': 2\}"
+    ):
+        registry.MODELS.build(dict(num_parts=2))
+
+
+def test_a_bug_inside_a_component_keeps_its_error():
+    @registry.MODELS.register_module()
+    class Buggy:
+        def __init__(self):
+            self.sum = 1 + 'a'
+
+    with pytest.raises(TypeError, match='unsupported operand'):
+        registry.MODELS.build(dict(type='Buggy'))

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from msvitreid.utils.cli import add_config_options, add_launcher_option, run_tool
 
@@ -15,7 +16,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('config', help='config file the checkpoint was trained with')
     parser.add_argument('checkpoint', help='checkpoint file, e.g. work_dirs/NAME/averaged.pth')
     parser.add_argument('--out', metavar='FILE.json', help='write the figures there')
-    parser.add_argument('--work-dir', help='where the log goes')
+    parser.add_argument(
+        '--work-dir', help="where the log goes; by default test/ in the training run's"
+    )
     parser.add_argument(
         '--rerank',
         action='store_true',
@@ -49,9 +52,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     cfg = load_config(args.config, args.cfg_options)
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
+    # Not the training run's own folder, whose config file must stay.
+    trained_in = Path(cfg.get('work_dir') or default_work_dir(args.config))
+    cfg.work_dir = args.work_dir or str(trained_in / 'test')
     cfg.launcher = args.launcher
     make_work_dir(cfg.work_dir)
+    if args.out is not None:
+        make_work_dir(Path(args.out).parent)
     use_test_only(cfg, args.checkpoint)
     if args.rerank:
         use_rerank(cfg)
@@ -60,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out is not None and is_main_process():
         result = {
             'metrics': {name: float(value) for name, value in metrics.items()},
+            'evaluator': cfg.test_evaluator.to_dict(),
             'config': args.config,
+            'options': args.cfg_options,
             'checkpoint': {'path': args.checkpoint, 'sha256': sha256},
             'versions': versions(),
         }

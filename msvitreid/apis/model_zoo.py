@@ -46,7 +46,7 @@ def get_model(
     Args:
         config: a config, its name or its path.
         checkpoint: weights to fill it with, e.g. a run's ``averaged.pth``; ``None`` leaves
-            the net as it is initialised.
+            PyTorch's random ones.
 
     Raises:
         ConfigError: see :func:`get_config`.
@@ -54,9 +54,7 @@ def get_model(
     """
     cfg = config if isinstance(config, Config) else get_config(config)
     model = MODELS.build(cfg.model)
-    if checkpoint is None:
-        model.init_weights()
-    else:
+    if checkpoint is not None:
         fill_model(model, weights_of(read_checkpoint(checkpoint), checkpoint), checkpoint)
     return model.eval()
 

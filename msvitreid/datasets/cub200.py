@@ -8,6 +8,7 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
+from .text_files import read_lines
 
 PATHS = 'images.txt'
 CLASSES = 'image_class_labels.txt'
@@ -56,7 +57,7 @@ def _read_table(file: Path) -> dict[str, str]:
             'data_root elsewhere'
         )
     table = {}
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         if not line.strip():
             continue
         fields = line.split()

@@ -14,7 +14,9 @@ DATA_ROOT_VARIABLE = 'MSVITREID_DATA_ROOT'
 
 def resolve_data_root(data_root: str | None) -> str:
     """``data_root`` itself, else the environment's ``MSVITREID_DATA_ROOT``, else ``data``."""
-    return os.path.expanduser(data_root or os.environ.get(DATA_ROOT_VARIABLE) or 'data')
+    # str: on a command line a folder called 2024 is parsed as a number.
+    root = data_root if data_root is not None else os.environ.get(DATA_ROOT_VARIABLE)
+    return os.path.expanduser(str(root or 'data'))
 
 
 def find_dataset_root(

@@ -46,3 +46,5 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
             f'{folder}: this folder of the dataset is missing; complete the download or point '
             'data_root elsewhere'
         ) from None
+    except OSError as error:
+        raise DatasetError(f'{folder}: the folder cannot be read ({error.strerror})') from error

@@ -9,6 +9,7 @@ from msvitreid.registry import DATASETS
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
 from .market_style import MARKET_FOLDERS, read_market_folder
+from .text_files import read_lines
 
 # Folders of the training and of the test images in the two releases.
 RELEASE_FOLDERS = {'V1': ('train', 'test'), 'V2': ('mask_train_v2', 'mask_test_v2')}
@@ -99,7 +100,7 @@ def _read_list(list_file: Path, images: Path) -> Iterator[ImageRecord]:
             f'{missing}: this part of MSMT17 is missing; complete the download or point '
             'data_root elsewhere'
         )
-    for number, line in enumerate(list_file.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_lines(list_file), start=1):
         if not line.strip():
             continue
         try:

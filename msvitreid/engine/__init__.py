@@ -1,5 +1,5 @@
 from .config import complete_config, load_config
-from .hooks import WeightAverageHook
+from .hooks import EpochSeedHook, WeightAverageHook
 from .run_options import (
     default_work_dir,
     make_work_dir,
@@ -12,6 +12,7 @@ from .run_options import (
 from .runner import ReIDRunner
 
 __all__ = [
+    'EpochSeedHook',
     'ReIDRunner',
     'WeightAverageHook',
     'complete_config',

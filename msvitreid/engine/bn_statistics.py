@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.logging import MMLogger
 from mmengine.model import BaseDataPreprocessor
 from mmengine.runner import Runner
@@ -18,7 +19,7 @@ def reestimate_bn(runner: Runner) -> None:
 
     The net runs in train mode (augmentation, erasing and drop path on) on the epoch after
     the last one. The result is the average of the batches' means and unbiased variances,
-    weighted by batch size; frozen layers take part.
+    weighted by batch size, over all ranks; frozen layers take part.
 
     Source: the published runs' treatment of the averaged net.
     """
@@ -63,7 +64,11 @@ class _StatisticsAverage:
             total.add_(buffer, alpha=size)
 
     def apply(self) -> None:
+        # Every rank saw its own share of the epoch.
+        images = torch.tensor(float(self.total), device=self.buffers[0].device)
+        all_reduce(images)
         for buffer, total in zip(self.buffers, self.sums, strict=True):
-            buffer.copy_(total / self.total)
+            all_reduce(total)
+            buffer.copy_(total / images)
         for layer, momentum in zip(self.layers, self.momenta, strict=True):
             layer.momentum = momentum

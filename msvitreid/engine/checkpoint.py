@@ -15,6 +15,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from msvitreid.errors import CheckpointError
+from msvitreid.utils.files import appearing
 
 
 def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
@@ -131,19 +132,10 @@ def fill_model(
         )
 
 
-def write_atomically(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
-    """``torch.save`` to a temporary sibling, flush to disk, then rename."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            torch.save(dict(checkpoint), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
+    """``torch.save`` to a file that appears under its name only when it is complete."""
+    with appearing(path) as temporary:
+        torch.save(dict(checkpoint), temporary)
 
 
 def _some(names: list[str], limit: int = 3) -> str:
@@ -171,6 +163,3 @@ def use_safe_loading() -> None:
         if prefix:
             CheckpointLoader.register_scheme(prefix, loader=_refuse, force=True)
     CheckpointLoader.register_scheme('', loader=_read_local, force=True)
-
-
-use_safe_loading()

@@ -1,16 +1,31 @@
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from msvitreid.errors import ConfigError
 
 #: Top-level config keys that every dataset of ours takes unless it says otherwise.
 SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
+
+#: Top-level keys that mmengine's runner and config reader look up by themselves.
+RUNNER_SECTIONS = (
+    *SHARED_DATASET_OPTIONS,
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+)
 
 
 def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = None) -> Config:
@@ -32,6 +47,8 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
     except Exception as error:
         # A config is code and may raise anything.
         raise ConfigError(f'config {str(path)!r} cannot be read: {error}') from error
+    for key in options or ():
+        _check_section(cfg, key)
     try:
         cfg.merge_from_dict(dict(options or {}))
     except (KeyError, TypeError, AttributeError) as error:
@@ -48,6 +65,9 @@ def complete_config(cfg: Config) -> Config:
     identity sampler. Loaders with workers keep them between epochs (mmengine would seed new
     ones alike every epoch) and pin memory where there is a GPU. Values already given stay.
     Works in place and returns ``cfg``.
+
+    Raises:
+        ConfigError: the identity sampler is given another batch size than its loader.
     """
     shared = {key: cfg[key] for key in SHARED_DATASET_OPTIONS if key in cfg}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
@@ -58,11 +78,22 @@ def complete_config(cfg: Config) -> Config:
             for key, value in shared.items():
                 dataset.setdefault(key, value)
         sampler = loader.get('sampler')
-        if isinstance(sampler, dict) and sampler.get('type') == 'IdentitySampler':
+        if isinstance(sampler, dict) and own_type(sampler) == 'IdentitySampler':
             sampler.setdefault('batch_size', loader['batch_size'])
+            if sampler['batch_size'] != loader['batch_size']:
+                raise ConfigError(
+                    f'{name}.sampler.batch_size is {sampler["batch_size"]} but {name}.batch_size '
+                    f'is {loader["batch_size"]}; leave out the former'
+                )
         loader.setdefault('pin_memory', torch.cuda.is_available())
         loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
     return cfg
+
+
+def own_type(node: Mapping) -> str | None:
+    """The type a config names, without our scope; ``None`` for other scopes' components."""
+    scope, _, name = str(node.get('type', '')).rpartition('.')
+    return name if scope in ('', 'msvitreid') else None
 
 
 def _datasets(node: Any) -> Iterator[dict]:
@@ -73,5 +104,21 @@ def _datasets(node: Any) -> Iterator[dict]:
     if inner:
         for child in inner:
             yield from _datasets(child)
-    elif '.' not in str(node.get('type', '')):
+    elif own_type(node) is not None:
         yield node
+
+
+def _check_section(cfg: Config, key: str) -> None:
+    """Refuse an option of a section that neither the config nor a runner has.
+
+    Raises:
+        ConfigError: its first part is unknown; near names are suggested.
+    """
+    section = key.split('.')[0]
+    known = {*cfg.keys(), *inspect.signature(Runner).parameters, *RUNNER_SECTIONS}
+    if section not in known:
+        near = difflib.get_close_matches(section, sorted(known), n=1)
+        raise ConfigError(
+            f'option {key!r} names no section of the config'
+            + (f'; did you mean {near[0]!r}?' if near else '')
+        )

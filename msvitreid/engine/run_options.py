@@ -10,6 +10,9 @@ from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
 from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
+
+from .config import own_type
 
 
 def default_work_dir(config: str | os.PathLike) -> str:
@@ -62,29 +65,35 @@ def use_amp(cfg: Config) -> None:
 
 
 def use_resume(cfg: Config, checkpoint: Path | None) -> None:
-    """Go on from ``checkpoint``, or from the newest one of the work directory if any.
+    """Go on from ``checkpoint``, or from the newest one of the work directory.
+
+    Where there is none the run starts as it would without.
 
     Raises:
         CheckpointError: the named checkpoint does not exist.
     """
     if checkpoint is not None and not checkpoint.is_file():
         raise CheckpointError(f'--resume: checkpoint {str(checkpoint)!r} does not exist')
+    newest = checkpoint or find_latest_checkpoint(cfg.work_dir)
+    if newest is None:
+        return
     cfg.resume = True
-    cfg.load_from = None if checkpoint is None else str(checkpoint)
+    cfg.load_from = str(newest)
     # The checkpoint overwrites all weights, so the pretrained file need not be here.
-    if checkpoint is not None or find_latest_checkpoint(cfg.work_dir) is not None:
-        _drop_pretrained(cfg)
+    _drop_pretrained(cfg)
 
 
-def use_test_only(cfg: Config, checkpoint: str | os.PathLike) -> None:
-    """Leave out all that concerns training, so that no training data is needed."""
+def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
+    """Test ``checkpoint``, or the net as it is built; no training data is needed."""
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
         cfg[key] = None
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
         cfg[key] = None
-    cfg.custom_hooks = []
+    cfg.custom_hooks = [
+        hook for hook in cfg.get('custom_hooks') or () if own_type(hook) != 'WeightAverageHook'
+    ]
     cfg.resume = False
-    cfg.load_from = str(checkpoint)
+    cfg.load_from = None if checkpoint is None else str(checkpoint)
     _drop_pretrained(cfg)
 
 
@@ -95,9 +104,9 @@ def use_rerank(cfg: Config) -> None:
         ConfigError: the evaluator is not a single :class:`ReIDMetric`.
     """
     evaluator = cfg.test_evaluator
-    if not isinstance(evaluator, dict) or evaluator.get('type') != 'ReIDMetric':
+    if not isinstance(evaluator, dict) or own_type(evaluator) != 'ReIDMetric':
         raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
-    evaluator['rerank'] = dict(k1=20, k2=6, lambda_value=0.3)
+    evaluator['rerank'] = {**RERANK_DEFAULTS, **(evaluator.get('rerank') or {})}
 
 
 def _drop_pretrained(cfg: Config) -> None:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import is_distributed, is_main_process
 from mmengine.runner import Runner
 from torch import nn
 
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import DATASETS, RUNNERS
+from msvitreid.utils.files import appearing
 
 from .bare_model import bare_model
-from .checkpoint import fill_model, read_checkpoint, weights_of
+from .checkpoint import fill_model, read_checkpoint, use_safe_loading, weights_of
 from .config import complete_config
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 
@@ -25,11 +27,16 @@ class ReIDRunner(Runner):
     - ``model.head.num_classes`` is filled in from the training dataset, which is built
       once, when the model is; without training data the head has no classifiers.
     - A checkpoint must fill the whole model, or loading is an error.
+    - Several processes run without a GPU too, over gloo.
     - Checkpoints hold tensors and plain containers only, so that ``weights_only=True``
       reads them, and appear under their name when they are complete.
     """
 
     _train_dataloader: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        use_safe_loading()
+        super().__init__(*args, **kwargs)
 
     @classmethod
     def from_cfg(cls, cfg: Config | dict) -> ReIDRunner:
@@ -51,6 +58,18 @@ class ReIDRunner(Runner):
             dataset.full_init()
             self._train_dataloader = {**self._train_dataloader, 'dataset': dataset}
         return dataset.metainfo.get('num_classes')
+
+    def setup_env(self, env_cfg: dict) -> None:
+        # mmengine 0.10.7 starts several processes on CUDA devices only.
+        if self.distributed and not is_distributed() and not torch.cuda.is_available():
+            torch.distributed.init_process_group('gloo')
+        super().setup_env(env_cfg)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        if self.distributed and not torch.cuda.is_available():
+            on_cpu = {'device_ids': None, 'broadcast_buffers': False}
+            model_wrapper_cfg = {**on_cpu, **(model_wrapper_cfg or {})}
+        return super().wrap_model(model_wrapper_cfg, model)
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         super().register_hooks(default_hooks, custom_hooks)
@@ -87,7 +106,6 @@ class ReIDRunner(Runner):
         return checkpoint
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        partial = f'.{filename}.tmp'
-        super().save_checkpoint(out_dir, partial, *args, **kwargs)
         if is_main_process():
-            os.replace(os.path.join(out_dir, partial), os.path.join(out_dir, filename))
+            with appearing(Path(out_dir) / filename) as temporary:
+                super().save_checkpoint(out_dir, temporary.name, *args, **kwargs)

@@ -41,7 +41,7 @@ def load_pretrained(model: nn.Module, path: str) -> None:
     if official:
         weights = from_official(weights, kind)
 
-    filled = {}
+    filled, used = {}, set()
     for name, own in model.state_dict().items():
         source = _classifier_name(name) if kind == 'classifier' else name
         if source not in weights or name.startswith('head.classifiers.'):
@@ -52,6 +52,13 @@ def load_pretrained(model: nn.Module, path: str) -> None:
                 f'config and {tuple(weights[source].shape)} in the file; check the arch'
             )
         filled[name] = weights[source]
+        used.add(source)
+    unused = [name for name in weights if name.startswith('backbone.') and name not in used]
+    if unused:
+        raise CheckpointError(
+            f'pretrained weights {path!r} have {len(unused)} weights that the backbone lacks '
+            f'(first: {unused[0]}); check the arch'
+        )
     missing, _ = model.load_state_dict(filled, strict=False)
     _report(model, path, filled, missing)
 

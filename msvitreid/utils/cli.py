@@ -17,7 +17,8 @@ from msvitreid.errors import ReIDError
 def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
 
-    So does an option that a component which mmengine itself builds does not take.
+    So does an option that a component which mmengine itself builds does not take, and a file
+    that cannot be read or written.
     """
     try:
         main(None)
@@ -27,6 +28,10 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
         if not _is_wrong_option(error):
             raise
         sentence = f'an option of the config is wrong: {error}'
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sentence = f'{error.filename}: {error.strerror}'
     else:
         return
     print(f'error: {sentence}', file=sys.stderr)
@@ -54,7 +59,10 @@ def add_launcher_option(parser: argparse.ArgumentParser) -> None:
 
 
 class _ConfigOptions(argparse.Action):
-    """Collects ``KEY=VALUE`` pairs; a value is a Python literal or else a string."""
+    """Collects ``KEY=VALUE`` pairs; a value is a Python literal or else a string.
+
+    mmengine's ``DictAction`` parses no dicts and needs mmengine's import.
+    """
 
     def __call__(
         self,
@@ -83,10 +91,11 @@ def _parse_value(text: str) -> Any:
 
 
 def _is_wrong_option(error: TypeError) -> bool:
-    """Whether mmengine called something with a keyword it does not take, or without one."""
+    """Whether mmengine called what it built with a keyword that this does not take."""
+    from msvitreid.registry import is_call_mismatch
+
     caller = traceback.extract_tb(error.__traceback__)[-1]
-    called = 'keyword argument' in str(error) or 'required positional' in str(error)
-    return called and 'mmengine' in Path(caller.filename).parts
+    return is_call_mismatch(error) and 'mmengine' in Path(caller.filename).parts
 
 
 def _sentence(error: ReIDError) -> str:

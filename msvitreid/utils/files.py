@@ -1,16 +1,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_text_atomically(path: str | os.PathLike, text: str) -> None:
-    """Write a text file that appears under its name only when it is complete."""
+@contextmanager
+def appearing(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary sibling to write, which takes the name ``path`` when it is complete.
+
+    It is flushed to disk before it is renamed; an error removes it and leaves what was
+    under ``path`` before. Missing folders are made.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.tmp')
     try:
-        temporary.write_text(text, encoding='utf-8')
+        yield temporary
+        with open(temporary, 'rb') as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text_atomically(path: str | os.PathLike, text: str) -> None:
+    """Write a text file that appears under its name only when it is complete."""
+    with appearing(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')

@@ -10,8 +10,9 @@ from msvitreid.engine.checkpoint import (
     digest,
     fill_model,
     read_checkpoint,
+    use_safe_loading,
     weights_of,
-    write_atomically,
+    write_checkpoint,
 )
 from msvitreid.errors import CheckpointError
 
@@ -32,7 +33,7 @@ def net():
 
 def test_round_trip(tmp_path):
     path = tmp_path / 'a.pth'
-    write_atomically({'meta': {'epoch': 3}, 'state_dict': net().state_dict()}, path)
+    write_checkpoint({'meta': {'epoch': 3}, 'state_dict': net().state_dict()}, path)
     checkpoint = read_checkpoint(path)
     assert checkpoint['meta']['epoch'] == 3
     fill_model(net(), weights_of(checkpoint, path), path)
@@ -52,6 +53,7 @@ def test_pickled_code_is_refused_and_not_run(tmp_path):
 def test_mmengine_reads_through_the_same_door(tmp_path):
     path, marker = tmp_path / 'trap.pth', tmp_path / 'marker'
     torch.save(Trap(marker), path)
+    use_safe_loading()
     with pytest.raises(CheckpointError, match='refused'):
         CheckpointLoader.load_checkpoint(str(path))
     for remote in ('https://example.org/a.pth', 'torchvision://resnet50', 's3://bucket/a.pth'):
@@ -76,7 +78,7 @@ def test_other_files(tmp_path, content):
 
 def test_truncated_file(tmp_path):
     path = tmp_path / 'a.pth'
-    write_atomically(net().state_dict(), path)
+    write_checkpoint(net().state_dict(), path)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(CheckpointError, match='truncated'):
         read_checkpoint(path)
@@ -123,16 +125,16 @@ def test_filling_names_every_kind_of_misfit():
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / 'a.pth'
-    write_atomically({'n': torch.zeros(1)}, path)
+    write_checkpoint({'n': torch.zeros(1)}, path)
     before = path.read_bytes()
 
     def fail(_object, file):
-        file.write(b'half')
+        file.write_bytes(b'half')
         raise OSError('disk full')
 
     monkeypatch.setattr(torch, 'save', fail)
     with pytest.raises(OSError, match='disk full'):
-        write_atomically({'n': torch.ones(1)}, path)
+        write_checkpoint({'n': torch.ones(1)}, path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ['a.pth']
 

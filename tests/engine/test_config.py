@@ -46,17 +46,35 @@ def test_shared_options_reach_every_dataset_that_has_none():
 
 
 def test_given_values_stay():
-    sampler = dict(type='IdentitySampler', batch_size=12)
-    loader = dict(batch_size=24, sampler=sampler, pin_memory='mine', dataset=dict(type='A'))
+    loader = dict(batch_size=24, pin_memory='mine', dataset=dict(type='A'))
     cfg = complete_config(Config(dict(train_dataloader=loader)))
-    assert cfg.train_dataloader.sampler.batch_size == 12
     assert cfg.train_dataloader.pin_memory == 'mine'
+
+
+def test_two_batch_sizes_are_refused():
+    sampler = dict(type='msvitreid.IdentitySampler', batch_size=12)
+    loader = dict(batch_size=24, sampler=sampler, dataset=dict(type='A'))
+    with pytest.raises(ConfigError, match=r'sampler\.batch_size is 12 but .* is 24; leave out'):
+        complete_config(Config(dict(train_dataloader=loader)))
+
+
+def test_our_scope_may_be_written_out():
+    loader = dict(batch_size=24, dataset=dict(type='msvitreid.Market1501'))
+    cfg = complete_config(Config(dict(data_root='/data', train_dataloader=loader)))
+    assert cfg.train_dataloader.dataset.data_root == '/data'
+
+
+def test_a_mistyped_section_is_refused(tmp_path):
+    (tmp_path / 'a.py').write_text('optim_wrapper = dict(lr=1)\n')
+    with pytest.raises(ConfigError, match=r"'optim_wraper\.lr' names no .* 'optim_wrapper'\?"):
+        load_config(tmp_path / 'a.py', {'optim_wraper.lr': 0.1})
+    assert load_config(tmp_path / 'a.py', {'compile': True}).compile is True
 
 
 def test_options_override(tmp_path):
     (tmp_path / 'a.py').write_text('a = dict(b=1, c=[dict(d=2)])\n')
-    cfg = load_config(tmp_path / 'a.py', {'a.b': 5, 'a.c.0.d': 6, 'e.f': 7})
-    assert (cfg.a.b, cfg.a.c[0].d, cfg.e.f) == (5, 6, 7)
+    cfg = load_config(tmp_path / 'a.py', {'a.b': 5, 'a.c.0.d': 6, 'compile.f': 7})
+    assert (cfg.a.b, cfg.a.c[0].d, cfg.compile.f) == (5, 6, 7)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def config(tmp_path, **more):
             work_dir=str(tmp_path),
             model=dict(type='ReIDModel', pretrained='pretrain/msvit_s.pth'),
             optim_wrapper=dict(type='OptimWrapper'),
-            custom_hooks=[dict(type='WeightAverageHook', begin=1)],
+            custom_hooks=[dict(type='WeightAverageHook', begin=1), dict(type='Mine')],
             test_evaluator=dict(type='ReIDMetric'),
             **more,
         )
@@ -46,10 +46,10 @@ def test_amp(tmp_path, monkeypatch):
 
 
 def test_resume_without_a_checkpoint_starts_anew_from_the_pretrained_weights(tmp_path):
-    cfg = config(tmp_path)
+    cfg = config(tmp_path, load_from='start.pth')
     use_resume(cfg, None)
-    assert cfg.resume is True
-    assert cfg.load_from is None
+    assert not cfg.get('resume')
+    assert cfg.load_from == 'start.pth'
     assert cfg.model.pretrained == 'pretrain/msvit_s.pth'
 
 
@@ -57,6 +57,8 @@ def test_resume_does_not_need_the_pretrained_weights(tmp_path):
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
     cfg = config(tmp_path)
     use_resume(cfg, None)
+    assert cfg.resume is True
+    assert cfg.load_from == str(tmp_path / 'epoch_1.pth')
     assert cfg.model.pretrained is None
 
     checkpoint = tmp_path / 'epoch_1.pth'
@@ -73,7 +75,7 @@ def test_test_only_needs_no_training_data(tmp_path):
     cfg = config(tmp_path, train_dataloader=dict(a=1), train_cfg=dict(b=2), resume=True)
     use_test_only(cfg, 'a.pth')
     assert cfg.train_dataloader is cfg.train_cfg is cfg.optim_wrapper is None
-    assert cfg.custom_hooks == []
+    assert cfg.custom_hooks == [dict(type='Mine')]
     assert cfg.load_from == 'a.pth'
     assert cfg.resume is False
     assert cfg.model.pretrained is None

@@ -96,6 +96,13 @@ def test_half_a_backbone_is_refused(classifier, tmp_path):
         start_from(tmp_path / 'w.pth')
 
 
+def test_a_deeper_backbone_is_refused(classifier, tmp_path):
+    deeper = {**classifier, 'backbone.stages.2.9.main.0.conv.weight': torch.zeros(1)}
+    torch.save(deeper, tmp_path / 'w.pth')
+    with pytest.raises(CheckpointError, match=r'1 weights that the backbone lacks'):
+        start_from(tmp_path / 'w.pth')
+
+
 def test_official_names_of_the_fixture_are_the_authors(classifier):
     assert from_official(to_official(classifier, 'classifier'), 'classifier').keys() == (
         classifier.keys()

@@ -24,7 +24,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from msvitreid.engine.checkpoint import read_checkpoint, weights_of, write_atomically
+    from msvitreid.engine.checkpoint import read_checkpoint, weights_of, write_checkpoint
     from msvitreid.models.official_names import from_official, recognise, to_official
 
     weights = weights_of(read_checkpoint(args.src), args.src)
@@ -43,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             + ' --to-official to convert it'
         )
     if args.to_official:
-        write_atomically(to_official(weights, kind), args.dst)
+        write_checkpoint(to_official(weights, kind), args.dst)
     else:
         meta = {'kind': kind, 'source': "authors' file"}
         converted = {'meta': meta, 'state_dict': from_official(weights, kind)}
-        write_atomically(converted, args.dst)
+        write_checkpoint(converted, args.dst)
     print(f'{kind}: {len(weights)} tensors written to {args.dst}')
 
 

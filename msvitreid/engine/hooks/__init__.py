@@ -1,4 +1,5 @@
+from .epoch_seed_hook import EpochSeedHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .weight_average_hook import WeightAverageHook
 
-__all__ = ['PlainCheckpointHook', 'WeightAverageHook']
+__all__ = ['EpochSeedHook', 'PlainCheckpointHook', 'WeightAverageHook']

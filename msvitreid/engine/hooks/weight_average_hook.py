@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from msvitreid.engine.bare_model import bare_model
 from msvitreid.engine.bn_statistics import reestimate_bn
-from msvitreid.engine.checkpoint import write_atomically
+from msvitreid.engine.checkpoint import write_checkpoint
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
 
@@ -51,6 +51,13 @@ class WeightAverageHook(Hook):
                 f'WeightAverageHook begin {self.begin} lies after the last epoch '
                 f'{runner.max_epochs}; lower begin or raise train_cfg.max_epochs'
             )
+        expected = max(0, runner.epoch - self.begin + 1)
+        if self.count != expected:
+            raise CheckpointError(
+                f'the checkpoint of epoch {runner.epoch} averages {self.count} epochs where '
+                f'WeightAverageHook with begin {self.begin} would by then average {expected}; '
+                'resume with the begin of the interrupted run, or from an earlier checkpoint'
+            )
 
     def after_train_epoch(self, runner: Runner) -> None:
         if runner.epoch + 1 >= self.begin:
@@ -75,7 +82,8 @@ class WeightAverageHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         state = checkpoint.get('weight_average')
-        if state is None:
+        # A run that only starts from these weights has an average of its own.
+        if state is None or not runner._resume:
             return
         own = dict(bare_model(runner).named_parameters())
         if {n: w.shape for n, w in state['average'].items()} != {
@@ -109,5 +117,5 @@ class WeightAverageHook(Hook):
     def _save(self, runner: Runner, model: nn.Module) -> None:
         meta = {'epoch': runner.epoch, 'iter': runner.iter, 'averaged_epochs': self.count}
         path = Path(runner.work_dir) / self.filename
-        write_atomically({'meta': meta, 'state_dict': model.state_dict()}, path)
+        write_checkpoint({'meta': meta, 'state_dict': model.state_dict()}, path)
         runner.logger.info(f'wrote the averaged net to {path}')

@@ -19,7 +19,7 @@ class BatchRandomErasing:
         min_area: smallest share.
         prob: chance that an image is erased.
         seed: seed of a generator of its own; ``None`` draws from torch's global one, which
-            a training run seeds and saves.
+            :class:`~msvitreid.engine.EpochSeedHook` seeds in a training run.
 
     Source: Zhong et al., "Random erasing data augmentation", 2017, in the form and with
     the ranges of the published multiple sparse vision transformer runs.

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from msvitreid.engine import WeightAverageHook
 from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.registry import HOOKS
 from tests.engine.tiny_run import build_runner, tiny_config
 
 BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked')
@@ -40,18 +42,56 @@ def test_average_equals_the_mean_of_the_saved_checkpoints(market, tmp_path):
     assert meta['averaged_epochs'] == 3
 
 
+@HOOKS.register_module(force=True)
+class StopInEpochFour(Hook):
+    """Kills the run in the middle of the second epoch of the averaging window."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.epoch == 3 and batch_idx == 1:
+            raise KeyboardInterrupt
+
+
 def test_average_survives_an_interruption_inside_the_window(market, tmp_path):
     work_dir = tmp_path / 'resumed'
-    # The first run ends after epoch 3 of 4: two snapshots are taken, one is to come.
-    build_runner(tiny_config(market, work_dir, **{'train_cfg.max_epochs': 3})).train()
-    (work_dir / 'averaged.pth').unlink()
-    cfg = tiny_config(market, work_dir, **{'train_cfg.max_epochs': 4, 'resume': True})
+    four = {'train_cfg.max_epochs': 4}
+    cfg = tiny_config(market, work_dir, **four)
+    cfg.custom_hooks.append(dict(type='StopInEpochFour'))
+    with pytest.raises(KeyboardInterrupt):
+        build_runner(cfg).train()
+    assert not (work_dir / 'averaged.pth').exists()
+
+    cfg = tiny_config(market, work_dir, **four, resume=True)
     cfg.experiment_name += '_again'
     runner = build_runner(cfg)
     runner.train()
-    assert runner.epoch == 4
-    averaged = weights(work_dir / 'averaged.pth')
-    assert_is_mean(averaged, mean_by_hand(work_dir, (2, 3, 4)))
+    averaged = torch.load(work_dir / 'averaged.pth', weights_only=True)
+    assert averaged['meta']['averaged_epochs'] == 3
+    assert_is_mean(averaged['state_dict'], mean_by_hand(work_dir, (2, 3, 4)))
+
+    # Without workers the resumed run ends with the very weights of an undisturbed one.
+    build_runner(tiny_config(market, tmp_path / 'undisturbed', **four)).train()
+    undisturbed = weights(tmp_path / 'undisturbed' / 'averaged.pth')
+    assert all(torch.equal(w, averaged['state_dict'][n]) for n, w in undisturbed.items())
+
+
+def test_starting_from_a_runs_weights_does_not_take_its_average(market, tmp_path):
+    build_runner(tiny_config(market, tmp_path / 'first')).train()
+    start = str(tmp_path / 'first' / 'epoch_3.pth')
+    build_runner(tiny_config(market, tmp_path / 'second', load_from=start)).train()
+    averaged = torch.load(tmp_path / 'second' / 'averaged.pth', weights_only=True)
+    assert averaged['meta']['averaged_epochs'] == 2
+
+
+def test_resuming_with_an_earlier_begin_is_refused(market, tmp_path):
+    work_dir = tmp_path / 'begin'
+    build_runner(tiny_config(market, work_dir, **{'train_cfg.max_epochs': 2})).train()
+    cfg = tiny_config(market, work_dir, resume=True)
+    cfg.custom_hooks[0].begin = 1
+    cfg.experiment_name += '_again'
+    with pytest.raises(
+        CheckpointError, match=r'epoch 2 averages 1 .* begin 1 would .* average 2'
+    ):
+        build_runner(cfg).train()
 
 
 def test_the_running_mean_is_one_copy():
@@ -62,7 +102,8 @@ def test_the_running_mean_is_one_copy():
         torch.nn.init.normal_(model.weight, mean=step)
         total += model.weight.detach().double()
         hook.update(model)
-    assert set(hook.average) == {'weight', 'bias'}
+    numbers = sum(tensor.numel() for tensor in hook.average.values())
+    assert numbers == sum(weight.numel() for weight in model.parameters())
     torch.testing.assert_close(hook.average['weight'].double(), total / 41, rtol=1e-6, atol=0)
 
 
@@ -91,7 +132,7 @@ def test_begin_is_an_epoch():
 
 
 def test_the_average_of_another_model_is_refused(market, tmp_path):
-    runner = build_runner(tiny_config(market, tmp_path / 'other'))
+    runner = build_runner(tiny_config(market, tmp_path / 'other', resume=True))
     hook = WeightAverageHook(begin=1)
     state = {'count': 1, 'average': {'weight': torch.zeros(1)}}
     with pytest.raises(CheckpointError, match='belongs to another model'):
