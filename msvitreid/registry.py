@@ -45,7 +45,8 @@ class SuggestingRegistry(Registry):
         except TypeError as error:
             if not is_call_mismatch(error):
                 raise
-            raise ConfigError(f'an option of the config is wrong: {error}') from error
+            owner = f'{self.name} {cfg["type"]!r}' if 'type' in cfg else 'the config'
+            raise ConfigError(f'an option of {owner} is wrong: {error}') from error
         except KeyError as error:
             if 'must contain the key "type"' not in str(error):
                 raise
