@@ -10,6 +10,7 @@ class ReIDDataSample(BaseDataElement):
     the class index at training, absent at test), ``embedding`` (``(D,)`` unit
     vector, set by the model in ``predict`` mode).
 
-    Metainfo: ``img_path`` (str), ``split`` ('train', 'query' or 'gallery') and
-    ``sample_idx`` (int, position in the dataset).
+    Metainfo: ``img_path`` (str), ``split`` ('train', 'query' or 'gallery'),
+    ``sample_idx`` (int, position in the dataset) and, where several test sets are joined,
+    ``dataset`` (str, the name of the image's own).
     """

@@ -14,11 +14,12 @@ class PackReIDInputs(BaseTransform):
 
     Returns ``dict(inputs, data_samples)``: the image as a contiguous ``(3, H, W)`` uint8
     tensor, and a :class:`ReIDDataSample` with those of ``pid``, ``camid`` and ``label``
-    that the entry has, and ``img_path``, ``split`` and ``sample_idx`` as metainfo.
+    that the entry has, and as metainfo those of ``img_path``, ``split``, ``sample_idx`` and
+    ``dataset`` (the name of a set among several).
     """
 
     data_keys = ('pid', 'camid', 'label')
-    meta_keys = ('img_path', 'split', 'sample_idx')
+    meta_keys = ('img_path', 'split', 'sample_idx', 'dataset')
 
     def transform(self, results: dict) -> dict:
         # A flipped image is a view with negative strides, which torch does not take.

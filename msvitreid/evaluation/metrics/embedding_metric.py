@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 
@@ -21,6 +23,7 @@ class Embeddings(NamedTuple):
         camids: ``(N,)`` cameras, -1 where unknown.
         sample_idx: ``(N,)`` positions in the dataset.
         is_query: ``(N,)`` booleans.
+        datasets: ``(N,)`` names of the test sets they belong to; '' where there is one.
     """
 
     features: torch.Tensor
@@ -28,6 +31,7 @@ class Embeddings(NamedTuple):
     camids: np.ndarray
     sample_idx: np.ndarray
     is_query: np.ndarray
+    datasets: np.ndarray
 
     def where(self, keep: np.ndarray) -> Embeddings:
         """The images that the mask or index array selects."""
@@ -87,8 +91,35 @@ class EmbeddingMetric(BaseMetric):
                 np.array([-1 if camid is None else int(camid) for camid in camids]),
                 np.array([int(self._field(sample, 'sample_idx')) for sample in data_samples]),
                 np.array([self._field(sample, 'split') == 'query' for sample in data_samples]),
+                np.array([sample.get('dataset') or '' for sample in data_samples]),
             )
         )
+
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+        """Score each test set by itself.
+
+        Args:
+            results: the batches of all processes.
+
+        Returns:
+            :meth:`score` of the images; where they come from several named sets, of each
+            set's, with its name and a slash before every name.
+        """
+        images = merge_batches(results)
+        names = list(dict.fromkeys(images.datasets.tolist()))
+        if len(names) == 1:
+            return self.score(images)
+        rows = {name: self.score(images.where(images.datasets == name)) for name in names}
+        print_log(f'{type(self).__name__}:\n{_table(rows)}', logger='current')
+        return {
+            f'{name}/{metric}': value
+            for name, row in rows.items()
+            for metric, value in row.items()
+        }
+
+    @abstractmethod
+    def score(self, images: Embeddings) -> dict[str, float]:
+        """Figures of one test set, floats in [0, 1] by name."""
 
     def _field(self, sample: Any, name: str) -> Any:
         value = sample.get(name)
@@ -99,6 +130,17 @@ class EmbeddingMetric(BaseMetric):
                 "that the model runs in 'predict' mode"
             )
         return value
+
+
+def _table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """A row a test set, its figures in per cent."""
+    metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+    width = max(len(name) for name in rows)
+    lines = [' ' * width + ''.join(f'{metric:>16}' for metric in metrics)]
+    for name, row in rows.items():
+        cells = (f'{row[metric]:>16.2%}' if metric in row else ' ' * 16 for metric in metrics)
+        lines.append(f'{name:<{width}}' + ''.join(cells))
+    return '\n'.join(lines)
 
 
 def _describe(sample: Any) -> str:
@@ -125,7 +167,7 @@ def merge_batches(batches: Sequence[tuple]) -> Embeddings:
     merged = Embeddings(torch.cat(next(fields)), *(np.concatenate(field) for field in fields))
     merged = merged.where(np.argsort(merged.sample_idx, kind='stable'))
     repeated = np.append(False, np.diff(merged.sample_idx) == 0)
-    for labels in (merged.pids, merged.camids, merged.is_query):
+    for labels in (merged.pids, merged.camids, merged.is_query, merged.datasets):
         differs = repeated & np.append(False, labels[1:] != labels[:-1])
         if differs.any():
             raise DatasetError(

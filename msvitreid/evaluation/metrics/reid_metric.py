@@ -16,7 +16,7 @@ from ..functional import (
 )
 from ..functional.average_precision import check_ap_definition
 from ..functional.k_reciprocal_rerank import check_rerank_parameters
-from .embedding_metric import EmbeddingMetric, merge_batches
+from .embedding_metric import EmbeddingMetric, Embeddings
 
 RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}
 
@@ -67,11 +67,11 @@ class ReIDMetric(EmbeddingMetric):
                 f'ReIDMetric: rerank takes {", ".join(RERANK_DEFAULTS)}, got {rerank}'
             ) from error
 
-    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+    def score(self, images: Embeddings) -> dict[str, float]:
         """Rank the gallery for every query.
 
         Args:
-            results: the batches of all processes.
+            images: of one test set.
 
         Returns:
             ``mAP``, ``mINP``, ``rank-k``, floats in [0, 1]; with ``rerank`` the same
@@ -80,7 +80,6 @@ class ReIDMetric(EmbeddingMetric):
         Raises:
             DatasetError: no query, no gallery image, or no query has a match.
         """
-        images = merge_batches(results)
         query, gallery = images.where(images.is_query), images.where(~images.is_query)
         for split, part in (('query', query), ('gallery', gallery)):
             if not len(part.pids):

@@ -8,7 +8,7 @@ from msvitreid.errors import DatasetError
 from msvitreid.registry import METRICS
 
 from ..functional import kmeans_nmi, recall_at_k
-from .embedding_metric import EmbeddingMetric, merge_batches
+from .embedding_metric import EmbeddingMetric, Embeddings
 
 
 @METRICS.register_module()
@@ -41,11 +41,11 @@ class RetrievalMetric(EmbeddingMetric):
         self.nmi = nmi
         self.seed = seed
 
-    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+    def score(self, images: Embeddings) -> dict[str, float]:
         """Search and cluster.
 
         Args:
-            results: the batches of all processes.
+            images: of one test set.
 
         Returns:
             ``recall@k`` and ``NMI``, floats in [0, 1].
@@ -53,7 +53,6 @@ class RetrievalMetric(EmbeddingMetric):
         Raises:
             DatasetError: no image is of split 'query'.
         """
-        images = merge_batches(results)
         if not images.is_query.any():
             raise DatasetError(
                 f"RetrievalMetric got {len(images.pids)} images but none of split 'query': "
