@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         load_config,
         make_work_dir,
         require_sections,
+        start_anew,
         use_amp,
         use_resume,
     )
@@ -47,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     make_work_dir(cfg.work_dir)
     if args.amp:
         use_amp(cfg)
-    if args.resume is not None:
+    if args.resume is None:
+        start_anew(cfg)
+    else:
         use_resume(cfg, None if args.resume == 'auto' else Path(args.resume))
     RUNNERS.build(cfg).train()
 

@@ -11,6 +11,10 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),
 )
 
+# Smooth our own terms of the loss as mmengine does the loss itself.
+log_processor = dict(
+    type='LogProcessor', mean_pattern=r'.*(loss|time|data_time|grad_norm|ce|triplet|acc).*'
+)
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

@@ -129,6 +129,7 @@ def fill_model(
         raise CheckpointError(
             f'checkpoint {str(source)!r} does not fit the model of the config: '
             + ', '.join(problems)
+            + _converter_hint(weights)
         )
 
 
@@ -136,6 +137,12 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> 
     """``torch.save`` to a file that appears under its name only when it is complete."""
     with appearing(path) as temporary:
         torch.save(dict(checkpoint), temporary)
+
+
+def _converter_hint(weights: Mapping[str, Tensor]) -> str:
+    if not {'stem.conv.weight', 'first_conv.conv.weight'} & set(weights):
+        return ''
+    return "; it has the authors' names: convert it with tools/model_converters/official_weights.py"
 
 
 def _some(names: list[str], limit: int = 3) -> str:

@@ -47,14 +47,13 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
     except Exception as error:
         # A config is code and may raise anything.
         raise ConfigError(f'config {str(path)!r} cannot be read: {error}') from error
-    for key in options or ():
+    _forget_repeated(cfg)
+    for key, value in (options or {}).items():
         _check_section(cfg, key)
-    try:
-        cfg.merge_from_dict(dict(options or {}))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f'an option of --cfg-options {dict(options or {})} cannot be set: {error}'
-        ) from error
+        try:
+            cfg.merge_from_dict({key: value})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f'option {key!r} cannot be set to {value!r}: {error}') from error
     return cfg
 
 
@@ -70,24 +69,51 @@ def complete_config(cfg: Config) -> Config:
         ConfigError: the identity sampler is given another batch size than its loader.
     """
     shared = {key: cfg[key] for key in SHARED_DATASET_OPTIONS if key in cfg}
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        loader = cfg.get(name)
-        if not loader:
-            continue
+    for name, loader in _loaders(cfg):
         for dataset in _datasets(loader.get('dataset')):
             for key, value in shared.items():
                 dataset.setdefault(key, value)
-        sampler = loader.get('sampler')
-        if isinstance(sampler, dict) and own_type(sampler) == 'IdentitySampler':
-            sampler.setdefault('batch_size', loader['batch_size'])
-            if sampler['batch_size'] != loader['batch_size']:
-                raise ConfigError(
-                    f'{name}.sampler.batch_size is {sampler["batch_size"]} but {name}.batch_size '
-                    f'is {loader["batch_size"]}; leave out the former'
-                )
+        sampler = _identity_sampler(loader)
+        batch_size = loader.get('batch_size')
+        if sampler.setdefault('batch_size', batch_size) != batch_size:
+            raise ConfigError(
+                f'{name}.sampler.batch_size is {sampler["batch_size"]} but {name}.batch_size is '
+                f'{batch_size}; leave out the former'
+            )
         loader.setdefault('pin_memory', torch.cuda.is_available())
         loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
     return cfg
+
+
+def _forget_repeated(cfg: Config) -> None:
+    """Take out again what :func:`complete_config` repeated in the config a run leaves.
+
+    Otherwise an option such as ``data_root`` would change what it was repeated from only.
+    """
+    for _, loader in _loaders(cfg):
+        for dataset in _datasets(loader.get('dataset')):
+            for key in SHARED_DATASET_OPTIONS:
+                if key in dataset and dataset[key] == cfg.get(key):
+                    del dataset[key]
+        sampler = _identity_sampler(loader)
+        if sampler.get('batch_size') == loader.get('batch_size'):
+            sampler.pop('batch_size', None)
+        if loader.get('persistent_workers') == (loader.get('num_workers', 0) > 0):
+            del loader['persistent_workers']
+
+
+def _loaders(cfg: Config) -> Iterator[tuple[str, dict]]:
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            yield name, cfg[name]
+
+
+def _identity_sampler(loader: dict) -> dict:
+    """The loader's sampler if it is an identity sampler, else an empty dict."""
+    sampler = loader.get('sampler')
+    if isinstance(sampler, dict) and own_type(sampler) == 'IdentitySampler':
+        return sampler
+    return {}
 
 
 def own_type(node: Mapping) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.runner import find_latest_checkpoint
 
 from msvitreid.errors import CheckpointError, ConfigError
@@ -64,6 +65,17 @@ def use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
+def start_anew(cfg: Config) -> None:
+    """Undo what a resumed run left in the config it wrote, and warn of a used work directory."""
+    if cfg.get('resume'):
+        cfg.resume, cfg.load_from = False, None
+    if os.path.exists(os.path.join(cfg.work_dir, 'last_checkpoint')):
+        print_log(
+            f'work_dir {cfg.work_dir!r} holds checkpoints of an earlier run, which this one will '
+            'mix with its own: give --resume to go on with it, or another --work-dir'
+        )
+
+
 def use_resume(cfg: Config, checkpoint: Path | None) -> None:
     """Go on from ``checkpoint``, or from the newest one of the work directory.
 
@@ -76,6 +88,9 @@ def use_resume(cfg: Config, checkpoint: Path | None) -> None:
         raise CheckpointError(f'--resume: checkpoint {str(checkpoint)!r} does not exist')
     newest = checkpoint or find_latest_checkpoint(cfg.work_dir)
     if newest is None:
+        print_log(
+            f'--resume: no checkpoint in {cfg.work_dir!r}; the run starts from the beginning'
+        )
         return
     cfg.resume = True
     cfg.load_from = str(newest)

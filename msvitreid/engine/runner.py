@@ -98,12 +98,20 @@ class ReIDRunner(Runner):
         if self._resume and 'optimizer' not in checkpoint:
             raise CheckpointError(
                 f'checkpoint {filename!r} cannot be resumed: it holds weights only, not the state '
-                'of a training run; resume from an epoch_N.pth, or train from these weights with '
-                '--cfg-options load_from=...'
+                'of a training run; resume from an epoch_N.pth, or start from these weights with '
+                '--cfg-options model.pretrained=...'
             )
         self._has_loaded = True
         self.logger.info(f'loaded checkpoint {filename}')
         return checkpoint
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        super().resume(filename, *args, **kwargs)
+        if self.epoch > self.max_epochs:
+            raise CheckpointError(
+                f'checkpoint {filename!r} is of epoch {self.epoch}, after the last one, '
+                f'train_cfg.max_epochs={self.max_epochs}; resume with the options of its run'
+            )
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         if is_main_process():

@@ -100,3 +100,19 @@ def test_an_option_that_cannot_be_set(tmp_path):
     (tmp_path / 'a.py').write_text('a = [1]\n')
     with pytest.raises(ConfigError, match=r'a\.7'):
         load_config(tmp_path / 'a.py', {'a.7': 5})
+
+
+def test_the_config_a_run_leaves_takes_options_again(tmp_path):
+    sampler = dict(type='IdentitySampler')
+    loader = dict(batch_size=8, num_workers=2, sampler=sampler, dataset=dict(type='Market1501'))
+    left = complete_config(Config(dict(data_root='/old', train_dataloader=loader)))
+    left.dump(tmp_path / 'left.py')
+    options = {
+        'data_root': '/new',
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.num_workers': 0,
+    }
+    cfg = complete_config(load_config(tmp_path / 'left.py', options)).train_dataloader
+    assert cfg.dataset.data_root == '/new'
+    assert cfg.sampler.batch_size == 4
+    assert cfg.persistent_workers is False

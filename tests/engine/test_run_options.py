@@ -7,6 +7,7 @@ from msvitreid.engine import (
     load_config,
     make_work_dir,
     require_sections,
+    start_anew,
     use_amp,
     use_rerank,
     use_resume,
@@ -104,3 +105,20 @@ def test_a_file_is_no_work_dir(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(ConfigError, match=r"file' cannot be made \(File exists\)"):
         make_work_dir(tmp_path / 'file')
+
+
+def test_a_resumed_runs_config_starts_anew(tmp_path, capsys):
+    cfg = config(tmp_path, resume=True, load_from='epoch_3.pth')
+    start_anew(cfg)
+    assert cfg.resume is False
+    assert cfg.load_from is None
+    assert capsys.readouterr().out == ''
+    cfg = config(tmp_path, load_from='start.pth')
+    start_anew(cfg)
+    assert cfg.load_from == 'start.pth'
+
+
+def test_a_used_work_dir_is_warned_of(tmp_path, capsys):
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    start_anew(config(tmp_path))
+    assert 'holds checkpoints of an earlier run' in capsys.readouterr().out

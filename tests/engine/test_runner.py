@@ -77,3 +77,11 @@ def test_mmengine_still_cannot_resume_by_itself(tmp_path):
     torch.save({'log': HistoryBuffer([1.0], [1])}, tmp_path / 'a.pth')
     with pytest.raises(Exception, match=r'weights_only|Weights only'):
         torch.load(tmp_path / 'a.pth', weights_only=True)
+
+
+def test_resuming_past_the_last_epoch_is_refused(market, trained):
+    cfg = tiny_config(market, trained, **{'train_cfg.max_epochs': 1, 'resume': True})
+    cfg.custom_hooks = []
+    cfg.experiment_name = 'past'
+    with pytest.raises(CheckpointError, match=r'is of epoch 2, after .*max_epochs=1'):
+        build_runner(cfg).train()

@@ -7,6 +7,7 @@ ReID net (``ema.pth``). Values stay bit-equal.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from msvitreid.errors import CheckpointError
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.engine.checkpoint import read_checkpoint, weights_of, write_checkpoint
     from msvitreid.models.official_names import from_official, recognise, to_official
 
+    if os.path.exists(args.dst) and os.path.samefile(args.src, args.dst):
+        raise CheckpointError(f'{args.dst!r} is the file to read; give another one to write')
     weights = weights_of(read_checkpoint(args.src), args.src)
     recognised = recognise(weights)
     if recognised is None:

@@ -110,8 +110,18 @@ class WeightAverageHook(Hook):
         reestimate_bn(runner)
         self._save(runner, model)
         if runner.val_loop is not None:
-            runner.logger.info('validating the averaged net')
-            runner.val_loop.run()
+            self._validate(runner)
+
+    @staticmethod
+    def _validate(runner: Runner) -> None:
+        """Log the averaged net's figures under names of their own: ``averaged/mAP``."""
+        metrics = runner.val_evaluator.metrics
+        prefixes = [metric.prefix for metric in metrics]
+        for metric in metrics:
+            metric.prefix = '/'.join(filter(None, ('averaged', metric.prefix)))
+        runner.val_loop.run()
+        for metric, prefix in zip(metrics, prefixes, strict=True):
+            metric.prefix = prefix
 
     @master_only
     def _save(self, runner: Runner, model: nn.Module) -> None:

@@ -115,7 +115,8 @@ def test_the_averaged_net_is_validated(market, tmp_path):
     runner.train()
     # The last epoch, then the averaged net.
     assert len(seen) == 2
-    assert 0 <= seen[1]['mAP'] <= 1
+    assert 0 <= seen[0]['mAP'] <= 1
+    assert 0 <= seen[1]['averaged/mAP'] <= 1
 
 
 def test_a_window_after_the_end_is_refused(market, tmp_path):
