@@ -417,7 +417,7 @@ def test_checkpoint_of_another_arch(bench):
 def test_averaged_net_is_not_resumed(bench):
     path = bench.trained / 'averaged.pth'
     outcome = run(*bench.train(None, '--resume', path))
-    check(outcome, bench, path, 'weights only', 'load_from')
+    check(outcome, bench, path, 'weights only', 'model.pretrained')
 
 
 def test_average_of_another_net_is_not_resumed(bench):
