@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -13,20 +13,23 @@ from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS, TRANSFORMS
 
 from .counts import SplitStatistics, count_entries, differences
+from .csv_list import read_csv
 from .dataset_root import find_dataset_root, resolve_data_root
+from .file_states import note_read
+from .identity_folders import check_camera_pattern, read_identity_folders
+from .image_record import ImageRecord
+from .listing_cache import Listing, cached_listing
 
-
-class ImageRecord(NamedTuple):
-    """What a layout says of one image; ``camid`` is -1 where it names no camera."""
-
-    img_path: str
-    pid: int
-    camid: int
+__all__ = ['ImageRecord', 'ReIDDataset']
 
 
 @DATASETS.register_module()
 class ReIDDataset(BaseDataset):
-    """Base of the re-identification and instance retrieval datasets.
+    """A user's own data, and the base of the datasets with a layout of their own.
+
+    By itself it reads a CSV file (see :func:`~msvitreid.datasets.csv_list.read_csv`) or a
+    folder per identity (see
+    :func:`~msvitreid.datasets.identity_folders.read_identity_folders`).
 
     An entry is ``dict(img_path, pid, camid, split)`` with ``split`` one of 'train', 'query'
     and 'gallery'; training entries also have ``label``, the index of the pid among the
@@ -34,24 +37,31 @@ class ReIDDataset(BaseDataset):
     same on every machine and rank. After loading, ``metainfo['num_classes']`` is the
     number of training identities (absent for the other splits).
 
-    A dataset states where it lies and how it is read: ``folder_names``, ``markers``,
-    ``sources``, ``expected`` and :meth:`read_split`.
+    A dataset with a layout states where it lies and how it is read: ``folder_names``,
+    ``markers``, ``sources``, ``expected`` and :meth:`read_split`.
 
     Args:
-        data_root: The dataset's own folder or the folder of all datasets. ``None`` takes
-            the environment's ``MSVITREID_DATA_ROOT``, else ``data``.
+        data_root: The dataset's own folder or, of a dataset with a layout, the folder of all
+            datasets. ``None`` takes the environment's ``MSVITREID_DATA_ROOT``, else ``data``.
         split: 'train', 'query', 'gallery', or 'test': the queries, then the gallery.
         pipeline: Transforms or their configs.
         on_count_mismatch: What to do where images, identities or cameras are not as many
             as the dataset is known to have: 'error' (for uncertain expectations a
             warning), 'warn' or 'ignore'.
+        csv: Own data: the list to read, a path relative to ``data_root`` or absolute;
+            ``None`` reads folders.
+        camera_pattern: Own data in folders: a regular expression whose first group is the
+            camera's number in a file's name; ``None``: no camera is known.
+        listing_cache: Whether to keep what was listed for the next run, and use it while
+            nothing has changed; a subclass outside of this package is never cached if it
+            has a ``read_split``, which may read what the cache does not know of.
         metainfo: More meta information.
         indices: Keep only the first (or last, if negative) so many entries, or these.
         serialize_data: Keep entries as one buffer that worker processes share.
         lazy_init: Read the files only when first needed.
 
     Raises:
-        ConfigError: an option has a value it cannot have.
+        ConfigError: an option has a value it cannot have, or is not one of this dataset.
         DatasetError: the root, a folder or a list is missing, a split is empty, a name
             cannot be read, or the counts differ.
     """
@@ -60,9 +70,13 @@ class ReIDDataset(BaseDataset):
     """Names of the dataset's folder, the official one first."""
 
     markers: Sequence[str] = ()
-    """Files or folders, any of which shows that a folder is the dataset's."""
+    """Files or folders, any of which shows that a folder is the dataset's; none: any is."""
 
-    sources: Mapping[str, str] = {}
+    sources: Mapping[str, str] = {
+        'train': 'train/<identity>/',
+        'query': 'query/<identity>/ or test/<identity>/',
+        'gallery': 'gallery/<identity>/',
+    }
     """Where below the dataset's folder each split is read from, for people."""
 
     expected: Mapping[str, SplitStatistics] = {}
@@ -78,6 +92,9 @@ class ReIDDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         on_count_mismatch: Literal['error', 'warn', 'ignore'] = 'error',
         *,
+        csv: str | None = None,
+        camera_pattern: str | None = None,
+        listing_cache: bool = True,
         metainfo: Mapping | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
@@ -87,6 +104,8 @@ class ReIDDataset(BaseDataset):
         self._check_option('on_count_mismatch', on_count_mismatch, ('error', 'warn', 'ignore'))
         self.split = split
         self.on_count_mismatch = on_count_mismatch
+        self._set_own_data_options(csv, camera_pattern)
+        self.listing_cache = listing_cache
         super().__init__(
             metainfo=metainfo,
             data_root=resolve_data_root(data_root),
@@ -125,17 +144,19 @@ class ReIDDataset(BaseDataset):
         return count_entries(self.get_data_info(i) for i in range(len(self)))
 
     def read_split(self, root: Path, split: str) -> Iterable[ImageRecord]:
-        """Images of 'train', 'query' or 'gallery' below the dataset's folder, in any order."""
-        raise NotImplementedError(f'{self.name} does not say how its files are read')
+        """Images of 'train', 'query' or 'gallery' below the dataset's folder, in any order.
+
+        A dataset with a layout of its own overrides this.
+        """
+        return self._read_own_data(root, split)[split]
 
     def load_data_list(self) -> list[dict]:
         """Find and read the dataset's files; see the class for entries and errors."""
         root = self.find_root()
-        splits = self.test_splits if self.split == 'test' else (self.split,)
         entries = [
             {**record._asdict(), 'split': split}
-            for split in splits
-            for record in self._read_sorted(root, split)
+            for split, records in self._list(root).items()
+            for record in records
         ]
         self._check_counts(root, count_entries(entries))
         if self.split == 'train':
@@ -150,14 +171,57 @@ class ReIDDataset(BaseDataset):
         """The dataset's own folder, at or below ``data_root``."""
         return find_dataset_root(self.data_root, self.name, self.folder_names, self.markers)
 
-    def _read_sorted(self, root: Path, split: str) -> list[ImageRecord]:
-        records = sorted(self.read_split(root, split))
-        if not records:
-            raise DatasetError(
-                f'{self.name}: split {split!r} is empty: no images were found in {root} under '
-                f'{self.sources[split]}; complete the download or point data_root elsewhere'
+    @property
+    def _has_layout(self) -> bool:
+        return type(self).read_split is not ReIDDataset.read_split
+
+    def _set_own_data_options(self, csv: str | None, camera_pattern: str | None) -> None:
+        if self._has_layout and (csv is not None or camera_pattern is not None):
+            raise ConfigError(
+                f'{type(self).__name__} has a layout of its own and takes neither csv nor '
+                'camera_pattern; use the type ReIDDataset for your own data'
             )
-        return records
+        if camera_pattern is not None:
+            if csv is not None:
+                raise ConfigError(
+                    f'{self.name}: camera_pattern is for folders; in {csv!r}, state the camera '
+                    'in the column camid'
+                )
+            check_camera_pattern(camera_pattern)
+        if csv is not None:
+            self.sources = dict.fromkeys(self.sources, str(csv))
+        self.csv = csv
+        self.camera_pattern = camera_pattern
+
+    def _list(self, root: Path) -> Listing:
+        """Sorted images of each split that is asked for."""
+
+        def read() -> Listing:
+            note_read(root)  # where layouts look for what there is
+            return {split: sorted(records) for split, records in self._read(root).items()}
+
+        # Code outside of this package may read what is not noted.
+        ours = type(self).read_split.__module__.split('.')[0] == 'msvitreid'
+        listing = cached_listing(self, root, read) if self.listing_cache and ours else read()
+        for split, records in listing.items():
+            if not records:
+                raise DatasetError(
+                    f'{self.name}: split {split!r} is empty: no images were found in {root} '
+                    f'under {self.sources[split]}; complete the dataset or point data_root '
+                    'elsewhere'
+                )
+        return listing
+
+    def _read(self, root: Path) -> Mapping[str, Iterable[ImageRecord]]:
+        if not self._has_layout:
+            return self._read_own_data(root, self.split)
+        splits = self.test_splits if self.split == 'test' else (self.split,)
+        return {split: self.read_split(root, split) for split in splits}
+
+    def _read_own_data(self, root: Path, split: str) -> Listing:
+        if self.csv is None:
+            return read_identity_folders(root, split, self.camera_pattern)
+        return read_csv(root / Path(str(self.csv)).expanduser(), root, split)
 
     def _check_counts(self, root: Path, found: Mapping[str, SplitStatistics]) -> None:
         """Log what was found; complain where it is not what is expected."""

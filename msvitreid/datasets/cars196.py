@@ -10,6 +10,7 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
+from .file_states import note_read
 
 ANNOTATIONS = 'cars_annos.mat'
 LAST_TRAIN_CLASS = 98
@@ -42,6 +43,7 @@ def _read_annotations(file: Path) -> list[tuple[str, int]]:
     """Relative path and class of every row of the MATLAB struct array ``annotations``."""
     from scipy.io import loadmat  # here, so that the other datasets do not pay for it
 
+    note_read(file)
     try:
         # MATLAB wraps every field of every row in a 1x1 array; a single row unwraps whole.
         annotations = np.atleast_1d(loadmat(file, squeeze_me=True)['annotations'])

@@ -34,7 +34,7 @@ def find_dataset_root(
         dataset: The dataset's name, for the error.
         names: Names its folder goes by, the official one first.
         markers: Files or folders, relative to the dataset's folder, found in no other
-            dataset of a different layout.
+            dataset of a different layout; none: ``data_root`` is the dataset's folder.
 
     Raises:
         DatasetError: no such folder; the sentence says what was looked for and where.
@@ -44,6 +44,8 @@ def find_dataset_root(
             f'{dataset}: data_root {data_root!r} is not a folder; set the option data_root or '
             f'the environment variable {DATA_ROOT_VARIABLE}'
         )
+    if not markers:
+        return Path(data_root)
     for candidate in _candidates(Path(data_root), names):
         if any((candidate / marker).exists() for marker in markers):
             return candidate

@@ -1,5 +1,5 @@
 """Measures of rankings: pure functions, and the mmengine metrics around them."""
 
-from .metrics import ReIDMetric, RetrievalMetric
+from .metrics import RandomGalleryMetric, ReIDMetric, RetrievalMetric
 
-__all__ = ['ReIDMetric', 'RetrievalMetric']
+__all__ = ['RandomGalleryMetric', 'ReIDMetric', 'RetrievalMetric']

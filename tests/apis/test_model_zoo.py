@@ -9,7 +9,7 @@ from tests.models.tiny import tiny_reid_model
 
 
 def test_the_published_configs_are_listed():
-    assert len(list_models('msvit-[sl]_*')) == 18
+    assert len(list_models('msvit-[sl]_*')) == 32
     assert list_models('msvit-s_c*') == [
         'msvit-s_cars196',
         'msvit-s_cub200',

@@ -204,7 +204,8 @@ def test_unknown_transform_is_named(data_root):
 def test_datasets_are_registered():
     for name in (
         'ReIDDataset', 'Market1501', 'DukeMTMC', 'OccludedDuke', 'CUHK03NP', 'MSMT17',
-        'PDukeMTMC', 'Cars196', 'CUB200',
+        'PDukeMTMC', 'Cars196', 'CUB200', 'VeRi776', 'VehicleID', 'SOP', 'InShop',
+        'University1652', 'OccludedREID', 'PartialREID',
     ):  # fmt: skip
         assert issubclass(DATASETS.get(name), ReIDDataset)
     assert DATASETS.get('Market1501') is Market1501

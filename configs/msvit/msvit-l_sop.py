@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/msvit-l_224.py',
+    '../_base_/datasets/sop.py',
+    '../_base_/schedules/sgd_5-75.py',
+    '../_base_/default_runtime.py',
+]
+
+optim_wrapper = dict(optimizer=dict(lr=0.1))

@@ -1,0 +1,106 @@
+"""A folder per identity: a user's own data without Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from msvitreid.errors import ConfigError, DatasetError
+
+from .image_files import list_folders, list_images
+from .image_record import ImageRecord
+from .name_numbers import number_names
+
+SPLIT_FOLDERS = ('train', 'query', 'gallery', 'test')
+# What fits an array of 64-bit integers.
+CAMERA_LIMIT = 2**63
+
+
+def read_identity_folders(
+    root: Path, split: str, camera_pattern: str | None = None
+) -> dict[str, list[ImageRecord]]:
+    """Images of ``<root>/<split>/<identity>/``, or for training of ``<root>/<identity>/``.
+
+    Split folders are ``train``, ``query`` and ``gallery``, or ``train`` and ``test``, whose
+    images search each other. Identities may be called anything and are numbered over all
+    split folders, so that they have the same numbers in each.
+
+    Args:
+        root: The dataset's folder.
+        split: 'train', 'query', 'gallery' or 'test'.
+        camera_pattern: A regular expression looked for in the file names, whose first group
+            is the camera's number; ``None``: no camera is known.
+
+    Returns:
+        The images of ``split``; 'test' stands for 'query' and 'gallery', or 'query' alone.
+
+    Raises:
+        DatasetError: a folder is missing, or a file's name has no camera.
+    """
+    tops = list_folders(root)
+    identities = {name: list_folders(root / name) for name in SPLIT_FOLDERS if name in tops}
+    if not identities:
+        if split != 'train':
+            raise DatasetError(
+                f'{root}: split {split!r} needs a folder query and a folder gallery here, or a '
+                'folder test, with a folder per identity in it; make them, or list the images '
+                'in a CSV file'
+            )
+        return {'train': list(_read_folder(root, number_names(tops), tops, camera_pattern))}
+    searches_itself = 'test' in identities
+    if searches_itself and ('query' in identities or 'gallery' in identities):
+        raise DatasetError(
+            f'{root}: there is a folder test, whose images search each other, and a folder '
+            'query or gallery; keep one or the other'
+        )
+    pids = number_names(name for names in identities.values() for name in names)
+
+    def read(part: str) -> list[ImageRecord]:
+        folder = 'test' if part == 'query' and searches_itself else part
+        names = identities.get(folder) or list_folders(root / folder)
+        return list(_read_folder(root / folder, pids, names, camera_pattern))
+
+    if split != 'test':
+        return {split: read(split)}
+    return {part: read(part) for part in ('query', 'gallery')[: 1 if searches_itself else 2]}
+
+
+def check_camera_pattern(pattern: str) -> None:
+    """Check that it is a regular expression with a group.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, TypeError) as error:
+        raise ConfigError(
+            f'camera_pattern={pattern!r} is not a regular expression ({error})'
+        ) from error
+    if not groups:
+        raise ConfigError(
+            f'camera_pattern={pattern!r} has no group; put the digits of the camera in '
+            r"brackets, as in r'_c(\d+)'"
+        )
+
+
+def _read_folder(
+    folder: Path, pids: dict[str, int], identities: list[str], camera_pattern: str | None
+) -> Iterator[ImageRecord]:
+    for identity in identities:
+        for name in list_images(folder / identity):
+            path = folder / identity / name
+            camid = -1 if camera_pattern is None else _camera(path, camera_pattern)
+            yield ImageRecord(str(path), pids[identity], camid)
+
+
+def _camera(path: Path, pattern: str) -> int:
+    match = re.search(pattern, path.name)
+    digits = match[1] if match else None
+    if not (digits and digits.isdecimal() and int(digits) < CAMERA_LIMIT):
+        raise DatasetError(
+            f'{path}: camera_pattern {pattern!r} finds no camera number in this name; rename '
+            'the file or change the option'
+        )
+    return int(digits)

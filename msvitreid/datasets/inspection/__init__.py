@@ -1,0 +1,30 @@
+"""What is wrong, or odd, with a dataset on this machine; nothing here changes a file."""
+
+from .contents import Contents, read_contents
+from .counts import count_findings
+from .decoding import unreadable_findings
+from .duplicates import duplicate_findings
+from .findings import Finding, Item
+from .identities import (
+    scarce_identity_findings,
+    shared_identity_findings,
+    unmatched_query_findings,
+)
+from .report import as_json, as_text
+from .strays import stray_findings
+
+__all__ = [
+    'Contents',
+    'Finding',
+    'Item',
+    'as_json',
+    'as_text',
+    'count_findings',
+    'duplicate_findings',
+    'read_contents',
+    'scarce_identity_findings',
+    'shared_identity_findings',
+    'stray_findings',
+    'unmatched_query_findings',
+    'unreadable_findings',
+]

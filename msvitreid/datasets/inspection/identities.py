@@ -1,0 +1,96 @@
+"""Identities that training or the protocol can do little with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .contents import Contents
+from .findings import Finding, Item
+
+# Their lists number training and test identities from 0 each.
+NUMBERED_ANEW = ('MSMT17',)
+
+
+def scarce_identity_findings(contents: Contents) -> list[Finding]:
+    """Training identities with one image, or with one camera: information.
+
+    They make no positive pair, or none across cameras.
+    """
+    single, one_camera = scarce_identities(contents.train)
+    return [
+        Finding(kind, False, f'{contents.name} train', what, items)
+        for kind, what, items in (
+            ('single_image', 'identities with one image', single),
+            (
+                'single_camera',
+                'identities with several images from one camera only',
+                one_camera,
+            ),
+        )
+        if items
+    ]
+
+
+def scarce_identities(entries: Iterable[dict]) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Identities with one image, and those with several images from one known camera."""
+    images = _by_pid(entries)
+    single, one_camera = [], []
+    for pid, own in sorted(images.items()):
+        camids = {entry['camid'] for entry in own}
+        if len(own) == 1:
+            single.append(Item((own[0]['img_path'],), f'identity {pid}'))
+        elif len(camids) == 1 and camids != {-1}:
+            one_camera.append(Item((), f'identity {pid}, camera {camids.pop()}'))
+    return tuple(single), tuple(one_camera)
+
+
+def shared_identity_findings(contents: Contents) -> list[Finding]:
+    """Identities that are trained on and tested with: a fault."""
+    if contents.kind in NUMBERED_ANEW:
+        return []
+    train, test = _by_pid(contents.train), _by_pid(contents.test)
+    items = tuple(
+        Item((train[pid][0]['img_path'], test[pid][0]['img_path']), f'identity {pid}')
+        for pid in sorted(train.keys() & test.keys())
+    )
+    what = 'identities in both train and test'
+    return [Finding('shared_identity', True, contents.name, what, items)] if items else []
+
+
+def unmatched_query_findings(contents: Contents) -> list[Finding]:
+    """Queries that the protocol leaves nothing to find: a fault, as no figure counts them.
+
+    A match is a gallery image of the same identity that is not of the same known camera;
+    in self-retrieval another image of the same class.
+    """
+    queries = contents.splits.get('query', [])
+    found = _by_pid(
+        queries if contents.is_self_retrieval else contents.splits.get('gallery', ())
+    )
+    if not found:
+        return []
+    items = tuple(
+        Item((query['img_path'],), _name(query))
+        for query in queries
+        if not any(_is_match(query, image) for image in found.get(query['pid'], ()))
+    )
+    where, what = f'{contents.name} query', 'queries without a match'
+    return [Finding('unmatched_query', True, where, what, items)] if items else []
+
+
+def _is_match(query: dict, image: dict) -> bool:
+    if image['img_path'] == query['img_path']:
+        return False
+    return query['camid'] == -1 or image['camid'] != query['camid']
+
+
+def _name(entry: dict) -> str:
+    camera = '' if entry['camid'] == -1 else f', camera {entry["camid"]}'
+    return f'identity {entry["pid"]}{camera}'
+
+
+def _by_pid(entries: Iterable[dict]) -> dict[int, list[dict]]:
+    images: dict[int, list[dict]] = {}
+    for entry in entries:
+        images.setdefault(entry['pid'], []).append(entry)
+    return images

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.logging import print_log
+
+from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.registry import METRICS
+
+from ..functional import rank_metrics
+from ..functional.average_precision import check_ap_definition
+from .embedding_metric import EmbeddingMetric, Embeddings
+
+
+@METRICS.register_module()
+class RandomGalleryMetric(EmbeddingMetric):
+    """mAP and rank-k over galleries drawn at random, the protocol of VehicleID.
+
+    In each draw one random image of every identity becomes the gallery and all other
+    images search it; no camera is looked at. Figures are means over the draws, and
+    ``<name>-std`` their population deviation (the square root of the mean squared
+    distance from the mean). The draws depend on the seed and on the identities in the
+    order of the dataset, on nothing else. An identity with one image is only ever
+    searched for in vain: it is in every gallery and has no query.
+
+    A query has exactly one match, at rank r, so its plain AP is 1/r, and its trapezoid
+    AP 1 where r = 1 and 1/(2r) elsewhere: compare figures of one definition only.
+
+    Args:
+        draws: how many galleries.
+        seed: of the draws.
+        ap: average precision, ``'trapezoid'`` or ``'plain'``; see :class:`ReIDMetric`.
+        topk: the k of the ``rank-k`` values.
+        collect_device: 'cpu' or 'gpu', where processes exchange embeddings.
+        prefix: put before every name with a slash; by default nothing is.
+
+    Raises:
+        ConfigError: ``draws`` is below 1, or an unknown ``ap``.
+    """
+
+    def __init__(
+        self,
+        draws: int = 10,
+        seed: int = 0,
+        ap: str = 'trapezoid',
+        topk: Sequence[int] = (1, 5),
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.draws = draws
+        self.seed = seed
+        self.ap = ap
+        self.topk = tuple(topk)
+        if draws < 1:
+            raise ConfigError(f'RandomGalleryMetric: draws must be at least 1, got {draws}')
+        try:
+            check_ap_definition(ap)
+        except ValueError as error:
+            raise ConfigError(f'RandomGalleryMetric: {error}') from error
+
+    def score(self, images: Embeddings) -> dict[str, float]:
+        """Draw the galleries and search each.
+
+        Args:
+            images: of one test set, all of split 'query'.
+
+        Returns:
+            ``mAP`` and ``rank-k``, floats in [0, 1], then the same names with ``-std``.
+
+        Raises:
+            DatasetError: an image is of split 'gallery', or no identity has two images.
+        """
+        if not images.is_query.all():
+            raise DatasetError(
+                'RandomGalleryMetric draws its galleries itself, but '
+                f"{(~images.is_query).sum()} of the test images are of split 'gallery': give "
+                "it the images of split 'query' only, or use ReIDMetric"
+            )
+        num_identities = len(np.unique(images.pids))
+        num_queries = len(images.pids) - num_identities
+        if not num_queries:
+            raise DatasetError(
+                f'RandomGalleryMetric: each of the {num_identities} identities has a single '
+                'image, so nothing is left to search with'
+            )
+        rng = np.random.default_rng(self.seed)
+        draws = [
+            self._search(images, random_gallery(images.pids, rng)) for _ in range(self.draws)
+        ]
+        metrics = {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+        deviations = {name: float(np.std([draw[name] for draw in draws])) for name in metrics}
+
+        numbers = ', '.join(
+            f'{name} {value:.2%} ± {deviations[name]:.2%}' for name, value in metrics.items()
+        )
+        print_log(
+            f'RandomGalleryMetric: {self.ap} AP, mean ± population deviation over '
+            f'{self.draws} random galleries (seed {self.seed}), {num_queries} queries, '
+            f'{num_identities} gallery images: {numbers}',
+            logger='current',
+        )
+        return {**metrics, **{f'{name}-std': value for name, value in deviations.items()}}
+
+    def _search(self, images: Embeddings, in_gallery: np.ndarray) -> dict[str, float]:
+        query, gallery = images.where(~in_gallery), images.where(in_gallery)
+        values = rank_metrics(
+            query.features,
+            gallery.features,
+            query.pids,
+            gallery.pids,
+            ap=self.ap,
+            topk=self.topk,
+        )
+        return {name: values[name] for name in ('mAP', *(f'rank-{k}' for k in self.topk))}
+
+
+def random_gallery(pids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """``(N,)`` booleans: one random image of each identity, all of its images alike likely."""
+    shuffled = rng.permutation(len(pids))
+    _, first = np.unique(pids[shuffled], return_index=True)
+    in_gallery = np.zeros(len(pids), dtype=bool)
+    in_gallery[shuffled[first]] = True
+    return in_gallery

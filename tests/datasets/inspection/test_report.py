@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from msvitreid.datasets import About, SplitStatistics
+from msvitreid.datasets.inspection import Finding, Item, as_json, as_text
+
+from .contents import ROOT, contents, entry
+
+CONTENTS = replace(
+    contents(
+        [
+            *(entry('train', pid, camid) for pid in (1, 2) for camid in (1, 2, 3, 8)),
+            *(entry('train', 3, 5) for _ in range(2)),
+            entry('query', 4),
+        ]
+    ),
+    expected={
+        'train': SplitStatistics(images=10, identities=About(1_004), cameras=6),
+        'query': SplitStatistics(),
+    },
+)
+
+
+def test_table():
+    lines = as_text([CONTENTS], []).splitlines()
+    assert [' '.join(line.split()) for line in lines] == [
+        'Market1501 in /data',
+        '',
+        'split images identities cameras camera ids ids with 1 image with 1 camera',
+        'train 10 ok 3 about 1,004 5 differs from 6 1-3, 5, 8 0 1',
+        'query 1 1 0 unknown 1 -',
+        '',
+        'ok: no faults',
+    ]
+    ends = {line.index('images') for line in lines if 'images' in line}
+    assert lines[3].index('10') in ends
+
+
+def test_findings_are_sorted_shortened_and_counted():
+    many = tuple(Item((f'{ROOT}/{n}.jpg',), 'why') for n in range(7))
+    stray = Finding('stray', False, 'Market1501', 'passed over', many)
+    pair = Finding('x', True, 'Market1501', 'pairs', (Item(('/a', '/b'), ''),))
+    note = Finding('y', True, 'Market1501', 'notes', (Item((), 'identity 3'),))
+    text = as_text([CONTENTS], [stray, pair, note])
+    assert text.partition('FAULTS\n')[2].splitlines() == [
+        '  Market1501: pairs (1)',
+        '      /a = /b',
+        '  Market1501: notes (1)',
+        '      identity 3',
+        '',
+        'FOR INFORMATION',
+        '  Market1501: passed over (7)',
+        *(f'      {n}.jpg (why)' for n in range(5)),
+        '      and 2 more (all are in --json)',
+        '',
+        'differs: 2 faults',
+    ]
+
+
+def test_json_holds_everything():
+    many = tuple(Item((f'/{n}.jpg',), 'why') for n in range(7))
+    report = json.loads(as_json([CONTENTS], [Finding('stray', False, 'here', 'what', many)]))
+    assert report['ok'] is True
+    (dataset,) = report['datasets']
+    assert (dataset['name'], dataset['root']) == ('Market1501', '/data')
+    assert dataset['splits']['train'] == {
+        'images': {'found': 10, 'expected': 10, 'state': 'ok'},
+        'identities': {'found': 3, 'expected': 1004, 'state': 'about'},
+        'cameras': {'found': 5, 'expected': 6, 'state': 'differs'},
+        'camera_ids': [1, 2, 3, 5, 8],
+        'identities_with_one_image': 0,
+        'identities_with_one_camera': 1,
+    }
+    assert report['findings'] == [
+        {
+            'kind': 'stray',
+            'fault': False,
+            'where': 'here',
+            'what': 'what',
+            'items': [{'paths': [f'/{n}.jpg'], 'note': 'why'} for n in range(7)],
+        }
+    ]
+    fault = Finding('x', True, 'here', 'what', many)
+    assert json.loads(as_json([CONTENTS], [fault]))['ok'] is False

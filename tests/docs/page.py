@@ -1,0 +1,55 @@
+"""What a page of the documentation tells its reader to write and to type."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.tools.user import REPOSITORY
+
+FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+# The last file named in backquotes before a fence is what the fence holds.
+FILE_NAME = re.compile(r'`([\w./-]+\.(?:py|csv))`')
+
+
+class Command(NamedTuple):
+    """``python tools/<tool> <arguments>``."""
+
+    tool: str
+    arguments: list[str]
+
+
+class Page:
+    """A page's fenced files, by path, and commands, in their order."""
+
+    def __init__(self, name: str) -> None:
+        self.text = (REPOSITORY / 'docs' / 'en' / name).read_text(encoding='utf-8')
+        self.files: dict[str, str] = {}
+        self.commands: list[Command] = []
+        start = 0
+        for fence in FENCE.finditer(self.text):
+            language, content = fence.groups()
+            if language in ('python', 'csv'):
+                self.files[FILE_NAME.findall(self.text, start, fence.start())[-1]] = content
+            elif language == 'sh':
+                lines = content.replace('\\\n', ' ').splitlines()
+                self.commands += map(_parse_command, lines)
+            else:
+                assert language == '', f'a fence of {language} is neither file nor command'
+            start = fence.end()
+
+    def write_configs(self, root: Path) -> None:
+        """Write the configs of the page below ``root``."""
+        for name, content in self.files.items():
+            if name.endswith('.py'):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(content)
+
+
+def _parse_command(line: str) -> Command:
+    python, script, *arguments = shlex.split(line)
+    assert python == 'python', line
+    assert script.startswith('tools/'), line
+    return Command(script.removeprefix('tools/'), arguments)

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msvitreid.datasets import Market1501, SplitStatistics
+from tests.miniature import WRITERS, TreeShape, write_market1501, write_occluded_reid
+from tests.miniature.tree import write_image
+from tests.tools.user import REPOSITORY, leaf, options, run
+
+TOOL = 'dataset_tools/check_dataset.py'
+TREE = 'Market-1501-v15.09.15'
+SIZE = TreeShape().image_size
+
+CLEAN = {
+    'train': SplitStatistics(images=39, identities=6, cameras=6),
+    'query': SplitStatistics(images=3, identities=3),
+    'gallery': SplitStatistics(images=21, cameras=6),
+}
+# One training image more than the tree with the faults in it has.
+DAMAGED = {
+    'train': SplitStatistics(images=43, identities=8, cameras=6),
+    'query': SplitStatistics(images=5, identities=4),
+    'gallery': SplitStatistics(images=22, cameras=6),
+}
+
+
+@pytest.fixture
+def market(tmp_path, monkeypatch):
+    """Root of a miniature Market-1501 that has its expected counts."""
+    write_market1501(tmp_path / 'data')
+    monkeypatch.setattr(Market1501, 'expected', CLEAN)
+    return tmp_path / 'data' / TREE
+
+
+def check(target: object, root: Path | None, *flags: object) -> tuple[int, dict]:
+    """Exit code and JSON report of a run."""
+    file = Path(os.environ['MSVITREID_CACHE_DIR']) / 'check.json'
+    file.unlink(missing_ok=True)
+    roots = () if root is None else (root,)
+    outcome = run(TOOL, target, *roots, '--json', file, *flags)
+    assert outcome.code in (0, 1), outcome.err
+    return outcome.code, json.loads(file.read_text())
+
+
+def cases(report: dict, root: Path) -> dict[tuple[str, tuple[str, ...], str], bool]:
+    """Every case of every finding: kind, paths below the root and note -> whether a fault."""
+    return {
+        (
+            found['kind'],
+            tuple(sorted(str(Path(path).relative_to(root)) for path in item['paths'])),
+            item['note'],
+        ): found['fault']
+        for found in report['findings']
+        for item in found['items']
+    }
+
+
+def kinds(report: dict) -> set[str]:
+    return {found['kind'] for found in report['findings'] if found['fault']}
+
+
+def plant_ten_faults(root: Path) -> dict[tuple[str, tuple[str, ...], str], bool]:
+    """Damage a tree; returns what must be found of it, by hand."""
+    train, query, gallery = 'bounding_box_train', 'query', 'bounding_box_test'
+
+    empty = f'{train}/0002_c1s1_000000_00.jpg'
+    (root / empty).write_bytes(b'')
+    cut = f'{gallery}/0003_c2s1_000001_00.jpg'
+    (root / cut).write_bytes((root / cut).read_bytes()[:-300])
+    text = f'{gallery}/0003_c3s1_000002_00.jpg'
+    (root / text).write_text('version https://git-lfs.github.com/spec/v1\n')
+    source, copy = f'{train}/0004_c2s1_000001_00.jpg', f'{query}/0001_c2s1_000777_00.jpg'
+    shutil.copy(root / source, root / copy)
+    shared = f'{train}/0001_c3s1_000100_00.jpg'
+    write_image(root / shared, 1, SIZE)
+    write_image(root / f'{train}/0001_c4s1_000101_00.jpg', 1, SIZE)
+    single = f'{train}/0040_c1s1_000000_00.jpg'
+    write_image(root / single, 40, SIZE)
+    lonely = f'{query}/0051_c1s1_000900_00.jpg'
+    write_image(root / lonely, 51, SIZE)
+    write_image(root / f'{gallery}/0051_c1s1_000901_00.jpg', 51, SIZE)
+    gif = f'{train}/0002_c1s1_000003_00.gif'
+    (root / gif).write_bytes(b'GIF89a')
+    junk = f'{gallery}/-1_c5s1_000100_00.jpg'
+    write_image(root / junk, -1, SIZE)
+
+    first_of_1 = f'{query}/0001_c1s1_000900_00.jpg'
+    return {
+        ('unreadable', (empty,), 'empty file'): True,
+        ('unreadable', (cut,), ''): True,
+        ('unreadable', (text,), 'not an image that OpenCV can decode'): True,
+        ('duplicate_across', (source, copy), ''): True,
+        ('shared_identity', (shared, first_of_1), 'identity 1'): True,
+        ('count', (), '42 images (expected 43)'): True,
+        ('unmatched_query', (lonely,), 'identity 51, camera 1'): True,
+        ('single_image', (single,), 'identity 40'): False,
+        ('stray', (gif,), ''): False,
+        ('stray', (junk,), ''): False,
+    }
+
+
+def test_ten_planted_faults_are_found_and_nothing_else(market, monkeypatch):
+    code, report = check('market1501', market)
+    before = cases(report, market)
+    assert code == 0
+    assert not any(before.values())
+
+    planted = plant_ten_faults(market)
+    monkeypatch.setattr(Market1501, 'expected', DAMAGED)
+    code, report = check('market1501', market)
+    after = cases(report, market)
+    assert code == 1
+    assert before.items() <= after.items()
+    new = {key: after[key] for key in after.keys() - before.keys()}
+    # How a cut file fails to decode depends on the version of OpenCV.
+    assert {without_reason(key): fault for key, fault in new.items()} == {
+        without_reason(key): fault for key, fault in planted.items()
+    }
+    assert len(new) == len(planted) == 10
+
+
+def without_reason(case: tuple) -> tuple:
+    kind, paths, note = case
+    return kind, paths, '' if kind == 'unreadable' and note != 'empty file' else note
+
+
+def test_the_strays_of_a_clean_tree(market):
+    _, report = check('Market1501', market.parent)
+    strays = {f['what']: len(f['items']) for f in report['findings'] if f['kind'] == 'stray'}
+    assert strays == {
+        'passed over: folder __MACOSX': 3,
+        'passed over: hidden file': 6,
+        'passed over: junk, pid -1': 2,
+        'passed over: left by a desktop': 3,
+        'passed over: not an image suffix': 3,
+    }
+
+
+@pytest.mark.parametrize('tree', WRITERS)
+def test_clean_trees_have_no_faults(tree, tmp_path):
+    WRITERS[tree](tmp_path)
+    name = {'car196': 'cars196'}.get(tree, tree)
+    code, report = check(name, tmp_path, '--ignore-counts')
+    # The miniature of MSMT17 has files of one name and identity, so of one content, in both.
+    expected = {'duplicate_across'} if tree == 'msmt17' else set()
+    assert kinds(report) == expected
+    assert code == bool(expected)
+
+
+def test_counts_are_shown_beside_the_expected_ones(market, monkeypatch):
+    monkeypatch.setattr(
+        Market1501, 'expected', {**CLEAN, 'train': SplitStatistics(12_936, 6, 6)}
+    )
+    outcome = run(TOOL, 'market1501', market)
+    lines = [' '.join(line.split()) for line in outcome.out.splitlines()]
+    assert outcome.code == 1
+    assert lines[0] == f'Market1501 in {market}'
+    assert lines[3] == 'train 39 differs from 12,936 6 ok 6 ok 1-6 0 0'
+    assert lines[4] == 'query 3 ok 3 ok 1 1 3 0'
+    assert lines[5] == 'gallery 21 ok 4 6 ok 1-6 0 0'
+    assert outcome.out.endswith('differs: 1 fault\n')
+    assert '63/63' in outcome.err
+    assert 'ETA' in outcome.err
+
+
+def test_an_uncertain_count_is_information(tmp_path):
+    WRITERS['cub200'](tmp_path)
+    code, report = check('cub200', tmp_path)
+    assert code == 1  # the number of classes is certain
+    train = report['datasets'][0]['splits']['train']
+    assert train['images'] == {'found': 36, 'expected': 5864, 'state': 'about'}
+    assert train['identities'] == {'found': 6, 'expected': 100, 'state': 'differs'}
+    faults = {
+        item['note']: found['fault'] for found in report['findings'] for item in found['items']
+    }
+    assert faults['36 images (expected about 5,864)'] is False
+    assert faults['6 identities (expected 100)'] is True
+
+
+def test_a_config_says_what_is_checked(market):
+    config = leaf('msvit-s_market1501')
+    code, report = check(config, market)
+    assert code == 0
+    assert list(report['datasets'][0]['splits']) == ['train', 'query', 'gallery']
+    code, _ = check(config, None, *options({'data_root': market}))
+    assert code == 0
+
+
+@pytest.mark.parametrize(('wish', 'code'), [('error', 1), ('warn', 0), ('ignore', 0)])
+def test_a_config_says_what_counts_mean(wish, code, market, monkeypatch):
+    monkeypatch.setattr(Market1501, 'expected', DAMAGED)
+    found, report = check(
+        leaf('msvit-s_market1501'), market, *options({'on_count_mismatch': wish})
+    )
+    assert found == code
+    assert bool([f for f in report['findings'] if f['kind'] == 'count']) == (wish != 'ignore')
+
+
+def test_members_of_a_joined_set_are_checked_each(tmp_path):
+    write_market1501(tmp_path / 'data')
+    WRITERS['dukemtmc'](tmp_path / 'data')
+    config = tmp_path / 'joined.py'
+    config.write_text(
+        'members = [dict(type="Market1501"), dict(type="DukeMTMC", name="duke")]\n'
+        'train_dataloader = dict(dataset=dict(type="JoinedDataset", datasets=members))\n'
+        'test_dataloader = dict(\n'
+        '    dataset=dict(type="JoinedDataset", datasets=members[1:], split="test"))\n'
+        'data_root = "%s"\n'
+        'on_count_mismatch = "ignore"\n' % (tmp_path / 'data')
+    )
+    code, report = check(config, None)
+    assert code == 0
+    assert {one['name']: list(one['splits']) for one in report['datasets']} == {
+        'Market1501': ['train'],
+        'DukeMTMC': ['train', 'query', 'gallery'],
+    }
+
+
+def test_dataset_options(tmp_path):
+    WRITERS['msmt17'](tmp_path)
+    _, report = check('msmt17', tmp_path, '--ignore-counts', *options({'include_val': False}))
+    assert report['datasets'][0]['splits']['train']['images']['found'] == 30
+    strays = [f for f in report['findings'] if f['what'].endswith('on no list that is read')]
+    assert len(strays[0]['items']) == 7
+
+
+def test_a_set_for_testing_only(tmp_path):
+    write_occluded_reid(tmp_path)
+    _, report = check('occluded_reid', tmp_path, '--ignore-counts')
+    assert list(report['datasets'][0]['splits']) == ['query', 'gallery']
+
+
+def test_without_decoding_only_empty_and_missing_images_are_found(market):
+    folder = market / 'bounding_box_train'
+    (folder / '0002_c1s1_000000_00.jpg').write_bytes(b'')
+    (folder / '0004_c1s1_000000_00.jpg').write_text('text')
+    code, report = check('market1501', market, '--no-decode')
+    found = [f for f in report['findings'] if f['kind'] == 'unreadable']
+    assert code == 1
+    assert [item['note'] for f in found for item in f['items']] == ['empty file']
+
+
+def test_one_worker_finds_what_many_find(market):
+    plant_ten_faults(market)
+    assert check('market1501', market, '--workers', 1) == check(
+        'market1501', market, '--workers', 8
+    )
+
+
+# --- unusable ------------------------------------------------------------------------------
+
+
+def refused(*arguments: object) -> str:
+    outcome = run(TOOL, *arguments)
+    assert (outcome.code, outcome.out) == (2, '')
+    assert outcome.err.count('\n') == 1
+    return outcome.err
+
+
+def test_an_unknown_name(tmp_path):
+    error = refused('markt1501', tmp_path)
+    assert "did you mean 'Market1501'" in error
+    assert 'OccludedDuke' in error
+    assert 'nplabeled' in error
+    assert 'person_384x128' not in error
+
+
+def test_a_config_that_is_none(tmp_path):
+    assert 'does not exist' in refused('nothing.py', tmp_path)
+    base = REPOSITORY / 'configs/_base_/models/msvit-s.py'
+    assert 'names no dataset' in refused(base, tmp_path)
+
+
+def test_a_missing_root():
+    assert "'/nowhere'" in refused('market1501', '/nowhere')
+
+
+def test_an_empty_split(market):
+    shutil.rmtree(market / 'query')
+    (market / 'query').mkdir()
+    assert "split 'query' is empty" in refused('market1501', market)
+
+
+def test_a_name_that_cannot_be_read(market):
+    write_image(market / 'query' / 'holiday.jpg', 1, SIZE)
+    assert 'holiday.jpg' in refused('market1501', market)
+
+
+def test_an_option_the_dataset_does_not_take(market):
+    assert 'variant' in refused('market1501', market, *options({'variant': 'labeled'}))
+
+
+def test_no_workers(market):
+    assert 'workers is 0' in refused('market1501', market, '--workers', 0)
+
+
+def test_a_real_terminal(market):
+    command = [sys.executable, str(REPOSITORY / 'tools' / TOOL), 'market1501', str(market)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    # Another process knows the real counts.
+    assert done.returncode == 1
+    assert '39 differs from 12,936' in done.stdout
+    assert 'Traceback' not in done.stderr

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msvitreid.visualization import SheetRow, draw_contact_sheet
+
+RED, BLUE, WHITE = (200, 30, 30), (20, 40, 200), (255, 255, 255)
+
+
+def plain(colour: tuple, size: tuple[int, int] = (64, 32)) -> np.ndarray:
+    return np.full((*size, 3), colour, np.uint8)
+
+
+def blocks(sheet: Image.Image, colour: tuple) -> list[tuple[int, int, int, int]]:
+    """Top, left, height and width of the full rectangles of a colour, in reading order."""
+    mask = (np.asarray(sheet) == colour).all(axis=2)
+    found = []
+    while mask.any():
+        top, left = np.argwhere(mask)[0]
+        width = int(np.argmin(np.append(mask[top, left:], False)))
+        height = int(np.argmin(np.append(mask[top:, left], False)))
+        assert mask[top : top + height, left : left + width].all()
+        mask[top : top + height, left : left + width] = False
+        found.append((int(top), int(left), height, width))
+    return found
+
+
+def test_every_image_has_its_place():
+    rows = [
+        SheetRow('id 1', [plain(RED), plain(BLUE), plain(RED)], ['a', 'b', 'c']),
+        SheetRow('id 22', [plain(BLUE)], ['']),
+    ]
+    sheet = draw_contact_sheet(rows, 'title', thumb_height=64)
+    red, blue = blocks(sheet, RED), blocks(sheet, BLUE)
+    assert [block[2:] for block in red + blue] == [(64, 32)] * 4
+    (top, left, *_), (same_top, right, *_) = red
+    assert same_top == top
+    assert [blue[0][:2], blue[1][1]] == [(top, (left + right) // 2), left]
+    assert blue[1][0] > top + 64
+
+
+def test_images_are_scaled_to_the_height_and_keep_their_aspect():
+    row = SheetRow('x', [plain(RED, (384, 128))], [''])
+    sheet = draw_contact_sheet([row], '', thumb_height=96)
+    assert [block[2:] for block in blocks(sheet, RED)] == [(96, 32)]
+
+
+def test_label_and_caption_are_beside_and_below():
+    def drawn(label: str, caption: str) -> np.ndarray:
+        row = SheetRow(label, [plain(RED)], [caption])
+        return np.asarray(draw_contact_sheet([row], 'title', thumb_height=64))
+
+    bare = drawn('wwww', '')
+    (top, left, height, width) = blocks(Image.fromarray(bare), RED)[0]
+    changed = np.argwhere((drawn('wwww', 'c1') != bare).any(axis=2))
+    assert changed[:, 0].min() >= top + height
+    assert left <= changed[:, 1].min() <= changed[:, 1].max() < left + width
+    labelled = np.argwhere((bare[top : top + height, :left] != WHITE).any(axis=2))
+    assert len(labelled)
+
+
+def test_a_long_title_widens_the_sheet():
+    row = SheetRow('x', [plain(RED)], [''])
+    short, long = (draw_contact_sheet([row], title) for title in ('t', 'title ' * 30))
+    assert long.width > short.width
+    last_columns = np.asarray(long)[:, -10:]
+    assert (last_columns == 255).all()
+
+
+def test_the_saved_picture_is_the_returned_one(tmp_path):
+    out = tmp_path / 'new' / 'sheet.png'
+    sheet = draw_contact_sheet([SheetRow('x', [plain(RED)], [''])], 'title', out=out)
+    with Image.open(out) as saved:
+        assert np.array_equal(np.asarray(saved), np.asarray(sheet))
+
+
+def test_bad_rows():
+    with pytest.raises(ValueError, match='no image'):
+        draw_contact_sheet([SheetRow('x', [], [])], 'title')
+    with pytest.raises(ValueError, match='zip'):
+        draw_contact_sheet([SheetRow('x', [plain(RED)], [])], 'title')

@@ -1,0 +1,190 @@
+"""Check a dataset before it is used: counts, identities, images, duplicates, stray files."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msvitreid.errors import ConfigError
+from msvitreid.utils.cli import add_config_options, run_tool
+
+BASES = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
+HANDED_DOWN = ('data_root', 'on_count_mismatch', 'split')
+
+EPILOG = """\
+faults (exit code 1):
+  a count that differs from the published one, where that is certain
+  images that are missing, empty, no images, or cut short
+  files of the same bytes (or one file) in train and test
+  identities in both train and test (not for MSMT17, which numbers both from 0)
+  queries that the protocol leaves no match
+information (exit code 0):
+  a count unlike a published one that is not certain
+  training identities with one image, or with images from one camera only
+  files of the same bytes inside train or inside test
+  files that are passed over: hidden ones, Thumbs.db, __MACOSX, no image suffix, pid -1,
+    images on no list, images in a folder that is not read
+exit code 2, with one sentence: the dataset cannot be used at all, because its root or a folder
+  is missing, a split is empty, or a name or list cannot be read.
+"""
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'target',
+        metavar='NAME_OR_CONFIG',
+        help='a dataset, e.g. market1501, or a config, whose training and test sets are checked',
+    )
+    parser.add_argument(
+        'root',
+        nargs='?',
+        metavar='ROOT',
+        help="the dataset's folder or the folder of all datasets (default: what the config or "
+        'MSVITREID_DATA_ROOT says)',
+    )
+    parser.add_argument('--json', metavar='FILE', help='write everything that was found here')
+    parser.add_argument('--workers', type=int, metavar='N', help='threads (default: all CPUs)')
+    parser.add_argument(
+        '--no-decode',
+        action='store_true',
+        help='do not decode the images: of unreadable ones only missing and empty ones are found',
+    )
+    parser.add_argument(
+        '--ignore-counts',
+        action='store_true',
+        help='do not compare counts, for a set that is meant to be another size; a config that '
+        'says on_count_mismatch is obeyed without this',
+    )
+    add_config_options(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+
+    # Heavy imports after the arguments, so that --help and a typing error answer at once.
+    from mmengine.logging import MMLogger
+
+    from msvitreid.datasets import inspection
+    from msvitreid.utils.files import write_text_atomically
+
+    # The table says what the datasets would log while they are read.
+    MMLogger.get_instance('check_dataset', log_level='ERROR')
+    given = {'data_root': args.root} if args.root is not None else {}
+    if args.ignore_counts:
+        given['on_count_mismatch'] = 'ignore'
+    configs = [{**config, **given} for config in find_configs(args.target, args.cfg_options)]
+    contents = inspection.read_contents(configs)
+
+    work = {'workers': args.workers, 'progress': True}
+    findings = inspection.unreadable_findings(contents, not args.no_decode, **work)
+    findings += inspection.duplicate_findings(contents, **work)
+    for one in contents:
+        findings += inspection.count_findings(one)
+        findings += inspection.shared_identity_findings(one)
+        findings += inspection.unmatched_query_findings(one)
+        findings += inspection.scarce_identity_findings(one)
+    findings += inspection.stray_findings(contents)
+
+    if args.json is not None:
+        write_text_atomically(args.json, inspection.as_json(contents, findings))
+    print(inspection.as_text(contents, findings))
+    if any(finding.is_fault for finding in findings):
+        sys.exit(1)
+
+
+def find_configs(target: str, options: Mapping[str, Any]) -> list[dict]:
+    """Configs of the datasets that a name or a config stands for.
+
+    Raises:
+        ConfigError: there is no such dataset or config; near names are suggested.
+    """
+    if target.endswith('.py') or os.path.isfile(target):
+        return _of_config(target, options)
+    classes = _dataset_classes()
+    for name in classes:
+        if _plain(name) == _plain(target):
+            # A set for testing only names no source of training images.
+            tests_only = 'train' not in (classes[name].sources or ('train',))
+            splits = ('test',) if tests_only else ('train', 'test')
+            return [{'type': name, 'split': split, **options} for split in splits]
+    bases = _base_names()
+    for name in bases:
+        if _plain(name) == _plain(target):
+            return [
+                {**config, **options} for config in _of_config(str(BASES / f'{name}.py'), {})
+            ]
+    known = {_plain(name): name for name in (*bases, *classes)}
+    near = difflib.get_close_matches(_plain(target), known, n=3)
+    suggestion = ' or '.join(repr(known[close]) for close in near)
+    raise ConfigError(
+        f'{target!r} is neither a config nor a dataset'
+        + (f'; did you mean {suggestion}' if near else '')
+        + f'; known datasets are {", ".join(sorted(known.values(), key=str.lower))}'
+    )
+
+
+def _of_config(path: str, options: Mapping[str, Any]) -> list[dict]:
+    """The training and test datasets of a config file, wrappers taken apart."""
+    from msvitreid.engine import complete_config, load_config
+
+    cfg = complete_config(load_config(path, options))
+    found = [
+        config
+        for loader, split in (('train_dataloader', 'train'), ('test_dataloader', 'test'))
+        for config in _members((cfg.get(loader) or {}).get('dataset') or {}, {'split': split})
+    ]
+    if not found:
+        raise ConfigError(f'config {path!r} names no dataset; is it a base to inherit from?')
+    return found
+
+
+def _members(node: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[dict]:
+    """The datasets in a wrapper's config, which says for them what they do not say themselves."""
+    given = {**given, **{key: node[key] for key in HANDED_DOWN if key in node}}
+    inner = [node['dataset']] if 'dataset' in node else node.get('datasets', ())
+    for member in inner:
+        yield from _members(member, given)
+    if not inner and 'type' in node:
+        # The name is what a joined set calls its member.
+        yield {key: value for key, value in {**given, **node}.items() if key != 'name'}
+
+
+def _dataset_classes() -> dict[str, Any]:
+    from msvitreid.datasets import JoinedDataset, ReIDDataset
+    from msvitreid.registry import DATASETS
+
+    return {
+        name: kind
+        for name, kind in DATASETS.module_dict.items()
+        if issubclass(kind, ReIDDataset) and kind is not JoinedDataset
+    }
+
+
+def _base_names() -> list[str]:
+    """Names of the configs' dataset parts that name a dataset, e.g. nplabeled."""
+    from msvitreid.engine import load_config
+
+    return [
+        file.stem
+        for file in sorted(BASES.glob('*.py'))
+        if 'type' in load_config(file).test_dataloader.dataset
+    ]
+
+
+def _plain(name: str) -> str:
+    return ''.join(filter(str.isalnum, name.lower()))
+
+
+if __name__ == '__main__':
+    run_tool(main)
