@@ -36,7 +36,7 @@ def read_csv(file: Path, root: Path, split: str) -> dict[str, list[ImageRecord]]
     The file is UTF-8; its first line names the columns, in any order. White space around a
     value does not belong to it. Identities and cameras may be called anything and are
     numbered over the whole file, so that they have the same numbers in every split; an
-    empty camid is an unknown camera. Without the column split, every image is in the
+    empty camid is an unknown camera, -1 is refused. Without the column split, every image is in the
     split that is asked for.
 
     Args:
@@ -97,6 +97,12 @@ def _read_rows(file: Path) -> Iterator[_Row]:
             path, pid, camid, split = [fields[place].strip() for place in places]
             if not path or not pid:
                 raise _error(file, line, f'the {"pid" if path else "path"} is empty')
+            if '-1' in (pid, camid):
+                # Elsewhere junk and an unknown camera; here it would be one name among others.
+                advice = 'leave such images out' if pid == '-1' else 'leave the camera empty'
+                raise _error(
+                    file, line, f'-1 is no {"pid" if pid == "-1" else "camid"}: {advice}'
+                )
             if split not in SPLITS and 'split' in header:
                 raise _error(file, line, f'split {split!r} is not one of {", ".join(SPLITS)}')
             yield _Row(line, path, pid, camid, split)
@@ -110,12 +116,16 @@ def _check_header(file: Path, line: int, header: list[str]) -> None:
     # An unknown column is refused: with 'cam' for 'camid' another protocol would be followed.
     unknown = [name for name in header if name not in COLUMNS]
     missing = [name for name in REQUIRED if name not in header]
-    if unknown or missing or len(set(header)) < len(header):
-        raise _error(
-            file,
-            line,
-            f'the header is {",".join(header)!r}, but must name each of path and pid, and may '
-            'name camid and split, once and nothing else',
+    twice = sorted({name for name in header if header.count(name) > 1})
+    problems = [
+        f'{kind}: {", ".join(names)}'
+        for kind, names in (('unknown', unknown), ('missing', missing), ('twice', twice))
+        if names
+    ]
+    if problems:
+        raise DatasetError(
+            f'{file}, line {line}: the header is {",".join(header)!r}, which must name path and '
+            f'pid and may name camid and split ({"; ".join(problems)}); mend it'
         )
 
 

@@ -30,7 +30,8 @@ class JoinedDataset(ReIDDataset):
         lazy_init: Read the files only when first needed.
 
     Raises:
-        ConfigError: there is no member, one has a pipeline or a split, or two have one name.
+        ConfigError: there is no member, one is no single :class:`ReIDDataset` or has a
+            pipeline or a split, or two have one name.
         DatasetError: a member cannot be read.
     """
 
@@ -86,6 +87,14 @@ class JoinedDataset(ReIDDataset):
             if not isinstance(given, Mapping):
                 raise ConfigError(
                     f"JoinedDataset: the member {given!r} is no dict(type='Market1501') or such"
+                )
+            if 'type' not in given:
+                raise ConfigError(f'JoinedDataset: the member {dict(given)} names no type')
+            kind = DATASETS.get(given['type'])
+            if issubclass(kind, JoinedDataset) or not issubclass(kind, ReIDDataset):
+                raise ConfigError(
+                    f'JoinedDataset: {given["type"]} cannot be a member; name single datasets '
+                    'that are a ReIDDataset'
                 )
             for option in ('pipeline', 'split'):
                 if option in given:

@@ -59,7 +59,9 @@ def cached_listing(dataset: object, root: Path, read: Callable[[], Listing]) -> 
     if folder is None:
         return read()
     key = _key(dataset, root)
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    # Without the code's state, so that a new version replaces an old one's file.
+    lasting = {name: value for name, value in key.items() if name != 'code'}
+    digest = hashlib.sha256(json.dumps(lasting).encode()).hexdigest()
     file = folder / f'{type(dataset).__name__}-{digest[:32]}.json'
     found = _load(file, key)
     if found is not None:

@@ -146,7 +146,9 @@ def test_nothing_is_read_until_asked(tmp_path):
         (('Market1501',), "the member 'Market1501' is no dict"),
         ((dict(type='Market1501', sizes=3),), "'Market1501' is wrong"),
         ((dict(type='Market1510'),), "did you mean 'Market1501'"),
-        ((dict(type='ConcatDataset', datasets=[MARKET]),), "'ConcatDataset' is wrong"),
+        ((dict(type='ConcatDataset', datasets=[MARKET]),), 'ConcatDataset cannot be a member'),
+        ((dict(type='JoinedDataset', datasets=[MARKET]),), 'JoinedDataset cannot be a member'),
+        ((dict(name='market'),), r"the member \{'name': 'market'\} names no type"),
     ],
 )
 def test_members_that_cannot_be_joined(members, message, trees):

@@ -35,10 +35,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--batches',
-        type=int,
+        type=whole_number,
         default=2,
         metavar='N',
-        help='contact sheets; of the training split, each is a batch (default: %(default)s)',
+        help='contact sheets, or 0; of the training split, each is a batch (default: %(default)s)',
     )
     parser.add_argument(
         '--split',
@@ -49,10 +49,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '(default: %(default)s)',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, metavar='N', help='draws batches and augmentations'
+        '--seed',
+        type=whole_number,
+        default=0,
+        metavar='N',
+        help='draws batches and augmentations',
     )
     add_config_options(parser)
     return parser.parse_args(argv)
+
+
+def whole_number(text: str) -> int:
+    """A number from 0 on, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 0 on')
+    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -102,12 +102,12 @@ class EmbeddingMetric(BaseMetric):
             results: the batches of all processes.
 
         Returns:
-            :meth:`score` of the images; where they come from several named sets, of each
-            set's, with its name and a slash before every name.
+            :meth:`score` of the images; where they come from named sets, of each set's, with
+            its name and a slash before every name.
         """
         images = merge_batches(results)
         names = list(dict.fromkeys(images.datasets.tolist()))
-        if len(names) == 1:
+        if names == ['']:
             return self.score(images)
         rows = {name: self.score(images.where(images.datasets == name)) for name in names}
         print_log(f'{type(self).__name__}:\n{_table(rows)}', logger='current')
@@ -130,6 +130,19 @@ class EmbeddingMetric(BaseMetric):
                 "that the model runs in 'predict' mode"
             )
         return value
+
+
+def check_topk(owner: object, topk: Sequence[int]) -> tuple[int, ...]:
+    """The ranks of a metric's figures.
+
+    Raises:
+        ConfigError: they are not whole numbers from 1 on.
+    """
+    if isinstance(topk, Sequence) and all(isinstance(k, int) and k >= 1 for k in topk):
+        return tuple(topk)
+    raise ConfigError(
+        f'{type(owner).__name__}: topk must be a list of whole numbers from 1 on, got {topk!r}'
+    )
 
 
 def _table(rows: Mapping[str, Mapping[str, float]]) -> str:

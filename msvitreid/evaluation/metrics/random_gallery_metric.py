@@ -10,7 +10,7 @@ from msvitreid.registry import METRICS
 
 from ..functional import rank_metrics
 from ..functional.average_precision import check_ap_definition
-from .embedding_metric import EmbeddingMetric, Embeddings
+from .embedding_metric import EmbeddingMetric, Embeddings, check_topk
 
 
 @METRICS.register_module()
@@ -36,7 +36,7 @@ class RandomGalleryMetric(EmbeddingMetric):
         prefix: put before every name with a slash; by default nothing is.
 
     Raises:
-        ConfigError: ``draws`` is below 1, or an unknown ``ap``.
+        ConfigError: ``draws`` is below 1, ``seed`` below 0, or an unknown ``ap``.
     """
 
     def __init__(
@@ -52,9 +52,13 @@ class RandomGalleryMetric(EmbeddingMetric):
         self.draws = draws
         self.seed = seed
         self.ap = ap
-        self.topk = tuple(topk)
-        if draws < 1:
-            raise ConfigError(f'RandomGalleryMetric: draws must be at least 1, got {draws}')
+        self.topk = check_topk(self, topk)
+        for name, value, least in (('draws', draws, 1), ('seed', seed, 0)):
+            if not isinstance(value, int) or value < least:
+                raise ConfigError(
+                    f'RandomGalleryMetric: {name} must be a whole number from {least} on, got '
+                    f'{value!r}'
+                )
         try:
             check_ap_definition(ap)
         except ValueError as error:

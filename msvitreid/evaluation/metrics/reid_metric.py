@@ -16,7 +16,7 @@ from ..functional import (
 )
 from ..functional.average_precision import check_ap_definition
 from ..functional.k_reciprocal_rerank import check_rerank_parameters
-from .embedding_metric import EmbeddingMetric, Embeddings
+from .embedding_metric import EmbeddingMetric, Embeddings, check_topk
 
 RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}
 
@@ -54,7 +54,7 @@ class ReIDMetric(EmbeddingMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ap = ap
-        self.topk = tuple(topk)
+        self.topk = check_topk(self, topk)
         self.rerank = None if rerank is None else {**RERANK_DEFAULTS, **rerank}
         try:
             check_ap_definition(ap)

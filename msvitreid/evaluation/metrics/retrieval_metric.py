@@ -8,7 +8,7 @@ from msvitreid.errors import DatasetError
 from msvitreid.registry import METRICS
 
 from ..functional import kmeans_nmi, recall_at_k
-from .embedding_metric import EmbeddingMetric, Embeddings
+from .embedding_metric import EmbeddingMetric, Embeddings, check_topk
 
 
 @METRICS.register_module()
@@ -37,7 +37,7 @@ class RetrievalMetric(EmbeddingMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self.topk = tuple(topk)
+        self.topk = check_topk(self, topk)
         self.nmi = nmi
         self.seed = seed
 

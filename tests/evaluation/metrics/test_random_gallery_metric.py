@@ -107,7 +107,11 @@ def test_cameras_leave_nothing_out():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'draws': 0}, 'RandomGalleryMetric: draws must be at least 1, got 0'),
+        ({'draws': 0}, 'RandomGalleryMetric: draws must be a whole number from 1 on, got 0'),
+        ({'draws': 2.5}, r'draws must be a whole number from 1 on, got 2\.5'),
+        ({'seed': -1}, 'seed must be a whole number from 0 on, got -1'),
+        ({'topk': 5}, 'topk must be a list of whole numbers from 1 on, got 5'),
+        ({'topk': (0,)}, r'topk must be a list of whole numbers from 1 on, got \(0,\)'),
         ({'ap': 'voc'}, "RandomGalleryMetric: .*got 'voc'"),
     ],
 )

@@ -126,6 +126,7 @@ def test_rerank_gives_second_numbers_and_logs_its_settings(log):
     [
         ({'ap': 'voc'}, "'trapezoid' or 'plain', got 'voc'"),
         ({'rerank': {'k3': 1}}, 'rerank takes k1, k2, lambda_value'),
+        ({'topk': (1, 'x')}, 'ReIDMetric: topk must be a list of whole numbers'),
         ({'rerank': {'k1': 0}}, 'k1 and k2 must be at least 1'),
     ],
 )

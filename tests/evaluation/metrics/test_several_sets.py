@@ -48,11 +48,11 @@ def test_every_set_has_a_row_of_its_own(monkeypatch):
     assert row[1] == f'{metrics["duke/mAP"]:.2%}'
 
 
-def test_one_named_set_keeps_the_plain_names():
+def test_one_named_set_keeps_its_name():
     samples, *_ = make_joined()
     for sample in samples:
         sample.set_metainfo({'dataset': 'market'})
-    assert 'mAP' in evaluate(ReIDMetric(), samples)
+    assert 'market/mAP' in evaluate(ReIDMetric(), samples)
 
 
 def test_self_retrieval_stays_inside_its_set():

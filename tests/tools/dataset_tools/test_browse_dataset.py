@@ -126,3 +126,10 @@ def test_a_split_that_the_dataset_does_not_have(tmp_path):
     changed = options({'data_root': tmp_path, 'on_count_mismatch': 'ignore'})
     outcome = run(TOOL, leaf('msvit-s_cub200'), '--split', 'gallery', *changed)
     assert '--split gallery' in refused(outcome)
+
+
+@pytest.mark.parametrize(('option', 'value'), [('--batches', -1), ('--seed', 'x')])
+def test_numbers_that_cannot_be(option, value):
+    outcome = run(TOOL, MARKET, f'{option}={value}')
+    assert outcome.code == 2
+    assert f"{option}: '{value}' is no whole number from" in outcome.err
