@@ -16,7 +16,8 @@ def list_images(folder: Path) -> list[str]:
     """Names of the images directly in ``folder``, sorted.
 
     An image is known by its suffix, in any case. Hidden files (``._x.jpg`` of macOS
-    among them), other files (``Thumbs.db``) and folders are passed over.
+    among them), other files (``Thumbs.db``) and folders are passed over. A link to nothing
+    is an image, one that is missing: loading it says so.
 
     Raises:
         DatasetError: ``folder`` does not exist.
@@ -24,7 +25,7 @@ def list_images(folder: Path) -> list[str]:
     return sorted(
         entry.name
         for entry in _scan(folder)
-        if entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file()
+        if entry.name.lower().endswith(IMAGE_SUFFIXES) and not entry.is_dir()
     )
 
 

@@ -21,8 +21,10 @@ faults (exit code 1):
   a count that differs from the published one, where that is certain
   images that are missing, empty, no images, or cut short
   files of the same bytes (or one file) in train and test
-  identities in both train and test (not for MSMT17, which numbers both from 0)
-  queries that the protocol leaves no match
+  identities in both train and test (not for MSMT17, nor own data in two CSV files, which number
+    both from 0)
+  queries that the protocol leaves no match (in VehicleID information: one image of a vehicle is
+    drawn for the gallery, so that one with no other image is never a query)
 information (exit code 0):
   a count unlike a published one that is not certain
   training identities with one image, or with images from one camera only
@@ -71,6 +73,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    if args.json is not None and os.path.isdir(args.json):
+        raise ConfigError(f'--json {args.json!r} is a folder; name a file to write')
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
     from mmengine.logging import MMLogger
@@ -96,9 +100,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         findings += inspection.scarce_identity_findings(one)
     findings += inspection.stray_findings(contents)
 
+    # The table first: what hours have found is not to be lost with a file that fails.
+    print(inspection.as_text(contents, findings), flush=True)
     if args.json is not None:
         write_text_atomically(args.json, inspection.as_json(contents, findings))
-    print(inspection.as_text(contents, findings))
     if any(finding.is_fault for finding in findings):
         sys.exit(1)
 
@@ -112,25 +117,32 @@ def find_configs(target: str, options: Mapping[str, Any]) -> list[dict]:
     if target.endswith('.py') or os.path.isfile(target):
         return _of_config(target, options)
     classes = _dataset_classes()
-    for name in classes:
-        if _plain(name) == _plain(target):
-            # A set for testing only names no source of training images.
-            tests_only = 'train' not in (classes[name].sources or ('train',))
-            splits = ('test',) if tests_only else ('train', 'test')
-            return [{'type': name, 'split': split, **options} for split in splits]
-    bases = _base_names()
-    for name in bases:
-        if _plain(name) == _plain(target):
-            return [
-                {**config, **options} for config in _of_config(str(BASES / f'{name}.py'), {})
-            ]
-    known = {_plain(name): name for name in (*bases, *classes)}
-    near = difflib.get_close_matches(_plain(target), known, n=3)
-    suggestion = ' or '.join(repr(known[close]) for close in near)
-    raise ConfigError(
+    aliases = _aliases(classes)
+    if name := aliases.get(_plain(target)):
+        # A set for testing only names no source of training images.
+        tests_only = 'train' not in (classes[name].sources or ('train',))
+        splits = ('test',) if tests_only else ('train', 'test')
+        return [{'type': name, 'split': split, **options} for split in splits]
+    bases = {_plain(name): name for name in _base_names(aliases)}
+    if name := bases.get(_plain(target)):
+        return [{**config, **options} for config in _of_config(str(BASES / f'{name}.py'), {})]
+    raise ConfigError(_unknown(target, {**aliases, **bases}))
+
+
+def _unknown(target: str, known: Mapping[str, str]) -> str:
+    """What to say of a name that is none of the known ones."""
+    if os.path.isdir(target):
+        return (
+            f'{target!r} is a folder, not a dataset; say before it what lies there, for your '
+            f'own data: reiddataset {target}'
+        )
+    near = [known[close] for close in difflib.get_close_matches(_plain(target), known, n=3)]
+    suggestion = ' or '.join(map(repr, dict.fromkeys(near)))
+    names = sorted(set(known.values()), key=str.lower)
+    return (
         f'{target!r} is neither a config nor a dataset'
         + (f'; did you mean {suggestion}' if near else '')
-        + f'; known datasets are {", ".join(sorted(known.values(), key=str.lower))}'
+        + f'; known datasets are {", ".join(names)}'
     )
 
 
@@ -171,14 +183,25 @@ def _dataset_classes() -> dict[str, Any]:
     }
 
 
-def _base_names() -> list[str]:
-    """Names of the configs' dataset parts that name a dataset, e.g. nplabeled."""
+def _aliases(classes: Mapping[str, Any]) -> dict[str, str]:
+    """What a class may be called, its own name or one of its folder -> its name."""
+    folders = {
+        _plain(folder): name for name, kind in classes.items() for folder in kind.folder_names
+    }
+    return {**folders, **{_plain(name): name for name in classes}}
+
+
+def _base_names(aliases: Mapping[str, str]) -> list[str]:
+    """Names of the configs' dataset parts that are not a class's: npdetected, nplabeled."""
     from msvitreid.engine import load_config
 
+    # ReIDDataset is the user's own data, of which a part names none.
     return [
         file.stem
         for file in sorted(BASES.glob('*.py'))
-        if 'type' in load_config(file).test_dataloader.dataset
+        if _plain(file.stem) not in aliases
+        and load_config(file).test_dataloader.dataset.get('type', 'ReIDDataset')
+        != 'ReIDDataset'
     ]
 
 

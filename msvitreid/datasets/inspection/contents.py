@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,12 @@ class Contents:
         name: the dataset's name.
         kind: the name of its class.
         root: the dataset's own folder.
-        splits: entries of each split that was read.
+        splits: entries of each split that is to be reported.
         expected: the counts that each split is known to have; none if counts are ignored.
         counts_must_agree: whether a count that differs from a certain one is a fault.
+        csv: the list that it was read from, of own data in a list.
+        train: training entries that the test entries are compared with. Of several test sets
+            with one training set each has them here, and the first alone in ``splits``.
     """
 
     name: str
@@ -30,16 +33,18 @@ class Contents:
     splits: dict[str, list[dict]]
     expected: Mapping[str, SplitStatistics]
     counts_must_agree: bool
+    csv: Path | None = None
+    train: list[dict] = field(default_factory=list)
+
+    @property
+    def source(self) -> tuple[str, Path, Path | None]:
+        """Within what equal pids are one identity: two lists number theirs each by itself."""
+        return self.kind, self.root, self.csv
 
     @property
     def is_self_retrieval(self) -> bool:
         """Whether test images are found by one another."""
         return 'query' in self.splits and 'gallery' not in self.splits
-
-    @property
-    def train(self) -> list[dict]:
-        """Training entries."""
-        return self.splits.get('train', [])
 
     @property
     def test(self) -> list[dict]:
@@ -48,7 +53,7 @@ class Contents:
 
 
 def read_contents(configs: Iterable[Mapping[str, Any]]) -> list[Contents]:
-    """Read datasets without their images; training and test set of one folder belong together.
+    """Read datasets without their images; training and test sets of one source belong together.
 
     Args:
         configs: dataset configs, as a data loader has them; their pipelines are not used.
@@ -57,20 +62,21 @@ def read_contents(configs: Iterable[Mapping[str, Any]]) -> list[Contents]:
         ConfigError: a config builds something that is no :class:`ReIDDataset`.
         DatasetError: a root is missing, a split is empty, a list or name cannot be read.
     """
-    found: list[Contents] = []
-    for config in configs:
-        contents = _read(config)
-        for other in found:
-            same_set = (other.kind, other.root) == (contents.kind, contents.root)
-            if same_set and not other.splits.keys() & contents.splits.keys():
-                # The training set of a dataset with several test sets names none of them.
-                other.name = max(other.name, contents.name, key=len)
-                other.splits |= contents.splits
-                other.expected = {**other.expected, **contents.expected}
-                break
+    read = [_read(config) for config in configs]
+    trainings = [one for one in read if 'train' in one.splits]
+    tests = [one for one in read if 'train' not in one.splits]
+    alone = []
+    for training in trainings:
+        own_tests = [test for test in tests if test.source == training.source]
+        for test in own_tests:
+            test.train += training.train
+        host = next((test for test in own_tests if 'train' not in test.splits), None)
+        if host is None:
+            alone.append(training)
         else:
-            found.append(contents)
-    return found
+            host.splits = training.splits | host.splits
+            host.expected = {**training.expected, **host.expected}
+    return [*alone, *tests]
 
 
 def _read(config: Mapping[str, Any]) -> Contents:
@@ -89,11 +95,14 @@ def _read(config: Mapping[str, Any]) -> Contents:
         entry = dataset.get_data_info(index)
         splits.setdefault(entry['split'], []).append(entry)
     expected = {split: dataset.expected.get(split, SplitStatistics()) for split in splits}
+    root = dataset.find_root()
     return Contents(
         name=dataset.name,
         kind=type(dataset).__name__,
-        root=dataset.find_root(),
+        root=root,
         splits=splits,
         expected={} if counts == 'ignore' else expected,
         counts_must_agree=counts == 'error',
+        csv=None if dataset.csv is None else (root / Path(dataset.csv).expanduser()).resolve(),
+        train=list(splits.get('train', [])),
     )

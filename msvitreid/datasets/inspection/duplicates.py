@@ -90,9 +90,9 @@ def _digest(path: str) -> str:
 
 
 def _identities(contents: Iterable[Contents], side: str) -> dict[str, set[tuple]]:
-    """The identities that each file of one side is listed with; those of datasets differ."""
+    """The identities that each file of one side is listed with; those of two sources differ."""
     found: dict[str, set[tuple]] = {}
     for one in contents:
         for entry in getattr(one, side):
-            found.setdefault(entry['img_path'], set()).add((one.kind, entry['pid']))
+            found.setdefault(entry['img_path'], set()).add((one.source, entry['pid']))
     return found

@@ -9,6 +9,8 @@ from .findings import Finding, Item
 
 # Their lists number training and test identities from 0 each.
 NUMBERED_ANEW = ('MSMT17',)
+# Their protocol draws one image of each identity as the gallery; the others are queries.
+DRAWN_GALLERY = ('VehicleID',)
 
 
 def scarce_identity_findings(contents: Contents) -> list[Finding]:
@@ -16,7 +18,7 @@ def scarce_identity_findings(contents: Contents) -> list[Finding]:
 
     They make no positive pair, or none across cameras.
     """
-    single, one_camera = scarce_identities(contents.train)
+    single, one_camera = scarce_identities(contents.splits.get('train', []))
     return [
         Finding(kind, False, f'{contents.name} train', what, items)
         for kind, what, items in (
@@ -58,10 +60,12 @@ def shared_identity_findings(contents: Contents) -> list[Finding]:
 
 
 def unmatched_query_findings(contents: Contents) -> list[Finding]:
-    """Queries that the protocol leaves nothing to find: a fault, as no figure counts them.
+    """Queries that the protocol leaves nothing to find: a fault.
 
-    A match is a gallery image of the same identity that is not of the same known camera;
-    in self-retrieval another image of the same class.
+    A match is a gallery image of the same identity that is not of the same known camera, and
+    a query without one is left out of the figures; in self-retrieval it is another image of
+    the same class, and an image without one counts as a miss. Where the gallery is drawn, an
+    identity with one image is never a query: information.
     """
     queries = contents.splits.get('query', [])
     found = _by_pid(
@@ -74,8 +78,10 @@ def unmatched_query_findings(contents: Contents) -> list[Finding]:
         for query in queries
         if not any(_is_match(query, image) for image in found.get(query['pid'], ()))
     )
-    where, what = f'{contents.name} query', 'queries without a match'
-    return [Finding('unmatched_query', True, where, what, items)] if items else []
+    is_drawn = contents.kind in DRAWN_GALLERY
+    where = f'{contents.name} query'
+    what = 'images never drawn as a query' if is_drawn else 'queries without a match'
+    return [Finding('unmatched_query', not is_drawn, where, what, items)] if items else []
 
 
 def _is_match(query: dict, image: dict) -> bool:

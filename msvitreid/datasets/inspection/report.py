@@ -11,7 +11,7 @@ from typing import Any
 from msvitreid.datasets.counts import About, SplitStatistics, count_entries
 
 from .contents import Contents
-from .findings import Finding
+from .findings import Finding, Item
 from .identities import scarce_identities
 
 COUNTS = tuple(field.name for field in fields(SplitStatistics))
@@ -30,8 +30,8 @@ def as_text(contents: Sequence[Contents], findings: Sequence[Finding]) -> str:
     others = [finding for finding in findings if not finding.is_fault]
     for title, group in (('FAULTS', faults), ('FOR INFORMATION', others)):
         if group:
-            cases = (line for finding in group for line in _cases(finding))
-            lines += [title, *(f'  {line.replace(prefix, "")}' for line in cases), '']
+            cases = (line for finding in group for line in _cases(finding, prefix))
+            lines += [title, *(f'  {line}' for line in cases), '']
     noun = 'fault' if len(faults) == 1 else 'faults'
     lines.append(f'differs: {len(faults)} {noun}' if faults else 'ok: no faults')
     return '\n'.join(lines)
@@ -139,8 +139,10 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ', '.join(f'{r[0]}-{r[-1]}' if len(r) > 1 else str(r[0]) for r in runs)
 
 
-def _cases(finding: Finding) -> Iterator[str]:
+def _cases(finding: Finding, prefix: str) -> Iterator[str]:
     yield str(finding)
-    yield from (f'    {item}' for item in finding.items[:SHOWN])
+    for paths, note in finding.items[:SHOWN]:
+        short = tuple(path.removeprefix(prefix) for path in paths)
+        yield f'    {Item(short, note)}'
     if len(finding.items) > SHOWN:
         yield f'    and {len(finding.items) - SHOWN:,} more (all are in --json)'

@@ -20,4 +20,4 @@ def contents(entries: list[dict], kind: str = 'Market1501', root: Path = ROOT) -
     splits: dict[str, list[dict]] = {}
     for one in entries:
         splits.setdefault(one['split'], []).append(one)
-    return Contents(kind, kind, root, splits, {}, True)
+    return Contents(kind, kind, root, splits, {}, True, train=splits.get('train', []))

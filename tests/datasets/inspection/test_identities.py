@@ -63,6 +63,14 @@ def test_in_self_retrieval_an_image_is_not_its_own_match():
     assert [item.note for item in found.items] == ['identity 2']
 
 
+def test_an_only_image_is_no_fault_where_the_gallery_is_drawn():
+    queries = [entry('query', pid) for pid in (1, 1, 2)]
+    (found,) = unmatched_query_findings(contents(queries, 'VehicleID'))
+    assert [item.note for item in found.items] == ['identity 2']
+    assert not found.is_fault
+    assert unmatched_query_findings(contents(queries))[0].is_fault
+
+
 def test_a_training_set_has_no_queries():
     assert unmatched_query_findings(contents([entry('train', 1)])) == []
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from msvitreid.datasets import About, SplitStatistics
 from msvitreid.datasets.inspection import Finding, Item, as_json, as_text
@@ -57,6 +58,13 @@ def test_findings_are_sorted_shortened_and_counted():
         '',
         'differs: 2 faults',
     ]
+
+
+def test_paths_are_shortened_at_their_beginning_only():
+    one = replace(CONTENTS, root=Path('data'))
+    items = (Item(('data/data/x.jpg', 'data/y.jpg', 'other/data/z.jpg'), 'not data/y.jpg'),)
+    lines = as_text([one], [Finding('x', True, 'here', 'what', items)]).splitlines()
+    assert '      data/x.jpg = y.jpg = other/data/z.jpg (not data/y.jpg)' in lines
 
 
 def test_json_holds_everything():

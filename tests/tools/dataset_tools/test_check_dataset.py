@@ -146,12 +146,18 @@ def test_the_strays_of_a_clean_tree(market):
 @pytest.mark.parametrize('tree', WRITERS)
 def test_clean_trees_have_no_faults(tree, tmp_path):
     WRITERS[tree](tmp_path)
-    name = {'car196': 'cars196'}.get(tree, tree)
-    code, report = check(name, tmp_path, '--ignore-counts')
-    # The miniature of MSMT17 has files of one name and identity, so of one content, in both.
-    expected = {'duplicate_across'} if tree == 'msmt17' else set()
-    assert kinds(report) == expected
-    assert code == bool(expected)
+    code, report = check(tree, tmp_path, '--ignore-counts')
+    assert (code, kinds(report)) == (0, set())
+
+
+@pytest.mark.parametrize(
+    ('name', 'tree'),
+    [('veri', 'veri776'), ('dukemtmcreid', 'dukemtmc'), ('p_duke', 'p_dukemtmc')],
+)
+def test_a_dataset_by_the_name_of_its_folder(name, tree, tmp_path):
+    WRITERS[tree](tmp_path)
+    code, _ = check(name, tmp_path, '--ignore-counts')
+    assert code == 0
 
 
 def test_counts_are_shown_beside_the_expected_ones(market, monkeypatch):
@@ -223,6 +229,18 @@ def test_members_of_a_joined_set_are_checked_each(tmp_path):
     }
 
 
+def test_every_test_list_of_a_published_config_is_compared(tmp_path):
+    WRITERS['vehicleid'](tmp_path)
+    folder = tmp_path / 'VehicleID_V1.0'
+    write_image(folder / 'image/0000003.jpg', 2, SIZE)
+    with (folder / 'train_test_split/test_list_2400.txt').open('a') as file:
+        file.write('0000003 2\n')
+    code, report = check(leaf('msvit-s_vehicleid'), tmp_path, '--ignore-counts')
+    assert code == 1
+    found = [(f['kind'], f['where']) for f in report['findings'] if f['fault']]
+    assert found == [('shared_identity', 'VehicleID 2400')]
+
+
 def test_dataset_options(tmp_path):
     WRITERS['msmt17'](tmp_path)
     _, report = check('msmt17', tmp_path, '--ignore-counts', *options({'include_val': False}))
@@ -247,6 +265,18 @@ def test_without_decoding_only_empty_and_missing_images_are_found(market):
     assert [item['note'] for f in found for item in f['items']] == ['empty file']
 
 
+@pytest.mark.parametrize('flags', [(), ('--no-decode',)])
+def test_a_link_to_nothing_is_a_missing_image(flags, market):
+    link = market / 'bounding_box_train' / '0002_c1s1_000000_00.jpg'
+    link.unlink()
+    link.symlink_to(market / 'gone.jpg')
+    code, report = check('market1501', market, *flags)
+    assert code == 1
+    (found,) = (f for f in report['findings'] if f['fault'])
+    assert found['kind'] == 'unreadable'
+    assert found['items'] == [{'paths': [str(link)], 'note': 'No such file or directory'}]
+
+
 def test_one_worker_finds_what_many_find(market):
     plant_ten_faults(market)
     assert check('market1501', market, '--workers', 1) == check(
@@ -269,7 +299,32 @@ def test_an_unknown_name(tmp_path):
     assert "did you mean 'Market1501'" in error
     assert 'OccludedDuke' in error
     assert 'nplabeled' in error
-    assert 'person_384x128' not in error
+    _, _, known = error.strip().partition('known datasets are ')
+    names = known.split(', ')
+    classes = {name for name in names if not name.startswith('np')}
+    assert set(names) - classes == {'npdetected', 'nplabeled'}
+    # Every other name is a class's, so it is written as one.
+    assert all(name[0].isupper() for name in classes)
+
+
+def test_a_near_name_of_a_folder_suggests_its_class(tmp_path):
+    assert "did you mean 'Cars196'" in refused('stanford_car', tmp_path)
+
+
+def test_a_folder_without_the_name_of_what_lies_there(tmp_path):
+    error = refused(tmp_path)
+    assert f'reiddataset {tmp_path}' in error
+    assert 'known datasets' not in error
+
+
+def test_a_report_that_has_no_place(market):
+    assert 'is a folder' in refused('market1501', market, '--json', market)
+    (market / 'file').write_text('')
+    outcome = run(TOOL, 'market1501', market, '--json', market / 'file' / 'check.json')
+    assert outcome.code == 2
+    assert outcome.err.endswith('file: File exists\n')
+    # What was found is shown all the same.
+    assert outcome.out.endswith('ok: no faults\n')
 
 
 def test_a_config_that_is_none(tmp_path):
