@@ -1,6 +1,5 @@
-# Cars and CUB: 4 classes x 6 images a batch, self-retrieval, Recall@k and NMI.
-data_root = '{{$MSVITREID_DATA_ROOT:data}}'
-on_count_mismatch = 'error'
+# Cars, birds and products: 4 classes x 6 images a batch, self-retrieval, Recall@k and NMI.
+_base_ = 'loaders.py'
 
 train_pipeline = [
     dict(type='LoadImage'),
@@ -17,22 +16,9 @@ test_pipeline = [
     dict(type='PackReIDInputs'),
 ]
 
-train_dataloader = dict(
-    batch_size=24,
-    num_workers=4,
-    sampler=dict(type='IdentitySampler', num_instances=6),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(split='train', pipeline=train_pipeline),
-    drop_last=True,
-)
-val_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(split='test', pipeline=test_pipeline),
-)
+train_dataloader = dict(sampler=dict(num_instances=6), dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='RetrievalMetric', topk=(1, 2, 4, 8), nmi=True)
+val_evaluator = dict(_delete_=True, type='RetrievalMetric', topk=(1, 2, 4, 8), nmi=True)
 test_evaluator = val_evaluator

@@ -1,6 +1,5 @@
-# All person sets: 6 identities x 4 images a batch, the Market-1501 rule, trapezoid AP.
-data_root = '{{$MSVITREID_DATA_ROOT:data}}'
-on_count_mismatch = 'error'
+# Persons: tall images, resized, padded by mirroring and cropped.
+_base_ = 'loaders.py'
 
 train_pipeline = [
     dict(type='LoadImage'),
@@ -15,22 +14,6 @@ test_pipeline = [
     dict(type='PackReIDInputs'),
 ]
 
-train_dataloader = dict(
-    batch_size=24,
-    num_workers=4,
-    sampler=dict(type='IdentitySampler', num_instances=4),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(split='train', pipeline=train_pipeline),
-    drop_last=True,
-)
-val_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(split='test', pipeline=test_pipeline),
-)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='ReIDMetric', ap='trapezoid', topk=(1, 5, 10))
-test_evaluator = val_evaluator

@@ -1,5 +1,5 @@
-# Vehicles and buildings: as the person sets, on square images.
-_base_ = 'person_384x128.py'
+# Vehicles and buildings: as persons, on square images.
+_base_ = 'loaders.py'
 
 train_pipeline = [
     dict(type='LoadImage'),
