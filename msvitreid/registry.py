@@ -7,7 +7,6 @@ on first use.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 from .errors import ConfigError
+from .utils.near_names import did_you_mean
 
 
 class SuggestingRegistry(Registry):
@@ -58,11 +58,7 @@ class SuggestingRegistry(Registry):
         while registry is not None:
             names.update(registry.module_dict)
             registry = registry.parent
-        lowered = {name.lower(): name for name in sorted(names)}
-        near = difflib.get_close_matches(key.rsplit('.', 1)[-1].lower(), lowered, n=3)
-        if not near:
-            return ''
-        return '; did you mean ' + ' or '.join(repr(lowered[name]) for name in near) + '?'
+        return did_you_mean(key.rsplit('.', 1)[-1], names)
 
 
 def is_call_mismatch(error: TypeError) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import os
 from pathlib import Path
@@ -15,6 +14,7 @@ from msvitreid.engine.checkpoint import fill_model, read_checkpoint, weights_of
 from msvitreid.engine.config import load_config
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.utils.near_names import did_you_mean
 
 
 def list_models(pattern: str = '*') -> list[str]:
@@ -33,9 +33,9 @@ def get_config(name: str | os.PathLike) -> Config:
         return load_config(files[str(name)])
     if os.path.isfile(name):
         return load_config(name)
-    near = difflib.get_close_matches(str(name), files, n=3)
-    suggestion = f'; did you mean {" or ".join(map(repr, near))}?' if near else ''
-    raise ConfigError(f'{str(name)!r} is neither a config name nor a file{suggestion}')
+    raise ConfigError(
+        f'{str(name)!r} is neither a config name nor a file{did_you_mean(str(name), files)}'
+    )
 
 
 def get_model(

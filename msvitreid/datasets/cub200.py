@@ -8,7 +8,7 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
-from .text_files import read_lines
+from .text_files import parse_rows
 
 PATHS = 'images.txt'
 CLASSES = 'image_class_labels.txt'
@@ -56,15 +56,4 @@ def _read_table(file: Path) -> dict[str, str]:
             f'{file}: this file of CUB-200-2011 is missing; complete the download or point '
             'data_root elsewhere'
         )
-    table = {}
-    for number, line in enumerate(read_lines(file), start=1):
-        if not line.strip():
-            continue
-        fields = line.split()
-        if len(fields) != 2:
-            raise DatasetError(
-                f'{file}, line {number}: {line!r} is not an image id and one value; mend or '
-                'remove the line'
-            )
-        table[fields[0]] = fields[1]
-    return table
+    return dict(parse_rows(file, lambda *fields: fields, 'image_id value'))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from msvitreid.errors import ConfigError
+from msvitreid.utils.near_names import did_you_mean
 
 #: Top-level config keys that every dataset of ours takes unless it says otherwise.
 SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
@@ -143,8 +143,6 @@ def _check_section(cfg: Config, key: str) -> None:
     section = key.split('.')[0]
     known = {*cfg.keys(), *inspect.signature(Runner).parameters, *RUNNER_SECTIONS}
     if section not in known:
-        near = difflib.get_close_matches(section, sorted(known), n=1)
         raise ConfigError(
-            f'option {key!r} names no section of the config'
-            + (f'; did you mean {near[0]!r}?' if near else '')
+            f'option {key!r} names no section of the config{did_you_mean(section, known)}'
         )
