@@ -9,12 +9,14 @@ two thirds in common, memberships that sum to one.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .inputs import Array, as_feature_pair
+from .row_ranges import RowSplit, all_at_once
 from .stable_topk import stable_topk
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class KReciprocalDistances:
         k1: neighbours that must find each other.
         k2: neighbours whose encodings are averaged.
         lambda_value: weight of the original distance, from 0 to 1.
+        split: divides the search for neighbours, which is most of the work.
 
     Raises:
         ValueError: as :func:`k_reciprocal_rerank`.
@@ -84,6 +87,7 @@ class KReciprocalDistances:
         k1: int = 20,
         k2: int = 6,
         lambda_value: float = 0.3,
+        split: RowSplit = all_at_once,
     ) -> None:
         check_rerank_parameters(k1, k2, lambda_value)
         self._query, self._gallery = as_feature_pair(query_features, gallery_features)
@@ -92,7 +96,8 @@ class KReciprocalDistances:
         self._lambda = lambda_value
 
         features = torch.cat([self._query, self._gallery])
-        neighbours, self._largest = _neighbours(features, max(k1 + 1, k2))
+        search = partial(_neighbours, features, max(k1 + 1, k2))
+        neighbours, self._largest = split(search, len(features), _ROWS)
         reciprocal = _reciprocal(neighbours[:, : k1 + 1])
         half = _reciprocal(neighbours[:, : int(np.around(k1 / 2)) + 1])
         encodings = _encode(features, self._largest, _expand(reciprocal, half))
@@ -150,18 +155,23 @@ def _squared_distances(
     return torch.addmm(norms, left, right.T, alpha=-2).clamp_(min=0)
 
 
-def _neighbours(features: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """``(N, k)`` nearest items, itself included, and the ``(N,)`` largest distance."""
+def _neighbours(
+    features: torch.Tensor, k: int, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """``(B, k)`` nearest items of a range's items, itself included, and ``(B,)`` largest
+    distances."""
     norms = _squared_norms(features)
-    neighbours, largest = [], []
-    for start in range(0, len(features), _ROWS):
-        squared = _squared_distances(features[start : start + _ROWS], features, norms)
-        squared.diagonal(start).fill_(0)
-        largest.append(squared.amax(dim=1).cpu().numpy())
-        nearest = stable_topk(squared.neg_(), min(k, len(features)))[1]
-        neighbours.append(nearest.cpu().numpy())
-    # All items may coincide; then every distance is 0 whatever it is divided by.
-    return np.concatenate(neighbours), np.maximum(np.concatenate(largest), 1e-12)
+    neighbours = np.empty((stop - start, min(k, len(features))), dtype=np.int64)
+    largest = np.empty(stop - start, dtype=np.float32)
+    for block_start in range(start, stop, _ROWS):
+        block = slice(block_start, min(block_start + _ROWS, stop))
+        squared = _squared_distances(features[block], features, norms)
+        squared.diagonal(block_start).fill_(0)
+        done = slice(block.start - start, block.stop - start)
+        # All items may coincide; then every distance is 0 whatever it is divided by.
+        largest[done] = squared.amax(dim=1).clamp(min=1e-12).cpu().numpy()
+        neighbours[done] = stable_topk(squared.neg_(), neighbours.shape[1])[1].cpu().numpy()
+    return neighbours, largest
 
 
 def _adjacency(neighbours: np.ndarray) -> csr_array:

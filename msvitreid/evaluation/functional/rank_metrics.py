@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from .average_precision import check_ap_definition, precision_at_hits
-from .inputs import Array, Labels, as_feature_pair, require_finite
+from .inputs import Array, Labels, require_finite
 from .market_rule import MarketRule
-from .match_ranks import match_ranks
-
-SimilarityRows = Callable[[int, int], torch.Tensor]
-"""``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
+from .query_scores import SimilarityRows, inner_product_rows, score_queries, summarise
+from .row_ranges import QUERY_CHUNK
 
 
 def rank_metrics(
@@ -26,7 +22,7 @@ def rank_metrics(
     gallery_camids: Labels | None = None,
     ap: str = 'trapezoid',
     topk: Sequence[int] = (1, 5, 10),
-    query_chunk: int = 256,
+    query_chunk: int = QUERY_CHUNK,
     per_query: bool = False,
 ) -> dict[str, Any]:
     """Rank the gallery for every query and score the rankings.
@@ -63,14 +59,10 @@ def rank_metrics(
     Raises:
         ValueError: shapes disagree, a feature is not finite, or an unknown ``ap``.
     """
-    query, gallery = as_feature_pair(query_features, gallery_features)
+    rows = inner_product_rows(query_features, gallery_features)
     rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
-    rule.check_shape(len(query), len(gallery))
-
-    def inner_products(start: int, stop: int) -> torch.Tensor:
-        return query[start:stop] @ gallery.T
-
-    return rank_metrics_from_rows(inner_products, rule, ap, topk, query_chunk, per_query)
+    rule.check_shape(len(query_features), len(gallery_features))
+    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
 
 
 def rank_metrics_from_similarity(
@@ -81,7 +73,7 @@ def rank_metrics_from_similarity(
     gallery_camids: Labels | None = None,
     ap: str = 'trapezoid',
     topk: Sequence[int] = (1, 5, 10),
-    query_chunk: int = 256,
+    query_chunk: int = QUERY_CHUNK,
     per_query: bool = False,
 ) -> dict[str, Any]:
     """:func:`rank_metrics` of a given similarity matrix.
@@ -114,7 +106,7 @@ def rank_metrics_from_rows(
     rule: MarketRule,
     ap: str = 'trapezoid',
     topk: Sequence[int] = (1, 5, 10),
-    query_chunk: int = 256,
+    query_chunk: int = QUERY_CHUNK,
     per_query: bool = False,
 ) -> dict[str, Any]:
     """:func:`rank_metrics` of similarities that are computed on demand.
@@ -127,40 +119,8 @@ def rank_metrics_from_rows(
 
     The other arguments and the result are those of :func:`rank_metrics`.
     """
-    check_ap_definition(ap)
-    if query_chunk < 1:
-        raise ValueError(f'query_chunk must be at least 1, got {query_chunk}')
-    average_precision = np.full(rule.num_queries, np.nan)
-    first_rank = np.zeros(rule.num_queries, dtype=np.int64)
-    inverse_penalty = np.zeros(rule.num_queries)
-    for start in range(0, rule.num_queries, query_chunk):
-        stop = min(start + query_chunk, rule.num_queries)
-        block = similarity_rows(start, stop)
-        matches = rule.apply(block, start)
-        ranks = match_ranks(block, matches)
-        ranks = ranks[np.lexsort((ranks, matches.rows))]
-
-        matched, first, counts = np.unique(matches.rows, return_index=True, return_counts=True)
-        if not len(matched):
-            continue
-        hits = np.arange(len(ranks)) - np.repeat(first, counts) + 1
-        precision = np.add.reduceat(precision_at_hits(hits, ranks, ap), first)
-        average_precision[start + matched] = precision / counts
-        first_rank[start + matched] = ranks[first]
-        inverse_penalty[start + matched] = counts / ranks[first + counts - 1]
-
-    matched = first_rank > 0
-    metrics: dict[str, Any] = {
-        'mAP': _mean(average_precision[matched]),
-        'mINP': _mean(inverse_penalty[matched]),
-        **{f'rank-{k}': _mean(first_rank[matched] <= k) for k in topk},
-        'num_queries': rule.num_queries,
-        'num_unmatched': int((~matched).sum()),
-    }
+    scores = score_queries(similarity_rows, rule, ap, 0, rule.num_queries, query_chunk)
+    metrics = summarise(scores, topk)
     if per_query:
-        metrics['AP'] = average_precision
+        metrics['AP'] = scores.average_precision
     return metrics
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float('nan')

@@ -7,6 +7,7 @@ import torch
 
 from .inputs import Array, Labels, as_feature_pair, as_labels
 from .match_ranks import match_ranks
+from .row_ranges import QUERY_CHUNK
 from .same_label_pairs import SameLabelPairs
 
 
@@ -16,7 +17,7 @@ def recall_at_k(
     topk: Sequence[int] = (1, 2, 4, 8),
     gallery_features: Array | None = None,
     gallery_pids: Labels | None = None,
-    query_chunk: int = 256,
+    query_chunk: int = QUERY_CHUNK,
 ) -> dict[str, float]:
     """Share of images with an image of their class among the ``k`` most similar.
 
@@ -41,6 +42,32 @@ def recall_at_k(
         ValueError: no image, shapes disagree, a feature is not finite, or only one
             of ``gallery_features`` and ``gallery_pids`` is given.
     """
+    ranks = first_match_ranks(
+        features, pids, gallery_features, gallery_pids, query_chunk=query_chunk
+    )
+    return recall_of_first_ranks(ranks, topk)
+
+
+def first_match_ranks(
+    features: Array,
+    pids: Labels,
+    gallery_features: Array | None = None,
+    gallery_pids: Labels | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    query_chunk: int = QUERY_CHUNK,
+) -> np.ndarray:
+    """How far each image has to look for one of its class.
+
+    Args:
+        start: the first image that searches.
+        stop: one past the last; by default all from ``start`` on do.
+
+    Returns:
+        ``(stop - start,)`` int64, 1 for the first place, 0 where there is none.
+
+    The other arguments and the errors are those of :func:`recall_at_k`.
+    """
     if (gallery_features is None) != (gallery_pids is None):
         raise ValueError('gallery_features and gallery_pids must both be given or neither')
     itself_left_out = gallery_features is None
@@ -54,15 +81,23 @@ def recall_at_k(
         as_labels(gallery_pids, len(gallery), 'gallery_pids'),
     )
 
+    stop = len(query) if stop is None else stop
     unfound = len(gallery) + 1
-    first_rank = np.full(len(query), unfound)
-    for start in range(0, len(query), query_chunk):
-        similarity = query[start : start + query_chunk] @ gallery.T
-        matches = pairs.of_block(start, start + len(similarity))
+    first_rank = np.full(stop - start, unfound)
+    for block_start in range(start, stop, query_chunk):
+        block_stop = min(block_start + query_chunk, stop)
+        similarity = query[block_start:block_stop] @ gallery.T
+        matches = pairs.of_block(block_start, block_stop)
         if itself_left_out:
-            similarity.diagonal(start).fill_(-torch.inf)
-            matches = matches.where(matches.rows + start != matches.columns)
+            similarity.diagonal(block_start).fill_(-torch.inf)
+            matches = matches.where(matches.rows + block_start != matches.columns)
         ranks = match_ranks(similarity, matches)
-        np.minimum.at(first_rank, start + matches.rows, ranks)
-    found = first_rank < unfound
-    return {f'recall@{k}': float((found & (first_rank <= k)).mean()) for k in topk}
+        np.minimum.at(first_rank, block_start - start + matches.rows, ranks)
+    first_rank[first_rank == unfound] = 0
+    return first_rank
+
+
+def recall_of_first_ranks(first_ranks: np.ndarray, topk: Sequence[int]) -> dict[str, float]:
+    """``recall@k`` of what :func:`first_match_ranks` gives for all images."""
+    found = first_ranks > 0
+    return {f'recall@{k}': float((found & (first_ranks <= k)).mean()) for k in topk}

@@ -5,6 +5,7 @@ import torch
 
 from .inputs import Array, Labels, as_feature_pair
 from .market_rule import MarketRule
+from .row_ranges import QUERY_CHUNK
 from .stable_topk import stable_topk
 
 
@@ -16,7 +17,7 @@ def top_matches(
     gallery_pids: Labels,
     query_camids: Labels | None = None,
     gallery_camids: Labels | None = None,
-    query_chunk: int = 256,
+    query_chunk: int = QUERY_CHUNK,
 ) -> np.ndarray:
     """The first ``k`` gallery images of every query's ranking, for pictures.
 

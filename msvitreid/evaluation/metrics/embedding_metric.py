@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,40 +11,18 @@ from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 
+from .embeddings import Embeddings, gather_embeddings
+from .exchange import of_first_rank
+
 SPLITS = ('query', 'gallery')
-
-
-class Embeddings(NamedTuple):
-    """Embedded images with what is known of them, ``N`` of them.
-
-    Attributes:
-        features: ``(N, D)`` float32 tensor on the CPU.
-        pids: ``(N,)`` identities.
-        camids: ``(N,)`` cameras, -1 where unknown.
-        sample_idx: ``(N,)`` positions in the dataset.
-        is_query: ``(N,)`` booleans.
-        datasets: ``(N,)`` names of the test sets they belong to; '' where there is one.
-    """
-
-    features: torch.Tensor
-    pids: np.ndarray
-    camids: np.ndarray
-    sample_idx: np.ndarray
-    is_query: np.ndarray
-    datasets: np.ndarray
-
-    def where(self, keep: np.ndarray) -> Embeddings:
-        """The images that the mask or index array selects."""
-        return Embeddings(
-            self.features[torch.as_tensor(keep)], *(field[keep] for field in self[1:])
-        )
 
 
 class EmbeddingMetric(BaseMetric):
     """Collects the embeddings of a dataset: the part that all our metrics share.
 
-    Each batch is kept as a few stacked arrays. Arrays are what travels between
-    processes; thousands of single tensors would take longer to pickle than to rank.
+    Each batch is kept as a few stacked arrays. Processes exchange them as tensors;
+    then each has all images, ranks its share of the queries, and all give the same
+    figures.
 
     Metric names carry no prefix unless one is given: ``mAP``, not ``reid/mAP``.
     """
@@ -95,17 +73,34 @@ class EmbeddingMetric(BaseMetric):
             )
         )
 
-    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Figures of the images that all processes have taken in since the last call.
+
+        Args:
+            size: unused: ``sample_idx`` tells which images a sampler has repeated.
+
+        Returns:
+            The same on every process: what :meth:`compute_metrics` gives, with the
+            prefix and a slash before every name where there is a prefix.
+
+        Raises:
+            DatasetError: no process has an image, or two different images carry the
+                same ``sample_idx``; on every process alike.
+        """
+        metrics = of_first_rank(self.compute_metrics(self.results))
+        return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in metrics.items()}
+
+    def compute_metrics(self, results: list[Embeddings]) -> dict[str, float]:
         """Score each test set by itself.
 
         Args:
-            results: the batches of all processes.
+            results: the batches of this process; the list is emptied.
 
         Returns:
-            :meth:`score` of the images; where they come from named sets, of each set's, with
-            its name and a slash before every name.
+            :meth:`score` of all processes' images; where they come from named sets, of
+            each set's, with its name and a slash before every name.
         """
-        images = merge_batches(results)
+        images = gather_embeddings(results)
         names = list(dict.fromkeys(images.datasets.tolist()))
         if names == ['']:
             return self.score(images)
@@ -159,32 +154,3 @@ def _table(rows: Mapping[str, Mapping[str, float]]) -> str:
 def _describe(sample: Any) -> str:
     path = sample.get('img_path')
     return f'image {path}' if path else f'the image at sample_idx {sample.get("sample_idx")}'
-
-
-def merge_batches(batches: Sequence[tuple]) -> Embeddings:
-    """All batches in dataset order, every image once.
-
-    Samplers of distributed evaluation repeat images to give each process as many.
-
-    Args:
-        batches: as kept by :meth:`EmbeddingMetric.process`; mmengine hands them
-            back as plain tuples.
-
-    Raises:
-        DatasetError: there is no batch, or two different images carry the same
-            ``sample_idx``.
-    """
-    if not batches:
-        raise DatasetError('nothing to evaluate: the test dataset gave no image')
-    fields = zip(*batches, strict=True)
-    merged = Embeddings(torch.cat(next(fields)), *(np.concatenate(field) for field in fields))
-    merged = merged.where(np.argsort(merged.sample_idx, kind='stable'))
-    repeated = np.append(False, np.diff(merged.sample_idx) == 0)
-    for labels in (merged.pids, merged.camids, merged.is_query, merged.datasets):
-        differs = repeated & np.append(False, labels[1:] != labels[:-1])
-        if differs.any():
-            raise DatasetError(
-                f'two different images carry sample_idx {merged.sample_idx[differs][0]}: '
-                'give query and gallery as one dataset, not concatenated ones'
-            )
-    return merged.where(~repeated)

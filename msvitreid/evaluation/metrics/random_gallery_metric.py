@@ -8,9 +8,11 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import METRICS
 
-from ..functional import rank_metrics
+from ..functional import MarketRule, inner_product_rows
 from ..functional.average_precision import check_ap_definition
-from .embedding_metric import EmbeddingMetric, Embeddings, check_topk
+from .embedding_metric import EmbeddingMetric, check_topk
+from .embeddings import Embeddings
+from .ranking import rank_across_processes
 
 
 @METRICS.register_module()
@@ -32,7 +34,6 @@ class RandomGalleryMetric(EmbeddingMetric):
         seed: of the draws.
         ap: average precision, ``'trapezoid'`` or ``'plain'``; see :class:`ReIDMetric`.
         topk: the k of the ``rank-k`` values.
-        collect_device: 'cpu' or 'gpu', where processes exchange embeddings.
         prefix: put before every name with a slash; by default nothing is.
 
     Raises:
@@ -45,10 +46,9 @@ class RandomGalleryMetric(EmbeddingMetric):
         seed: int = 0,
         ap: str = 'trapezoid',
         topk: Sequence[int] = (1, 5),
-        collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(prefix=prefix)
         self.draws = draws
         self.seed = seed
         self.ap = ap
@@ -109,14 +109,9 @@ class RandomGalleryMetric(EmbeddingMetric):
 
     def _search(self, images: Embeddings, in_gallery: np.ndarray) -> dict[str, float]:
         query, gallery = images.where(~in_gallery), images.where(in_gallery)
-        values = rank_metrics(
-            query.features,
-            gallery.features,
-            query.pids,
-            gallery.pids,
-            ap=self.ap,
-            topk=self.topk,
-        )
+        similarity = inner_product_rows(query.features, gallery.features)
+        rule = MarketRule(query.pids, gallery.pids)
+        values = rank_across_processes(similarity, rule, self.ap, self.topk)
         return {name: values[name] for name in ('mAP', *(f'rank-{k}' for k in self.topk))}
 
 

@@ -8,15 +8,13 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import METRICS
 
-from ..functional import (
-    KReciprocalDistances,
-    MarketRule,
-    rank_metrics,
-    rank_metrics_from_rows,
-)
+from ..functional import KReciprocalDistances, MarketRule, inner_product_rows
 from ..functional.average_precision import check_ap_definition
 from ..functional.k_reciprocal_rerank import check_rerank_parameters
-from .embedding_metric import EmbeddingMetric, Embeddings, check_topk
+from .embedding_metric import EmbeddingMetric, check_topk
+from .embeddings import Embeddings
+from .exchange import split_rows
+from .ranking import rank_across_processes
 
 RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}
 
@@ -37,7 +35,6 @@ class ReIDMetric(EmbeddingMetric):
         rerank: if given, also rank by k-reciprocal encoding and give the values a
             second time as ``mAP-rerank``, ``rank-1-rerank``, ... A dict of any of
             ``k1`` (20), ``k2`` (6), ``lambda_value`` (0.3).
-        collect_device: 'cpu' or 'gpu', where processes exchange embeddings.
         prefix: put before every name with a slash; by default nothing is.
 
     Raises:
@@ -49,10 +46,9 @@ class ReIDMetric(EmbeddingMetric):
         ap: str = 'trapezoid',
         topk: Sequence[int] = (1, 5, 10),
         rerank: dict | None = None,
-        collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(prefix=prefix)
         self.ap = ap
         self.topk = check_topk(self, topk)
         self.rerank = None if rerank is None else {**RERANK_DEFAULTS, **rerank}
@@ -93,11 +89,10 @@ class ReIDMetric(EmbeddingMetric):
                 "being of the query's camera",
                 logger='current',
             )
-        identities = (query.pids, gallery.pids, query.camids, gallery.camids)
+        rule = MarketRule(query.pids, gallery.pids, query.camids, gallery.camids)
 
-        metrics = rank_metrics(
-            query.features, gallery.features, *identities, ap=self.ap, topk=self.topk
-        )
+        similarity = inner_product_rows(query.features, gallery.features)
+        metrics = rank_across_processes(similarity, rule, self.ap, self.topk)
         num_queries, num_unmatched = metrics.pop('num_queries'), metrics.pop('num_unmatched')
         if num_unmatched == num_queries:
             raise DatasetError(
@@ -110,7 +105,7 @@ class ReIDMetric(EmbeddingMetric):
             metrics,
         )
         if self.rerank is not None:
-            reranked = self._reranked(query.features, gallery.features, MarketRule(*identities))
+            reranked = self._reranked(query.features, gallery.features, rule)
             settings = ', '.join(f'{name} {value}' for name, value in self.rerank.items())
             self._log(f're-ranked by k-reciprocal encoding with {settings}', reranked)
             metrics.update(reranked)
@@ -120,12 +115,12 @@ class ReIDMetric(EmbeddingMetric):
         self, query: torch.Tensor, gallery: torch.Tensor, rule: MarketRule
     ) -> dict[str, float]:
         assert self.rerank is not None
-        distances = KReciprocalDistances(query, gallery, **self.rerank)
+        distances = KReciprocalDistances(query, gallery, **self.rerank, split=split_rows)
 
         def similarity(start: int, stop: int) -> torch.Tensor:
             return -torch.from_numpy(distances.rows(start, stop))
 
-        metrics = rank_metrics_from_rows(similarity, rule, self.ap, self.topk)
+        metrics = rank_across_processes(similarity, rule, self.ap, self.topk)
         return {
             f'{name}-rerank': value
             for name, value in metrics.items()

@@ -2,13 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from mmengine.logging import print_log
 
 from msvitreid.errors import DatasetError
 from msvitreid.registry import METRICS
 
-from ..functional import kmeans_nmi, recall_at_k
-from .embedding_metric import EmbeddingMetric, Embeddings, check_topk
+from ..functional import (
+    QUERY_CHUNK,
+    first_match_ranks,
+    kmeans_nmi,
+    recall_of_first_ranks,
+)
+from .embedding_metric import EmbeddingMetric, check_topk
+from .embeddings import Embeddings
+from .exchange import split_rows
 
 
 @METRICS.register_module()
@@ -24,7 +32,6 @@ class RetrievalMetric(EmbeddingMetric):
         topk: the k of the ``recall@k`` values.
         nmi: also give ``NMI``.
         seed: of the k-means start.
-        collect_device: 'cpu' or 'gpu', where processes exchange embeddings.
         prefix: put before every name with a slash; by default nothing is.
     """
 
@@ -33,10 +40,9 @@ class RetrievalMetric(EmbeddingMetric):
         topk: Sequence[int] = (1, 2, 4, 8),
         nmi: bool = True,
         seed: int = 0,
-        collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(prefix=prefix)
         self.topk = check_topk(self, topk)
         self.nmi = nmi
         self.seed = seed
@@ -60,15 +66,28 @@ class RetrievalMetric(EmbeddingMetric):
             )
         if images.is_query.all():
             searched = f'{len(images.pids)} images, each searching all the others'
-            metrics = recall_at_k(images.features, images.pids, self.topk)
+            metrics = self._recall(images)
         else:
             query, gallery = images.where(images.is_query), images.where(~images.is_query)
             searched = f'{len(query.pids)} queries, {len(gallery.pids)} gallery images'
-            metrics = recall_at_k(
-                query.features, query.pids, self.topk, gallery.features, gallery.pids
-            )
+            metrics = self._recall(query, gallery)
         if self.nmi:
+            # Every process clusters all images. Sharing out seconds of work would take a sum
+            # over processes an iteration, rounded differently for every number of them.
             metrics['NMI'] = kmeans_nmi(images.features, images.pids, seed=self.seed)
         numbers = ', '.join(f'{name} {value:.2%}' for name, value in metrics.items())
         print_log(f'RetrievalMetric: {searched}: {numbers}', logger='current')
         return metrics
+
+    def _recall(self, query: Embeddings, gallery: Embeddings | None = None) -> dict[str, float]:
+        gallery_features = None if gallery is None else gallery.features
+        gallery_pids = None if gallery is None else gallery.pids
+
+        def first_ranks(start: int, stop: int) -> tuple[np.ndarray]:
+            ranks = first_match_ranks(
+                query.features, query.pids, gallery_features, gallery_pids, start, stop
+            )
+            return (ranks,)
+
+        (ranks,) = split_rows(first_ranks, len(query.pids), QUERY_CHUNK)
+        return recall_of_first_ranks(ranks, self.topk)

@@ -101,3 +101,19 @@ def test_importing_evaluation_is_light():
         'assert not heavy, heavy'
     )
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_the_search_for_neighbours_can_be_split():
+    query, gallery = clustered(5, num_query=60, num_gallery=240)
+    calls = []
+
+    def split(compute, count, block):
+        calls.append((count, block))
+        parts = [compute(0, block), compute(block, block), compute(block, count)]
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+    whole = KReciprocalDistances(query, gallery, 8, 3).rows(0, 60)
+    divided = KReciprocalDistances(query, gallery, 8, 3, split=split).rows(0, 60)
+    np.testing.assert_array_equal(divided, whole)
+    np.testing.assert_allclose(whole, dense_rerank(query, gallery, 8, 3, 0.3), atol=1e-5)
+    assert calls == [(300, 128)]

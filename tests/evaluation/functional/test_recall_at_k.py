@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from msvitreid.evaluation.functional import recall_at_k
+from msvitreid.evaluation.functional import (
+    first_match_ranks,
+    recall_at_k,
+    recall_of_first_ranks,
+)
 
 
 def brute_force(features, pids, topk, gallery=None, gallery_pids=None):
@@ -56,3 +60,29 @@ def test_gallery_needs_its_labels():
 def test_nothing_to_search_with():
     with pytest.raises(ValueError, match='no image'):
         recall_at_k(np.empty((0, 4)), [])
+
+
+@pytest.mark.parametrize('with_gallery', [False, True])
+def test_first_match_ranks_of_ranges_are_those_of_all(with_gallery):
+    rng = np.random.default_rng(3)
+    features = rng.integers(-1, 2, (40, 3)).astype(np.float32)
+    pids = rng.integers(0, 12, 40)
+    images = (features[:25], pids[:25], features[25:], pids[25:])
+    if not with_gallery:
+        images = (features, pids, None, None)
+    whole = first_match_ranks(*images)
+    parts = [
+        first_match_ranks(*images, start, stop, query_chunk=4)
+        for start, stop in ((0, 8), (8, 8), (8, None))
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert (whole == 0).any()
+    assert (whole == 1).any()
+
+
+def test_first_match_ranks_by_hand():
+    features = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    # Image 0 meets its duplicate, of another class, before image 2.
+    ranks = first_match_ranks(features, [5, 6, 5])
+    assert ranks.tolist() == [2, 0, 1]
+    assert recall_of_first_ranks(ranks, (1, 2)) == {'recall@1': 1 / 3, 'recall@2': 2 / 3}

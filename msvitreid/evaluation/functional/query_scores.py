@@ -1,0 +1,126 @@
+"""Scores of single queries, and the figures that summarise them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from .average_precision import check_ap_definition, precision_at_hits
+from .inputs import Array, as_feature_pair
+from .market_rule import MarketRule
+from .match_ranks import match_ranks
+from .row_ranges import QUERY_CHUNK
+
+SimilarityRows = Callable[[int, int], torch.Tensor]
+"""``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
+
+
+class QueryScores(NamedTuple):
+    """How ``N`` queries fared.
+
+    Attributes:
+        average_precision: ``(N,)`` float64, NaN for a query without a match.
+        first_rank: ``(N,)`` int64, rank of the first match, 0 where there is none.
+        inverse_penalty: ``(N,)`` float64, matches / rank of the last match, 0 where
+            there is none.
+    """
+
+    average_precision: np.ndarray
+    first_rank: np.ndarray
+    inverse_penalty: np.ndarray
+
+
+def inner_product_rows(query_features: Array, gallery_features: Array) -> SimilarityRows:
+    """Similarities on demand, in float32.
+
+    Args:
+        query_features: ``(Q, D)``.
+        gallery_features: ``(G, D)``.
+
+    Raises:
+        ValueError: shapes disagree or a feature is not finite.
+    """
+    query, gallery = as_feature_pair(query_features, gallery_features)
+
+    def rows(start: int, stop: int) -> torch.Tensor:
+        return query[start:stop] @ gallery.T
+
+    return rows
+
+
+def score_queries(
+    similarity_rows: SimilarityRows,
+    rule: MarketRule,
+    ap: str,
+    start: int,
+    stop: int,
+    query_chunk: int = QUERY_CHUNK,
+) -> QueryScores:
+    """Rank the gallery for some of the queries and score each ranking.
+
+    Args:
+        similarity_rows: called for consecutive blocks of queries; its answer,
+            ``(stop - start, G)`` and finite, is modified.
+        rule: who is in whose ranking.
+        ap: average precision, ``'trapezoid'`` or ``'plain'``.
+        start: the first query.
+        stop: one past the last.
+        query_chunk: queries handled at once.
+
+    Returns:
+        The scores of the ``stop - start`` queries.
+
+    Raises:
+        ValueError: an unknown ``ap`` or ``query_chunk`` below 1.
+    """
+    check_ap_definition(ap)
+    if query_chunk < 1:
+        raise ValueError(f'query_chunk must be at least 1, got {query_chunk}')
+    count = stop - start
+    scores = QueryScores(
+        np.full(count, np.nan), np.zeros(count, dtype=np.int64), np.zeros(count)
+    )
+    for block_start in range(start, stop, query_chunk):
+        block = similarity_rows(block_start, min(block_start + query_chunk, stop))
+        matches = rule.apply(block, block_start)
+        ranks = match_ranks(block, matches)
+        ranks = ranks[np.lexsort((ranks, matches.rows))]
+
+        matched, first, counts = np.unique(matches.rows, return_index=True, return_counts=True)
+        if not len(matched):
+            continue
+        hits = np.arange(len(ranks)) - np.repeat(first, counts) + 1
+        precision = np.add.reduceat(precision_at_hits(hits, ranks, ap), first)
+        queries = block_start - start + matched
+        scores.average_precision[queries] = precision / counts
+        scores.first_rank[queries] = ranks[first]
+        scores.inverse_penalty[queries] = counts / ranks[first + counts - 1]
+    return scores
+
+
+def summarise(scores: QueryScores, topk: Sequence[int]) -> dict[str, Any]:
+    """Means over the queries that have a match.
+
+    Args:
+        scores: of all queries.
+        topk: the k of the ``rank-k`` values.
+
+    Returns:
+        ``mAP``, ``mINP``, ``rank-k`` for every k, ``num_queries`` and
+        ``num_unmatched``, as :func:`rank_metrics` gives them.
+    """
+    matched = scores.first_rank > 0
+    return {
+        'mAP': _mean(scores.average_precision[matched]),
+        'mINP': _mean(scores.inverse_penalty[matched]),
+        **{f'rank-{k}': _mean(scores.first_rank[matched] <= k) for k in topk},
+        'num_queries': len(matched),
+        'num_unmatched': int((~matched).sum()),
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float('nan')
