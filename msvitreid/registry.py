@@ -81,7 +81,7 @@ METRICS = _child('METRICS', 'msvitreid.evaluation')
 HOOKS = _child('HOOKS', 'msvitreid.engine')
 RUNNERS = _child('RUNNERS', 'msvitreid.engine')
 
-LOOPS = _child('LOOPS')
+LOOPS = _child('LOOPS', 'msvitreid.engine')
 EVALUATOR = _child('EVALUATOR')
 RUNNER_CONSTRUCTORS = _child('RUNNER_CONSTRUCTORS')
 STRATEGIES = _child('STRATEGIES')

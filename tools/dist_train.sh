@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Train on several GPUs: tools/dist_train.sh CONFIG GPUS [train.py options]
-# Several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT say who is who.
+# Train on several GPUs of one machine, or of several machines, a process a GPU.
 set -eu
 if [ $# -lt 2 ]; then
-    echo "usage: $0 CONFIG GPUS [train.py options]" >&2
+    cat >&2 <<END
+usage: $0 CONFIG GPUS [train.py options]
+GPUS: of this machine. Environment: PORT (29500; two runs on one machine need different ones),
+PYTHON (python). Several machines, on each: NNODES (1), NODE_RANK (0), MASTER_ADDR (127.0.0.1; the
+address of the machine with NODE_RANK 0) and PORT (the same).
+END
     exit 2
 fi
 config=$1 gpus=$2

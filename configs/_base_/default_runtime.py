@@ -7,8 +7,10 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    epoch_seed=dict(type='EpochSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    unreadable_images=dict(type='UnreadableImageHook', max_share=0.01),
+    non_finite_loss=dict(type='NonFiniteLossHook', patience=3),
+    amp_skips=dict(type='AmpSkipHook'),
 )
 
 # Smooth our own terms of the loss as mmengine does the loss itself.
@@ -18,7 +20,8 @@ log_processor = dict(
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    # Seconds after which a silent process is given up.
+    dist_cfg=dict(backend='nccl', timeout=1800),
 )
 randomness = dict(seed=0)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -19,6 +19,7 @@ from .file_states import note_read
 from .identity_folders import check_camera_pattern, read_identity_folders
 from .image_record import ImageRecord
 from .listing_cache import Listing, cached_listing
+from .redraw import load_or_redraw
 
 __all__ = ['ImageRecord', 'ReIDDataset']
 
@@ -48,6 +49,9 @@ class ReIDDataset(BaseDataset):
         on_count_mismatch: What to do where images, identities or cameras are not as many
             as the dataset is known to have: 'error' (for uncertain expectations a
             warning), 'warn' or 'ignore'.
+        on_unreadable: What to do about a file that is not a readable image: 'error', or,
+            of a training split only, 'redraw': take another image of the identity (see
+            :func:`~msvitreid.datasets.redraw.load_or_redraw`).
         csv: Own data: the list to read, a path relative to ``data_root`` or absolute;
             ``None`` reads folders.
         camera_pattern: Own data in folders: a regular expression whose first group is the
@@ -92,6 +96,7 @@ class ReIDDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         on_count_mismatch: Literal['error', 'warn', 'ignore'] = 'error',
         *,
+        on_unreadable: Literal['error', 'redraw'] = 'error',
         csv: str | None = None,
         camera_pattern: str | None = None,
         listing_cache: bool = True,
@@ -102,8 +107,15 @@ class ReIDDataset(BaseDataset):
     ) -> None:
         self._check_option('split', split, ('train', 'test', *self.test_splits))
         self._check_option('on_count_mismatch', on_count_mismatch, ('error', 'warn', 'ignore'))
+        self._check_option('on_unreadable', on_unreadable, ('error', 'redraw'))
+        if on_unreadable == 'redraw' and split != 'train':
+            raise ConfigError(
+                f"{type(self).__name__}: on_unreadable='redraw' is for split 'train', not for "
+                f"split {split!r}, as an evaluation leaves out no image; use 'error'"
+            )
         self.split = split
         self.on_count_mismatch = on_count_mismatch
+        self.on_unreadable = on_unreadable
         self._set_own_data_options(csv, camera_pattern)
         self.listing_cache = listing_cache
         super().__init__(
@@ -138,6 +150,15 @@ class ReIDDataset(BaseDataset):
             )
         entries = (self.get_data_info(i) for i in range(len(self)))
         return np.fromiter((entry['label'] for entry in entries), np.int64, len(self))
+
+    def prepare_data(self, idx: int) -> Any:
+        """The transformed entry ``idx``, or that of another image by ``on_unreadable``.
+
+        Raises:
+            DatasetError: the file, or with 'redraw' every one of the identity, is unreadable.
+        """
+        load = super().prepare_data
+        return load(idx) if self.on_unreadable == 'error' else load_or_redraw(self, load, idx)
 
     def statistics(self) -> dict[str, SplitStatistics]:
         """Images, identities and cameras of each split in this dataset."""

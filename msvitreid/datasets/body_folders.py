@@ -12,8 +12,9 @@ from msvitreid.registry import DATASETS
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
 from .image_files import list_folders, list_images
+from .listed_values import NUMBER, number
 
-LEADING_PID = re.compile(r'(\d+)_')
+LEADING_PID = re.compile(f'({NUMBER})_')
 
 
 def read_identities(folder: Path) -> Iterator[ImageRecord]:
@@ -25,22 +26,42 @@ def read_identities(folder: Path) -> Iterator[ImageRecord]:
         DatasetError: the folder is missing, or a name below it has no identity.
     """
     for identity in list_folders(folder):
-        if not identity.isdecimal():
-            raise DatasetError(
-                f"{folder / identity}: this folder's name must be its identity, a number such "
-                'as 0001; rename the folder or take it out'
-            )
+        pid = parse_folder_name(folder, identity)
         for name in list_images(folder / identity):
-            yield ImageRecord(str(folder / identity / name), int(identity), -1)
+            yield ImageRecord(str(folder / identity / name), pid, -1)
     for name in list_images(folder):
-        match = LEADING_PID.match(name)
-        if match is None:
-            raise DatasetError(
-                f"{folder / name}: no identity in this file's name, which must begin with "
-                '<pid>_, as 001_002.jpg does; rename the file, move it into a folder called '
-                'by its identity, or take it out'
-            )
-        yield ImageRecord(str(folder / name), int(match[1]), -1)
+        yield ImageRecord(str(folder / name), parse_file_name(folder, name), -1)
+
+
+def parse_folder_name(folder: Path, name: str) -> int:
+    """The pid that a folder in ``folder`` is called by.
+
+    Raises:
+        DatasetError: it is called by something else.
+    """
+    try:
+        return number(name)
+    except ValueError:
+        raise DatasetError(
+            f"{folder / name}: this folder's name must be its identity, a number such as "
+            '0001; rename the folder or take it out'
+        ) from None
+
+
+def parse_file_name(folder: Path, name: str) -> int:
+    """The pid that the name of a file in ``folder`` begins with.
+
+    Raises:
+        DatasetError: it begins with something else.
+    """
+    match = LEADING_PID.match(name)
+    if match is None:
+        raise DatasetError(
+            f"{folder / name}: no identity in this file's name, which must begin with "
+            '<pid>_, as 001_002.jpg does; rename the file, move it into a folder called '
+            'by its identity, or take it out'
+        )
+    return int(match[1])
 
 
 class BodyFoldersDataset(ReIDDataset):

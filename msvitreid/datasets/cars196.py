@@ -3,16 +3,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from msvitreid.errors import DatasetError
 from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
 from .file_states import note_read
+from .listed_values import number, path_below
+from .mat_table import read_mat_table
+from .regular_file import read_regular_file
 
 ANNOTATIONS = 'cars_annos.mat'
+FIELDS = ('relative_im_path', 'class')
 LAST_TRAIN_CLASS = 98
 
 
@@ -36,19 +38,19 @@ class Cars196(ReIDDataset):
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         for path, label in _read_annotations(root / ANNOTATIONS):
             if (label <= LAST_TRAIN_CLASS) == (split == 'train'):
-                yield ImageRecord(str(root / path), label, -1)
+                yield ImageRecord(path, label, -1)
 
 
 def _read_annotations(file: Path) -> list[tuple[str, int]]:
-    """Relative path and class of every row of the MATLAB struct array ``annotations``."""
-    from scipy.io import loadmat  # here, so that the other datasets do not pay for it
-
+    """Path and class of every row of the MATLAB struct array ``annotations``."""
     note_read(file)
     try:
-        # MATLAB wraps every field of every row in a 1x1 array; a single row unwraps whole.
-        annotations = np.atleast_1d(loadmat(file, squeeze_me=True)['annotations'])
-        return [(str(row['relative_im_path']), int(row['class'])) for row in annotations]
-    except Exception as error:  # the parser raises whatever it stumbles over
+        rows = read_mat_table(read_regular_file(file), 'annotations', FIELDS)
+        return [
+            (path_below(file.parent, str(path)), number(str(int(label))))
+            for path, label in rows
+        ]
+    except (OSError, ValueError, OverflowError) as error:
         raise DatasetError(
             f'{file}: not the annotations of Cars-196, a MATLAB file with a struct array '
             f"'annotations' of relative_im_path and class ({error}); download it again"

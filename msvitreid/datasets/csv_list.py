@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from msvitreid.errors import DatasetError
 
 from .image_record import ImageRecord
+from .listed_values import path_below, shown
 from .name_numbers import number_names
 from .text_files import read_text
 
@@ -95,6 +95,8 @@ def _read_rows(file: Path) -> Iterator[_Row]:
                 )
             fields.append('')
             path, pid, camid, split = [fields[place].strip() for place in places]
+            if (path, pid) == REQUIRED:
+                raise _error(file, line, 'the header comes a second time')
             if not path or not pid:
                 raise _error(file, line, f'the {"pid" if path else "path"} is empty')
             if '-1' in (pid, camid):
@@ -104,7 +106,9 @@ def _read_rows(file: Path) -> Iterator[_Row]:
                     file, line, f'-1 is no {"pid" if pid == "-1" else "camid"}: {advice}'
                 )
             if split not in SPLITS and 'split' in header:
-                raise _error(file, line, f'split {split!r} is not one of {", ".join(SPLITS)}')
+                raise _error(
+                    file, line, f'split {shown(split)} is not one of {", ".join(SPLITS)}'
+                )
             yield _Row(line, path, pid, camid, split)
     except csv.Error as error:
         raise _error(file, end + 1, f'not CSV ({error})') from error
@@ -118,33 +122,28 @@ def _check_header(file: Path, line: int, header: list[str]) -> None:
     missing = [name for name in REQUIRED if name not in header]
     twice = sorted({name for name in header if header.count(name) > 1})
     problems = [
-        f'{kind}: {", ".join(names)}'
+        f'{kind}: {shown(", ".join(names))}'
         for kind, names in (('unknown', unknown), ('missing', missing), ('twice', twice))
         if names
     ]
     if problems:
         raise DatasetError(
-            f'{file}, line {line}: the header is {",".join(header)!r}, which must name path and '
-            f'pid and may name camid and split ({"; ".join(problems)}); mend it'
+            f'{file}, line {line}: the header is {shown(",".join(header))}, which must name path '
+            f'and pid and may name camid and split ({"; ".join(problems)}); mend it'
         )
 
 
 def _check_paths(file: Path, root: Path, rows: list[_Row]) -> list[str]:
     """Paths of the images; an error if one lies outside of ``root`` or comes twice."""
-    top = os.path.join(os.path.abspath(root), '')
     line_of: dict[str, int] = {}
     for row in rows:
-        path = os.path.normpath(row.path)
-        if os.path.isabs(path):
-            path = path[len(top) :] if path.startswith(top) else os.pardir
-        if path.split(os.sep, 1)[0] in (os.pardir, os.curdir) or '\0' in row.path:
-            raise _error(
-                file, row.line, f'path {row.path!r} is not that of a file below {str(root)!r}'
-            )
-        first = line_of.setdefault(path, row.line)
+        try:
+            first = line_of.setdefault(path_below(root, row.path), row.line)
+        except ValueError as error:
+            raise _error(file, row.line, str(error)) from None
         if first != row.line:
-            raise _error(file, row.line, f'path {row.path!r} is in line {first} already')
-    return [os.path.join(root, path) for path in line_of]
+            raise _error(file, row.line, f'path {shown(row.path)} is in line {first} already')
+    return list(line_of)
 
 
 def _refuse_mixture(file: Path, rows: list[_Row]) -> None:

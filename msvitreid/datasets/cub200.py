@@ -1,19 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from msvitreid.errors import DatasetError
 from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
+from .listed_values import number, path_below, shown
 from .text_files import parse_rows
 
 PATHS = 'images.txt'
 CLASSES = 'image_class_labels.txt'
 IMAGES = 'images'
 LAST_TRAIN_CLASS = 100
+
+T = TypeVar('T')
 
 
 @DATASETS.register_module()
@@ -33,27 +37,30 @@ class CUB200(ReIDDataset):
     }
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
-        paths = _read_table(root / PATHS)
-        for image_id, label in _read_table(root / CLASSES).items():
+        def path(image_id: str, path: str) -> tuple[str, str]:
+            return image_id, path_below(root / IMAGES, path)
+
+        def label(image_id: str, label: str) -> tuple[str, int]:
+            return image_id, number(label)
+
+        paths = dict(_read_table(root / PATHS, path, 'image_id path'))
+        for image_id, pid in _read_table(root / CLASSES, label, 'image_id class'):
             if image_id not in paths:
                 raise DatasetError(
-                    f'{root / CLASSES}: image {image_id!r} has a class but no path in {PATHS}; '
-                    'the two files must come from the same download'
+                    f'{root / CLASSES}: image {shown(image_id)} has a class but no path in '
+                    f'{PATHS}; the two files must come from the same download'
                 )
-            if not label.isdecimal():
-                raise DatasetError(
-                    f'{root / CLASSES}: the class of image {image_id!r} is {label!r}, not a '
-                    'number; download the file again'
-                )
-            if (int(label) <= LAST_TRAIN_CLASS) == (split == 'train'):
-                yield ImageRecord(str(root / IMAGES / paths[image_id]), int(label), -1)
+            if (pid <= LAST_TRAIN_CLASS) == (split == 'train'):
+                yield ImageRecord(paths[image_id], pid, -1)
 
 
-def _read_table(file: Path) -> dict[str, str]:
-    """``image_id value`` lines as a mapping."""
+def _read_table(
+    file: Path, parse: Callable[[str, str], tuple[str, T]], form: str
+) -> Iterator[tuple[str, T]]:
+    """What the lines of a table say of each image."""
     if not file.is_file():
         raise DatasetError(
             f'{file}: this file of CUB-200-2011 is missing; complete the download or point '
             'data_root elsewhere'
         )
-    return dict(parse_rows(file, lambda *fields: fields, 'image_id value'))
+    return parse_rows(file, parse, form, unique='image_id')

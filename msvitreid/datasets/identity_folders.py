@@ -10,11 +10,10 @@ from msvitreid.errors import ConfigError, DatasetError
 
 from .image_files import list_folders, list_images
 from .image_record import ImageRecord
+from .listed_values import number
 from .name_numbers import number_names
 
 SPLIT_FOLDERS = ('train', 'query', 'gallery', 'test')
-# What fits an array of 64-bit integers.
-CAMERA_LIMIT = 2**63
 
 
 def read_identity_folders(
@@ -91,16 +90,21 @@ def _read_folder(
     for identity in identities:
         for name in list_images(folder / identity):
             path = folder / identity / name
-            camid = -1 if camera_pattern is None else _camera(path, camera_pattern)
+            camid = -1 if camera_pattern is None else find_camera(path, camera_pattern)
             yield ImageRecord(str(path), pids[identity], camid)
 
 
-def _camera(path: Path, pattern: str) -> int:
+def find_camera(path: Path, pattern: str) -> int:
+    """The camera's number, which the first group of ``pattern`` is in the file's name.
+
+    Raises:
+        DatasetError: it is not there, or no number.
+    """
     match = re.search(pattern, path.name)
-    digits = match[1] if match else None
-    if not (digits and digits.isdecimal() and int(digits) < CAMERA_LIMIT):
+    try:
+        return number((match and match[1]) or '')
+    except ValueError:
         raise DatasetError(
             f'{path}: camera_pattern {pattern!r} finds no camera number in this name; rename '
             'the file or change the option'
-        )
-    return int(digits)
+        ) from None

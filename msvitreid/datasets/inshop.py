@@ -9,12 +9,13 @@ from msvitreid.registry import DATASETS
 from .base import ImageRecord, ReIDDataset
 from .counts import SplitStatistics
 from .file_states import note_read
+from .listed_values import NUMBER, path_below
 from .text_files import parse_rows
 
 PARTITION = 'list_eval_partition.txt'
 # As people unpack it, and as released.
 PARTITION_PLACES = (PARTITION, f'Eval/{PARTITION}')
-ITEM = re.compile(r'id_(\d+)')
+ITEM = re.compile(f'id_({NUMBER})')
 SPLITS = ('train', 'query', 'gallery')
 
 
@@ -44,9 +45,10 @@ class InShop(ReIDDataset):
         def row(path: str, item: str, status: str) -> tuple[str, ImageRecord]:
             match = ITEM.fullmatch(item)
             if match is None or status not in SPLITS:
-                raise ValueError(item, status)
-            return status, ImageRecord(str(images / path), int(match[1]), -1)
+                raise ValueError(f'item must be id_<number>, status one of {", ".join(SPLITS)}')
+            return status, ImageRecord(path_below(images, path), int(match[1]), -1)
 
-        for status, record in parse_rows(partition, row, 'path item status', header=2):
+        form = 'path item status'
+        for status, record in parse_rows(partition, row, form, unique='path', header=2):
             if status == split:
                 yield record

@@ -18,20 +18,22 @@ class JoinedDataset(ReIDDataset):
     its name as ``dataset``, by which metrics give each its own figures.
 
     Args:
-        datasets: Configs of the members, without a pipeline and a split. ``name`` is what a
-            member is called in the figures; by default what its dataset calls itself.
+        datasets: Configs of the members, without ``pipeline``, ``split`` and ``on_unreadable``.
+            ``name`` is what a member is called in the figures; by default what its dataset
+            calls itself.
         data_root: For members that state none.
         split: Of all members; see :class:`ReIDDataset`.
         pipeline: Transforms or their configs, for all members.
         on_count_mismatch: For members that state none.
+        on_unreadable: Of all members; see :class:`ReIDDataset`.
         metainfo: More meta information.
         indices: Keep only the first (or last, if negative) so many entries, or these.
         serialize_data: Keep entries as one buffer that worker processes share.
         lazy_init: Read the files only when first needed.
 
     Raises:
-        ConfigError: there is no member, one is no single :class:`ReIDDataset` or has a
-            pipeline or a split, or two have one name.
+        ConfigError: there is no member, one is no single :class:`ReIDDataset` or states
+            what is stated for all, or two have one name.
         DatasetError: a member cannot be read.
     """
 
@@ -43,6 +45,7 @@ class JoinedDataset(ReIDDataset):
         pipeline: Sequence[dict | Callable] = (),
         on_count_mismatch: Literal['error', 'warn', 'ignore'] = 'error',
         *,
+        on_unreadable: Literal['error', 'redraw'] = 'error',
         metainfo: Mapping | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
@@ -54,6 +57,7 @@ class JoinedDataset(ReIDDataset):
             split,
             pipeline,
             on_count_mismatch,
+            on_unreadable=on_unreadable,
             metainfo=metainfo,
             indices=indices,
             serialize_data=serialize_data,
@@ -96,11 +100,11 @@ class JoinedDataset(ReIDDataset):
                     f'JoinedDataset: {given["type"]} cannot be a member; name single datasets '
                     'that are a ReIDDataset'
                 )
-            for option in ('pipeline', 'split'):
+            for option in ('pipeline', 'split', 'on_unreadable'):
                 if option in given:
                     raise ConfigError(
-                        f'JoinedDataset: the member {given.get("type")} has a {option} of its '
-                        f'own; state {option} once, beside datasets'
+                        f'JoinedDataset: the member {given.get("type")} has its own '
+                        f'{option}; state {option} once, beside datasets'
                     )
             config = {
                 'data_root': self.data_root,

@@ -25,7 +25,14 @@ CACHE_VARIABLE = 'MSVITREID_CACHE_DIR'
 UNSETTLED = 2_000_000_000
 
 #: Attributes of a dataset that have no part in what it lists.
-NO_MATTER = ('_indices', 'listing_cache', 'on_count_mismatch', 'pipeline', 'serialize_data')
+NO_MATTER = (
+    '_indices',
+    'listing_cache',
+    'on_count_mismatch',
+    'on_unreadable',
+    'pipeline',
+    'serialize_data',
+)
 
 Listing = dict[str, list[ImageRecord]]
 

@@ -13,6 +13,7 @@ from msvitreid.registry import DATASETS
 from .base import ImageRecord, ReIDDataset
 from .counts import SplitStatistics
 from .image_files import list_images
+from .listed_values import NUMBER
 
 MARKET_FOLDERS = {
     'train': 'bounding_box_train',
@@ -20,7 +21,7 @@ MARKET_FOLDERS = {
     'gallery': 'bounding_box_test',
 }
 # The camera is all digits after the c: MSMT17 has fifteen.
-MARKET_NAME = re.compile(r'(-?\d+)_c(\d+)')
+MARKET_NAME = re.compile(rf'(-1|{NUMBER})_c({NUMBER})(?![0-9])')
 JUNK_PID = -1
 
 
@@ -33,16 +34,25 @@ def read_market_folder(folder: Path) -> Iterator[ImageRecord]:
         DatasetError: the folder is missing, or a name has no pid and camera.
     """
     for name in list_images(folder):
-        match = MARKET_NAME.match(name)
-        if match is None:
-            raise DatasetError(
-                f"{folder / name}: no identity and camera in this file's name, which must "
-                'begin with <pid>_c<camera>, as 0002_c1s1_000451_03.jpg does; rename the '
-                'file or take it out'
-            )
-        pid, camid = int(match[1]), int(match[2])
-        if pid != JUNK_PID:
-            yield ImageRecord(str(folder / name), pid, camid)
+        record = parse_market_name(folder, name)
+        if record.pid != JUNK_PID:
+            yield record
+
+
+def parse_market_name(folder: Path, name: str) -> ImageRecord:
+    """What the name of a file in ``folder`` says of it.
+
+    Raises:
+        DatasetError: it does not begin with a pid and a camera.
+    """
+    match = MARKET_NAME.match(name)
+    if match is None:
+        raise DatasetError(
+            f"{folder / name}: no identity and camera in this file's name, which must "
+            'begin with <pid>_c<camera>, as 0002_c1s1_000451_03.jpg does; rename the '
+            'file or take it out'
+        )
+    return ImageRecord(str(folder / name), int(match[1]), int(match[2]))
 
 
 class MarketStyleDataset(ReIDDataset):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -8,8 +9,9 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
+from .listed_values import NUMBER, number, path_below
 from .market_style import MARKET_FOLDERS, read_market_folder
-from .text_files import read_lines
+from .text_files import parse_rows
 
 # Folders of the training and of the test images in the two releases.
 RELEASE_FOLDERS = {'V1': ('train', 'test'), 'V2': ('mask_train_v2', 'mask_test_v2')}
@@ -18,6 +20,8 @@ LISTS = {
     'query': ('list_query.txt',),
     'gallery': ('list_gallery.txt',),
 }
+# The third part of a file's name.
+CAMERA = re.compile(f'[^_]*_[^_]*_({NUMBER})_')
 
 
 @DATASETS.register_module()
@@ -100,17 +104,14 @@ def _read_list(list_file: Path, images: Path) -> Iterator[ImageRecord]:
             f'{missing}: this part of MSMT17 is missing; complete the download or point '
             'data_root elsewhere'
         )
-    for number, line in enumerate(read_lines(list_file), start=1):
-        if not line.strip():
-            continue
-        try:
-            path, pid = line.split()
-            camid = PurePosixPath(path).name.split('_')[2]
-            record = ImageRecord(str(images / path), int(pid), int(camid))
-        except (ValueError, IndexError):
-            raise DatasetError(
-                f'{list_file}, line {number}: {line!r} is not a path and an identity with the '
-                'camera as the third part of the file name, as in '
-                "'0000/0000_000_01_0303morning_0015_0.jpg 0'; mend or remove the line"
-            ) from None
-        yield record
+
+    def record(path: str, pid: str) -> ImageRecord:
+        camera = CAMERA.match(PurePosixPath(path).name)
+        if camera is None:
+            raise ValueError(
+                'no camera as the third part of the file name, as 01 is in '
+                '0000_000_01_0303morning_0015_0.jpg'
+            )
+        return ImageRecord(path_below(images, path), number(pid), int(camera[1]))
+
+    yield from parse_rows(list_file, record, 'path pid', unique='path')

@@ -7,6 +7,7 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import SplitStatistics
+from .listed_values import number, path_below
 from .text_files import parse_rows
 
 LISTS = {'train': 'Ebay_train.txt', 'query': 'Ebay_test.txt'}
@@ -27,7 +28,7 @@ class SOP(ReIDDataset):
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         def record(image_id: str, class_id: str, super_class_id: str, path: str) -> ImageRecord:
-            return ImageRecord(str(root / path), int(class_id), -1)
+            return ImageRecord(path_below(root, path), number(class_id), -1)
 
         form = 'image_id class_id super_class_id path'
-        return parse_rows(root / LISTS[split], record, form, header=1)
+        return parse_rows(root / LISTS[split], record, form, unique='path', header=1)

@@ -7,6 +7,8 @@ from typing import TypeVar
 from msvitreid.errors import DatasetError
 
 from .file_states import note_read
+from .listed_values import shown
+from .regular_file import read_regular_file
 
 T = TypeVar('T')
 
@@ -19,7 +21,7 @@ def read_text(path: Path) -> str:
     """
     note_read(path)
     try:
-        return path.read_bytes().decode('utf-8-sig')
+        return read_regular_file(path).decode('utf-8-sig')
     except OSError as error:
         raise DatasetError(f'{path}: the list cannot be read ({error.strerror})') from error
     except UnicodeDecodeError as error:
@@ -38,29 +40,38 @@ def read_lines(path: Path) -> list[str]:
     return read_text(path).splitlines()
 
 
-def parse_rows(path: Path, parse: Callable[..., T], form: str, header: int = 0) -> Iterator[T]:
+def parse_rows(
+    path: Path, parse: Callable[..., T], form: str, unique: str, header: int = 0
+) -> Iterator[T]:
     """``parse`` of the space-separated fields of every line that is not blank.
 
     Args:
         path: A UTF-8 list file.
-        parse: Takes a line's fields, as many as ``form`` has; raises ValueError for
-            fields it cannot use.
+        parse: Takes a line's fields, as many as ``form`` has; raises ValueError, saying
+            why, for fields it cannot use.
         form: What a line holds, for counting fields and for people: ``'image vid'``.
+        unique: The field that no two lines have alike.
         header: Lines to pass over at the top.
 
     Raises:
-        DatasetError: see :func:`read_lines`; or a line is not of the form.
+        DatasetError: see :func:`read_lines`; or a line is not of the form, or repeats another.
     """
+    names = form.split()
+    line_of: dict[str, int] = {}
     for number, line in enumerate(read_lines(path), start=1):
         fields = line.split()
         if number <= header or not fields:
             continue
         try:
-            if len(fields) != len(form.split()):
-                raise ValueError('wrong number of fields')
+            if len(fields) != len(names):
+                raise ValueError(f'{len(fields)} fields instead of {len(names)}')
             row = parse(*fields)
-        except ValueError:
+            first = line_of.setdefault(fields[names.index(unique)], number)
+            if first != number:
+                raise ValueError(f'this {unique} is in line {first} already')
+        except ValueError as error:
             raise DatasetError(
-                f'{path}, line {number}: {line!r} is not {form!r}; mend or remove the line'
+                f'{path}, line {number}: {shown(line)} is not {form!r} ({error}); mend or '
+                'remove the line'
             ) from None
         yield row

@@ -8,6 +8,7 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import SplitStatistics
+from .listed_values import number, path_below
 from .text_files import parse_rows
 
 TRAIN_LIST = 'train_test_split/train_list.txt'
@@ -53,6 +54,6 @@ class VehicleID(ReIDDataset):
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         def record(image: str, vid: str) -> ImageRecord:
-            return ImageRecord(str(root / 'image' / f'{image}.jpg'), int(vid), -1)
+            return ImageRecord(path_below(root / 'image', f'{image}.jpg'), number(vid), -1)
 
-        return parse_rows(root / self.sources[split], record, 'image vid')
+        return parse_rows(root / self.sources[split], record, 'image vid', unique='image')

@@ -1,5 +1,5 @@
 from .config import complete_config, load_config
-from .hooks import EpochSeedHook, WeightAverageHook
+from .hooks import AmpSkipHook, NonFiniteLossHook, UnreadableImageHook, WeightAverageHook
 from .run_options import (
     default_work_dir,
     make_work_dir,
@@ -11,10 +11,14 @@ from .run_options import (
     use_test_only,
 )
 from .runner import ReIDRunner
+from .train_loop import ResumableTrainLoop
 
 __all__ = [
-    'EpochSeedHook',
+    'AmpSkipHook',
+    'NonFiniteLossHook',
     'ReIDRunner',
+    'ResumableTrainLoop',
+    'UnreadableImageHook',
     'WeightAverageHook',
     'complete_config',
     'default_work_dir',

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import copy
 from typing import cast
 
 import torch
-from mmengine.dist import all_reduce
-from mmengine.logging import MMLogger
+from mmengine.dist import is_distributed
 from mmengine.model import BaseDataPreprocessor
 from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .bare_model import bare_model
+from .sync_batch_norm import synchronise_bn
 
 
 @torch.no_grad()
@@ -19,26 +20,30 @@ def reestimate_bn(runner: Runner) -> None:
 
     The net runs in train mode (augmentation, erasing and drop path on) on the epoch after
     the last one. The result is the average of the batches' means and unbiased variances,
-    weighted by batch size, over all ranks; frozen layers take part.
+    weighted by batch size; frozen layers take part. A batch is that of all ranks together,
+    so the result does not depend on how many they are.
 
     Source: the published runs' treatment of the averaged net.
     """
     model = bare_model(runner)
+    net = synchronise_bn(copy.deepcopy(model)) if is_distributed() else model
     loader = runner.train_dataloader
-    if hasattr(loader.sampler, 'set_epoch'):
-        loader.sampler.set_epoch(runner.max_epochs)
-    average = _StatisticsAverage(model)
-    model.train()
-    preprocess = cast(BaseDataPreprocessor, model.data_preprocessor)
-    logger = MMLogger.get_current_instance()
+    loader.batch_sampler.set_epoch(runner.max_epochs)
+    average = _StatisticsAverage(net)
+    net.train()
+    preprocess = cast(BaseDataPreprocessor, net.data_preprocessor)
     for i, batch in enumerate(loader):
+        runner.call_hook('before_bn_iter', batch_idx=i)
         with runner.optim_wrapper.optim_context(runner.model):
             data = preprocess(batch, training=True)
-            model(data['inputs'], mode='tensor')
+            net(data['inputs'], mode='tensor')
         average.add(len(data['inputs']))
         if (i + 1) % 50 == 0:
-            logger.info(f'BatchNorm re-estimation: batch {i + 1} of {len(loader)}')
+            runner.logger.info(f'BatchNorm re-estimation: batch {i + 1} of {len(loader)}')
+        runner.call_hook('after_bn_iter', batch_idx=i, data_batch=batch)
     average.apply()
+    for buffer, estimated in zip(model.buffers(), net.buffers(), strict=True):
+        buffer.copy_(estimated)
 
 
 class _StatisticsAverage:
@@ -64,11 +69,7 @@ class _StatisticsAverage:
             total.add_(buffer, alpha=size)
 
     def apply(self) -> None:
-        # Every rank saw its own share of the epoch.
-        images = torch.tensor(float(self.total), device=self.buffers[0].device)
-        all_reduce(images)
         for buffer, total in zip(self.buffers, self.sums, strict=True):
-            all_reduce(total)
-            buffer.copy_(total / images)
+            buffer.copy_(total / self.total)
         for layer, momentum in zip(self.layers, self.momenta, strict=True):
             layer.momentum = momentum

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import appearing
+
+from .load_except import keys_below
+from .load_report import LoadReport, Reshaped
 
 
 def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
@@ -87,7 +92,7 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict
     tensors = {
         name.removeprefix('module.'): value
         for name, value in weights.items()
-        if isinstance(value, Tensor)
+        if isinstance(name, str) and isinstance(value, Tensor)
     }
     if not tensors:
         raise CheckpointError(f'checkpoint {str(source)!r} holds no weights')
@@ -95,42 +100,62 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict
 
 
 def fill_model(
-    model: nn.Module, weights: Mapping[str, Tensor], source: str | os.PathLike
-) -> None:
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    source: str | os.PathLike,
+    leave_out: Iterable[str] = (),
+) -> LoadReport:
     """Load ``weights`` into ``model``, which they must fill completely and exactly.
 
+    Args:
+        model: the net; what is left out of it keeps its values.
+        weights: a state dict.
+        source: the file they are from, for messages.
+        leave_out: modules and weights that are neither filled nor looked for in the file;
+            ``'head.classifiers'`` is all of ``head.classifiers.*``.
+
+    Returns:
+        what was loaded and what was left out.
+
     Raises:
-        CheckpointError: keys are missing, unexpected or of another shape; it names them.
+        CheckpointError: keys are missing, unexpected or of another shape; it names the first
+            few, and the log has all.
+        ConfigError: a name of ``leave_out`` is in neither.
     """
     expected = model.state_dict()
-    # Loading runs the modules' own hooks, which may leave keys out; so it goes first.
-    reshaped = sorted(
-        f'{name} {tuple(value.shape)} instead of {tuple(expected[name].shape)}'
-        for name, value in weights.items()
+    left_out = keys_below(leave_out, [*expected, *weights])
+    offered = {name: value for name, value in weights.items() if name not in left_out}
+    reshaped = [
+        Reshaped(name, tuple(value.shape), tuple(expected[name].shape))
+        for name, value in offered.items()
         if name in expected and value.shape != expected[name].shape
-    )
-    fitting = {
-        name: value
-        for name, value in weights.items()
-        if name not in expected or value.shape == expected[name].shape
-    }
-    missing, unexpected = model.load_state_dict(fitting, strict=False)
-    absent = sorted(name for name in missing if name not in weights)
-    problems = [
-        f'{len(names)} keys are {what} ({_some(names)})'
-        for what, names in (
-            ('missing', absent),
-            ('unexpected', sorted(unexpected)),
-            ('of another shape', reshaped),
-        )
-        if names
     ]
-    if problems:
+    misshapen = {name for name, *_ in reshaped}
+    fitting = {name: value for name, value in offered.items() if name not in misshapen}
+    try:
+        missing, unexpected = model.load_state_dict(fitting, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f'checkpoint {str(source)!r} holds weights of a kind that the model cannot take: '
+            f'{" ".join(str(error).split())}'
+        ) from error
+    # Loading runs the modules' own hooks, which may leave keys out.
+    left_out.update(fitting.keys() - expected.keys() - set(unexpected))
+    report = LoadReport(
+        source=str(source),
+        loaded=sorted(fitting.keys() & expected.keys()),
+        missing=sorted(set(missing) - misshapen - left_out),
+        unexpected=sorted(unexpected),
+        reshaped=sorted(reshaped),
+        left_out=sorted(left_out),
+    )
+    if report.misfits:
+        print_log(report.full_text(), logger='current', level=logging.WARNING)
         raise CheckpointError(
             f'checkpoint {str(source)!r} does not fit the model of the config: '
-            + ', '.join(problems)
-            + _converter_hint(weights)
+            f'{report.problems()}{_hint(report, weights)}'
         )
+    return report
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
@@ -139,14 +164,19 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> 
         torch.save(dict(checkpoint), temporary)
 
 
-def _converter_hint(weights: Mapping[str, Tensor]) -> str:
-    if not {'stem.conv.weight', 'first_conv.conv.weight'} & set(weights):
-        return ''
-    return "; it has the authors' names: convert it with tools/model_converters/official_weights.py"
-
-
-def _some(names: list[str], limit: int = 3) -> str:
-    return ', '.join(names[:limit]) + (', ...' if len(names) > limit else '')
+def _hint(report: LoadReport, weights: Mapping[str, Tensor]) -> str:
+    """What to do about the commonest misfits."""
+    if {'stem.conv.weight', 'first_conv.conv.weight'} & set(weights):
+        return (
+            "; it has the authors' names: convert it with "
+            'tools/model_converters/official_weights.py'
+        )
+    if all(key.startswith('head.classifiers.') for key in report.misfits):
+        return (
+            '; these are the classifiers of other identities: to fine-tune on yours, start a '
+            "new run with load_from and load_except=['head.classifiers']"
+        )
+    return ''
 
 
 def _read_local(filename: str, map_location: Any = None) -> dict[str, Any]:

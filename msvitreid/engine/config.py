@@ -15,7 +15,7 @@ from msvitreid.utils.near_names import did_you_mean
 #: Top-level config keys that every dataset of ours takes unless it says otherwise.
 SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
 
-#: Top-level keys that mmengine's runner and config reader look up by themselves.
+#: Top-level keys that our runner, mmengine's and its config reader look up by themselves.
 RUNNER_SECTIONS = (
     *SHARED_DATASET_OPTIONS,
     'activation_checkpointing',
@@ -23,6 +23,7 @@ RUNNER_SECTIONS = (
     'custom_imports',
     'efficient_conv_bn_eval',
     'find_unused_parameters',
+    'load_except',
     'model_wrapper_cfg',
     'sync_bn',
 )

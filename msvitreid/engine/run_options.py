@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import find_latest_checkpoint
 
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
 
 from .config import own_type
+from .saved_checkpoints import newest_complete, saved_checkpoints
 
 
 def default_work_dir(config: str | os.PathLike) -> str:
@@ -69,7 +69,7 @@ def start_anew(cfg: Config) -> None:
     """Undo what a resumed run left in the config it wrote, and warn of a used work directory."""
     if cfg.get('resume'):
         cfg.resume, cfg.load_from = False, None
-    if os.path.exists(os.path.join(cfg.work_dir, 'last_checkpoint')):
+    if saved_checkpoints(cfg.work_dir):
         print_log(
             f'work_dir {cfg.work_dir!r} holds checkpoints of an earlier run, which this one will '
             'mix with its own: give --resume to go on with it, or another --work-dir'
@@ -77,16 +77,16 @@ def start_anew(cfg: Config) -> None:
 
 
 def use_resume(cfg: Config, checkpoint: Path | None) -> None:
-    """Go on from ``checkpoint``, or from the newest one of the work directory.
+    """Go on from ``checkpoint``, or from the one of the work directory that got farthest.
 
     Where there is none the run starts as it would without.
 
     Raises:
-        CheckpointError: the named checkpoint does not exist.
+        CheckpointError: the named checkpoint does not exist, or all that there are are broken.
     """
     if checkpoint is not None and not checkpoint.is_file():
         raise CheckpointError(f'--resume: checkpoint {str(checkpoint)!r} does not exist')
-    newest = checkpoint or find_latest_checkpoint(cfg.work_dir)
+    newest = checkpoint or newest_complete(cfg.work_dir)
     if newest is None:
         print_log(
             f'--resume: no checkpoint in {cfg.work_dir!r}; the run starts from the beginning'

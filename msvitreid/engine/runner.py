@@ -7,17 +7,24 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from msvitreid.errors import CheckpointError
-from msvitreid.registry import DATASETS, RUNNERS
+from msvitreid.registry import DATASETS, LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.files import appearing
 
 from .bare_model import bare_model
-from .checkpoint import fill_model, read_checkpoint, use_safe_loading, weights_of
+from .checkpoint import digest, fill_model, read_checkpoint, use_safe_loading, weights_of
 from .config import complete_config
+from .gloo import group_timeout, join_processes
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
+from .hooks.preemption_hook import PreemptionHook
+from .hooks.step_seed_hook import StepSeedHook
+from .load_except import load_exceptions
+from .resume_check import require_same_optimizer, require_training_state
+from .stop_request import StopRequest
+from .sync_batch_norm import synchronise_bn
 
 
 @RUNNERS.register_module()
@@ -27,7 +34,10 @@ class ReIDRunner(Runner):
     - ``model.head.num_classes`` is filled in from the training dataset, which is built
       once, when the model is; without training data the head has no classifiers.
     - A checkpoint must fill the whole model, or loading is an error.
-    - Several processes run without a GPU too, over gloo.
+    - Several processes run without a GPU too, over gloo; ``sync_bn='torch'`` as well.
+    - A run goes on where it was cut off (:class:`ResumableTrainLoop`, :class:`StepSeedHook`,
+      :class:`PreemptionHook`) and ends with the weights of an undisturbed one.
+    - ``compile=True``, or options of ``torch.compile``, compiles the backbone.
     - Checkpoints hold tensors and plain containers only, so that ``weights_only=True``
       reads them, and appear under their name when they are complete.
     """
@@ -36,6 +46,7 @@ class ReIDRunner(Runner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         use_safe_loading()
+        self.stop_request = StopRequest()
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -59,21 +70,47 @@ class ReIDRunner(Runner):
             self._train_dataloader = {**self._train_dataloader, 'dataset': dataset}
         return dataset.metainfo.get('num_classes')
 
+    def train(self) -> nn.Module:
+        with self.stop_request:
+            return super().train()
+
     def setup_env(self, env_cfg: dict) -> None:
         # mmengine 0.10.7 starts several processes on CUDA devices only.
         if self.distributed and not is_distributed() and not torch.cuda.is_available():
-            torch.distributed.init_process_group('gloo')
+            join_processes(self.launcher, group_timeout(env_cfg))
         super().setup_env(env_cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        if self.distributed and not torch.cuda.is_available():
-            on_cpu = {'device_ids': None, 'broadcast_buffers': False}
-            model_wrapper_cfg = {**on_cpu, **(model_wrapper_cfg or {})}
-        return super().wrap_model(model_wrapper_cfg, model)
+        if not self.distributed or torch.cuda.is_available():
+            return super().wrap_model(model_wrapper_cfg, model)
+        if self.cfg.get('sync_bn') is not None:
+            model = synchronise_bn(model)
+        options = {
+            'type': 'MMDistributedDataParallel',
+            'broadcast_buffers': False,
+            'find_unused_parameters': self.cfg.get('find_unused_parameters', False),
+            **(model_wrapper_cfg or {}),
+        }
+        return MODEL_WRAPPERS.build(options, default_args={'module': model})
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         super().register_hooks(default_hooks, custom_hooks)
-        self.register_hook(PlainCheckpointHook())
+        for hook in (PlainCheckpointHook(), StepSeedHook(), PreemptionHook()):
+            self.register_hook(hook)
+
+    def build_train_loop(self, loop: BaseLoop | Mapping) -> BaseLoop:
+        if isinstance(loop, Mapping) and loop.get('by_epoch') and 'type' not in loop:
+            options = {key: value for key, value in loop.items() if key != 'by_epoch'}
+            parts = {'runner': self, 'dataloader': self._train_dataloader}
+            return LOOPS.build({'type': 'ResumableTrainLoop', **options}, default_args=parts)
+        return super().build_train_loop(loop)
+
+    def _maybe_compile(self, target: str) -> None:
+        # mmengine compiles the whole step, whose optimiser and logging break the graph often.
+        options = self.cfg.get('compile')
+        if options:
+            backbone = bare_model(self).get_submodule('backbone')
+            backbone.compile(**({} if options is True else options))
 
     def load_checkpoint(
         self,
@@ -84,8 +121,13 @@ class ReIDRunner(Runner):
     ) -> dict:
         """Load a checkpoint that must fill the model; names are taken without ``module.``.
 
+        What the config's ``load_except`` names is left out where training starts from the
+        checkpoint; a test and a resumed run fill the whole model.
+
         Raises:
-            CheckpointError: the file is unusable or its weights do not fit.
+            CheckpointError: the file is unusable, its weights do not fit, or the run cannot
+                be resumed from it.
+            ConfigError: a name in ``load_except`` is in neither model nor file.
         """
         if not strict or revise_keys is not None:
             raise CheckpointError(
@@ -93,16 +135,16 @@ class ReIDRunner(Runner):
                 f'file {filename!r} itself'
             )
         checkpoint = read_checkpoint(filename, map_location)
+        weights = weights_of(checkpoint, filename)
+        if self._resume:
+            require_training_state(self, checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        fill_model(bare_model(self), weights_of(checkpoint, filename), filename)
-        if self._resume and 'optimizer' not in checkpoint:
-            raise CheckpointError(
-                f'checkpoint {filename!r} cannot be resumed: it holds weights only, not the state '
-                'of a training run; resume from an epoch_N.pth, or start from these weights with '
-                '--cfg-options model.pretrained=...'
-            )
+        left_out = load_exceptions(self, filename)
+        report = fill_model(bare_model(self), weights, filename, left_out)
+        if self._resume:
+            require_same_optimizer(self, checkpoint, filename)
         self._has_loaded = True
-        self.logger.info(f'loaded checkpoint {filename}')
+        self.logger.info(report.summary(digest(filename)))
         return checkpoint
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:

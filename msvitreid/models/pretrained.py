@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import nn
 
-from msvitreid.engine.checkpoint import read_checkpoint, weights_of
+from msvitreid.engine.checkpoint import digest, read_checkpoint, weights_of
+from msvitreid.engine.load_report import LoadReport, Reshaped
 from msvitreid.errors import CheckpointError
 
 from .official_names import from_official, recognise
@@ -18,11 +21,13 @@ def load_pretrained(model: nn.Module, path: str) -> None:
 
     A classifier's stage 4 and conv head go to every branch, its 512-d linear layer and
     BatchNorm to every vector of the head. A ReID file fills backbone and head. Classifiers
-    are never taken over. Both the authors' names and ours are read.
+    are never taken over. Both the authors' names and ours are read. The backbone must be
+    filled completely and use all of the file's; of the head, what only the net or only the
+    file has is named in the log.
 
     Raises:
-        CheckpointError: the file is missing, is of no known kind, or does not fit the
-            backbone; the sentence says what to do.
+        CheckpointError: the file is missing, is of no known kind, or does not fit; the
+            sentence says what to do, and the log has every key that does not fit.
     """
     if not Path(path).is_file():
         raise CheckpointError(
@@ -41,26 +46,25 @@ def load_pretrained(model: nn.Module, path: str) -> None:
     if official:
         weights = from_official(weights, kind)
 
-    filled, used = {}, set()
-    for name, own in model.state_dict().items():
-        source = _classifier_name(name) if kind == 'classifier' else name
-        if source not in weights or name.startswith('head.classifiers.'):
-            continue
-        if weights[source].shape != own.shape:
-            raise CheckpointError(
-                f'pretrained weights {path!r} do not fit: {name} is {tuple(own.shape)} in the '
-                f'config and {tuple(weights[source].shape)} in the file; check the arch'
-            )
-        filled[name] = weights[source]
-        used.add(source)
-    unused = [name for name in weights if name.startswith('backbone.') and name not in used]
-    if unused:
-        raise CheckpointError(
-            f'pretrained weights {path!r} have {len(unused)} weights that the backbone lacks '
-            f'(first: {unused[0]}); check the arch'
-        )
+    own = model.state_dict()
+    sources = {
+        name: source
+        for name in own
+        if (source := _classifier_name(name) if kind == 'classifier' else name) in weights
+        and not name.startswith('head.classifiers.')
+    }
+    reshaped = [
+        Reshaped(name, tuple(weights[source].shape), tuple(own[name].shape))
+        for name, source in sources.items()
+        if weights[source].shape != own[name].shape
+    ]
+    filled = {
+        name: weights[source]
+        for name, source in sources.items()
+        if weights[source].shape == own[name].shape
+    }
     missing, _ = model.load_state_dict(filled, strict=False)
-    _report(model, path, filled, missing)
+    _report(path, filled, missing, reshaped, weights.keys() - set(sources.values()))
 
 
 def _classifier_name(name: str) -> str:
@@ -74,16 +78,36 @@ def _classifier_name(name: str) -> str:
     return '.'.join(parts)
 
 
-def _report(model: nn.Module, path: str, filled: dict[str, Tensor], missing: list[str]) -> None:
-    lost = [name for name in missing if name.startswith('backbone.')]
-    if lost:
+def _report(
+    path: str,
+    filled: Iterable[str],
+    missing: Iterable[str],
+    reshaped: list[Reshaped],
+    unused: Iterable[str],
+) -> None:
+    misshapen = {key.name for key in reshaped}
+    fresh = [name for name in missing if name not in misshapen]
+    report = LoadReport(
+        source=path,
+        loaded=sorted(filled),
+        missing=sorted(filter(_in_backbone, fresh)),
+        unexpected=sorted(filter(_in_backbone, unused)),
+        reshaped=sorted(reshaped),
+        left_out=sorted(name for name in unused if not _in_backbone(name)),
+    )
+    if report.misfits:
+        print_log(report.full_text(), logger='current', level=logging.WARNING)
         raise CheckpointError(
-            f'pretrained weights {path!r} leave {len(lost)} weights of the backbone unset '
-            f'(first: {lost[0]}); check the arch'
+            f'pretrained weights {path!r} do not fit the net of the config: '
+            f'{report.problems()}; check the arch'
         )
-    fresh = sorted({'.'.join(name.split('.')[:2]) for name in missing})
+    modules = sorted({'.'.join(name.split('.')[:2]) for name in fresh})
     print_log(
-        f'pretrained weights {path}: {len(filled)} tensors loaded; from scratch: '
-        f'{", ".join(fresh) or "nothing"}',
+        f'pretrained weights: {report.summary(digest(path))}; from scratch: '
+        f'{", ".join(modules) or "nothing"}',
         logger='current',
     )
+
+
+def _in_backbone(name: str) -> bool:
+    return name.startswith('backbone.')

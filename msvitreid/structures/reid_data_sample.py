@@ -12,5 +12,6 @@ class ReIDDataSample(BaseDataElement):
 
     Metainfo: ``img_path`` (str), ``split`` ('train', 'query' or 'gallery'),
     ``sample_idx`` (int, position in the dataset) and, where several test sets are joined,
-    ``dataset`` (str, the name of the image's own).
+    ``dataset`` (str, the name of the image's own); ``unreadable`` (tuple of paths) where it
+    stands for files that could not be read.
     """

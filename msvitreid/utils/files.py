@@ -21,8 +21,20 @@ def appearing(path: str | os.PathLike) -> Iterator[Path]:
         with open(temporary, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the folder's entry survive a loss of power, where folders can be opened."""
+    if os.name == 'nt':
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text_atomically(path: str | os.PathLike, text: str) -> None:

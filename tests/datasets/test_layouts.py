@@ -156,7 +156,7 @@ class TestMSMT17:
         list_file = tmp_path / 'MSMT17_V1' / 'list_query.txt'
         list_file.write_text(f'\n{line}\n')
         with pytest.raises(
-            DatasetError, match=r'list_query\.txt, line 2: .*path and an identity'
+            DatasetError, match=rf"list_query\.txt, line 2: '{line}' is not 'path pid' \("
         ):
             build('msmt17', tmp_path, split='query')
 
@@ -211,7 +211,9 @@ class TestCUB200:
         with pytest.raises(DatasetError, match=r"image '999' has a class but no path"):
             build('cub200', tmp_path)
         labels.write_text('1 first\n')
-        with pytest.raises(DatasetError, match=r"class of image '1' is 'first'"):
+        with pytest.raises(
+            DatasetError, match=r"line 1: '1 first' is not 'image_id class' \('first'"
+        ):
             build('cub200', tmp_path)
 
     def test_missing_table_is_named(self, tmp_path):

@@ -21,7 +21,7 @@ def test_equals_the_size_weighted_average_of_batch_statistics(market, tmp_path):
     loader[-1] = {key: value[:3] for key, value in loader[-1].items()}
 
     class Loader(list):
-        sampler = runner.train_dataloader.sampler
+        batch_sampler = runner.train_dataloader.batch_sampler
 
     runner._train_loop.dataloader = Loader(loader)
     recorded = {}
@@ -36,7 +36,7 @@ def test_equals_the_size_weighted_average_of_batch_statistics(market, tmp_path):
     ]
     momenta = {n: m.momentum for n, m in model.named_modules() if isinstance(m, _BatchNorm)}
     reestimate_bn(runner)
-    assert Loader.sampler.epoch == runner.max_epochs
+    assert Loader.batch_sampler.epoch == runner.max_epochs
     for hook in hooks:
         hook.remove()
 

@@ -55,15 +55,14 @@ def test_resume_without_a_checkpoint_starts_anew_from_the_pretrained_weights(tmp
 
 
 def test_resume_does_not_need_the_pretrained_weights(tmp_path):
-    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    checkpoint = tmp_path / 'epoch_1.pth'
+    torch.save({'state_dict': {}}, checkpoint)
     cfg = config(tmp_path)
     use_resume(cfg, None)
     assert cfg.resume is True
     assert cfg.load_from == str(tmp_path / 'epoch_1.pth')
     assert cfg.model.pretrained is None
 
-    checkpoint = tmp_path / 'epoch_1.pth'
-    checkpoint.touch()
     cfg = config(tmp_path)
     use_resume(cfg, checkpoint)
     assert cfg.load_from == str(checkpoint)
@@ -119,6 +118,6 @@ def test_a_resumed_runs_config_starts_anew(tmp_path, capsys):
 
 
 def test_a_used_work_dir_is_warned_of(tmp_path, capsys):
-    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    (tmp_path / 'epoch_1.pth').touch()
     start_anew(config(tmp_path))
     assert 'holds checkpoints of an earlier run' in capsys.readouterr().out

@@ -60,7 +60,6 @@ def tiny_config(data_root: Path, work_dir: Path, **changes: object) -> Config:
             default_hooks=dict(
                 checkpoint=dict(type='CheckpointHook', interval=1),
                 logger=dict(type='LoggerHook', interval=1),
-                epoch_seed=dict(type='EpochSeedHook'),
             ),
             custom_hooks=[dict(type='WeightAverageHook', begin=2)],
             randomness=dict(seed=0),

@@ -1,7 +1,10 @@
+import hashlib
+
 import pytest
 import torch
 
 from msvitreid.errors import CheckpointError
+from msvitreid.models import pretrained
 from msvitreid.models.official_names import from_official, to_official
 from msvitreid.registry import MODELS
 
@@ -65,6 +68,25 @@ def test_a_reid_file_fills_all_but_the_classifiers(tmp_path):
     assert model.head.classifiers[0].weight.shape == (3, 16)
 
 
+def test_the_log_names_the_file_and_what_is_left_of_both(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(pretrained, 'print_log', lambda text, **_: lines.append(text))
+    source = MODELS.build(tiny_reid_model(num_classes=9))
+    torch.save(
+        {n: w for n, w in source.state_dict().items() if n != 'head.linears.4.weight'},
+        tmp_path / 'w.pth',
+    )
+    start_from(tmp_path / 'w.pth')
+    digest = hashlib.sha256((tmp_path / 'w.pth').read_bytes()).hexdigest()
+    tensors = len(source.state_dict()) - 6
+    (line,) = lines
+    assert line.startswith(
+        f'pretrained weights: {tensors} tensors loaded from {tmp_path / "w.pth"} '
+        f'(sha256 {digest[:12]}); left out: 5 keys (head.classifiers.0.weight, '
+    )
+    assert line.endswith('; from scratch: head.classifiers, head.linears')
+
+
 def test_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(
         CheckpointError,
@@ -84,7 +106,9 @@ def test_another_arch_is_refused(classifier, tmp_path):
     wider['backbone.stem.conv.weight'] = torch.zeros(9, 3, 3, 3)
     torch.save(wider, tmp_path / 'w.pth')
     with pytest.raises(
-        CheckpointError, match=r'backbone\.stem\.conv\.weight is \(4, 3, 3, 3\)'
+        CheckpointError,
+        match=r'1 keys are of another shape \(backbone\.stem\.conv\.weight '
+        r'\(9, 3, 3, 3\) instead of \(4, 3, 3, 3\)\); check the arch',
     ):
         start_from(tmp_path / 'w.pth')
 
@@ -92,14 +116,18 @@ def test_another_arch_is_refused(classifier, tmp_path):
 def test_half_a_backbone_is_refused(classifier, tmp_path):
     half = {n: w for n, w in classifier.items() if 'stages.2' not in n}
     torch.save(half, tmp_path / 'w.pth')
-    with pytest.raises(CheckpointError, match='weights of the backbone unset'):
+    with pytest.raises(
+        CheckpointError, match=r'of the config: \d+ keys are missing \(backbone\.stages\.2'
+    ):
         start_from(tmp_path / 'w.pth')
 
 
 def test_a_deeper_backbone_is_refused(classifier, tmp_path):
     deeper = {**classifier, 'backbone.stages.2.9.main.0.conv.weight': torch.zeros(1)}
     torch.save(deeper, tmp_path / 'w.pth')
-    with pytest.raises(CheckpointError, match=r'1 weights that the backbone lacks'):
+    with pytest.raises(
+        CheckpointError, match=r'1 keys are unexpected \(backbone\.stages\.2\.9'
+    ):
         start_from(tmp_path / 'w.pth')
 
 

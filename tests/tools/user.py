@@ -82,7 +82,7 @@ def _forget_run() -> None:
     Its loaders' workers, which wait for the end of the process, end here too.
     """
     for worker in multiprocessing.active_children():
-        worker.terminate()
+        worker.kill()
         worker.join()
     for handler in {h for logger in MMLogger._instance_dict.values() for h in logger.handlers}:
         if isinstance(handler, logging.FileHandler):

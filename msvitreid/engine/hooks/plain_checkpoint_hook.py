@@ -8,16 +8,20 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
+from msvitreid.engine.resume_check import training_types
+
 
 class PlainCheckpointHook(Hook):
     """Write a checkpoint's log history and metadata as tensors and plain containers.
 
     mmengine 0.10.7 saves ``HistoryBuffer`` objects and NumPy scalars, which
     ``weights_only=True`` (the default since torch 2.6) refuses to read, so that its own
-    checkpoints cannot be resumed.
+    checkpoints cannot be resumed. The types of optimiser and schedulers, which torch and
+    mmengine do not save, are noted in the metadata.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        checkpoint['meta'].update(training_types(runner))
         for key in ('meta', 'message_hub', 'param_schedulers'):
             if key in checkpoint:
                 checkpoint[key] = _plain(checkpoint[key])

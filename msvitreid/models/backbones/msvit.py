@@ -11,6 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 
 from .blocks import CNNBlock, SparseAttentionBlock, conv_x
+from .recomputed import recomputed
 
 INIT_CFG: list[dict] = [
     {
@@ -45,6 +46,8 @@ class MSViT(BaseModule):
         frozen_stages: 0 freezes the stem, n the stem and stages 1 to n, -1 nothing. Frozen
             parameters get neither gradient nor decay; their BatchNorm statistics still
             follow the data, as in the published runs.
+        with_cp: in training, keep only the blocks' inputs and compute the rest again on the
+            way back: less memory, more time, the same numbers.
         init_cfg: mmengine initialisation; Kaiming-normal (fan-in) by default.
 
     Source: the public implementation; golden vectors are in ``tests/golden``.
@@ -66,6 +69,7 @@ class MSViT(BaseModule):
         last_stride: int = 1,
         out_channels: int = 512,
         frozen_stages: int = -1,
+        with_cp: bool = False,
         init_cfg: dict | Sequence[dict] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -74,6 +78,7 @@ class MSViT(BaseModule):
         self.split_size = (int(split_size[0]), int(split_size[1]))
         self.frozen_stages = frozen_stages
         self.out_channels = out_channels
+        self.with_cp = with_cp
 
         rates = torch.linspace(0, drop_path_rate, sum(blocks)).tolist()
         self.stem = conv_x(3, dims[0] // 2, 3, stride=2, act_cfg=act_cfg)
@@ -119,8 +124,19 @@ class MSViT(BaseModule):
         # Grouped convolutions with few channels a group are several times faster this way.
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         for stage in self.stages:
-            x = stage(x)
-        return tuple(branch(x) for branch in self.branches)
+            x = self._run(stage, x)
+        return tuple(self._run(branch, x) for branch in self.branches)
+
+    def _run(self, part: nn.Module, x: Tensor) -> Tensor:
+        if not (self.with_cp and self.training):
+            return part(x)
+        for block in part.children():
+            x = (
+                self._run(block, x)
+                if isinstance(block, nn.Sequential)
+                else recomputed(block, x)
+            )
+        return x
 
     @classmethod
     def _settings(cls, arch: str | Mapping) -> Mapping:

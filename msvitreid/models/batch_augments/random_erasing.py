@@ -12,14 +12,13 @@ class BatchRandomErasing:
     """Fill one random rectangle of each chosen image with zeros.
 
     The area is a uniform share of the image, the aspect (width / height) uniform in
-    ``[0.3, 1 / 0.3]``, the corner uniform among those that fit; one try an image.
+    ``[0.3, 1 / 0.3]``, the corner uniform among those that fit; one try an image. Draws come
+    from torch's global generator of the CPU, which a training run seeds before every step.
 
     Args:
         max_area: largest share of the image that is erased, in (0, 1].
         min_area: smallest share.
         prob: chance that an image is erased.
-        seed: seed of a generator of its own; ``None`` draws from torch's global one, which
-            :class:`~msvitreid.engine.EpochSeedHook` seeds in a training run.
 
     Source: Zhong et al., "Random erasing data augmentation", 2017, in the form and with
     the ranges of the published multiple sparse vision transformer runs.
@@ -30,7 +29,6 @@ class BatchRandomErasing:
         max_area: float = 0.40,
         min_area: float = 0.02,
         prob: float = 0.5,
-        seed: int | None = None,
     ) -> None:
         if not 0 < min_area <= max_area <= 1:
             raise ConfigError(
@@ -40,7 +38,6 @@ class BatchRandomErasing:
         self.max_area = max_area
         self.min_area = min_area
         self.prob = prob
-        self._generator = None if seed is None else torch.Generator().manual_seed(seed)
 
     def __call__(self, images: Tensor) -> Tensor:
         """``(N, 3, H, W)`` images in [0, 1]; returns a new batch on the same device."""
@@ -57,9 +54,7 @@ class BatchRandomErasing:
 
         Drawn on the CPU, so that a seed means the same on every device.
         """
-        chance, share, shape, x, y = torch.rand(
-            5, count, generator=self._generator, dtype=torch.float64
-        )
+        chance, share, shape, x, y = torch.rand(5, count, dtype=torch.float64)
         area = (self.min_area + share * (self.max_area - self.min_area)) * height * width
         aspect = 0.3 + shape * (1 / 0.3 - 0.3)
         box_w = (area * aspect).sqrt().round().clamp(1, width)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import torch
+from mmengine.dist import all_gather, get_world_size
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+
+from .across_ranks import gather_with_gradient
 
 
 @MODELS.register_module()
@@ -15,30 +18,43 @@ class BatchHardTripletLoss(nn.Module):
     Args:
         margin: hinge margin; ``None`` is the soft margin ``softplus(d_ap - d_an)``.
         normalize: L2-normalise the features first.
+        across_ranks: mine in the batches of all ranks together, so that the loss does not
+            depend on their number; ``False`` mines in each rank's own batch, as the older
+            toolkits do, and saves the exchange of the features.
 
     Source: Hermans, Beyer and Leibe, "In defense of the triplet loss for person
     re-identification", 2017.
     """
 
-    def __init__(self, margin: float | None = None, normalize: bool = True) -> None:
+    def __init__(
+        self, margin: float | None = None, normalize: bool = True, across_ranks: bool = True
+    ) -> None:
         super().__init__()
         self.margin = margin
         self.normalize = normalize
+        self.across_ranks = across_ranks
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Mean over anchors.
 
         Args:
-            features: ``(N, D)``; the loss is computed in float32 at least.
+            features: ``(N, D)``; the loss is computed in float32 at least. Across ranks,
+                each has as many.
             labels: ``(N,)``. Left on the CPU, they are checked without a device
-                synchronisation.
+                synchronisation; of several ranks' labels only the own ones are checked.
 
         Raises:
             ConfigError: an anchor has no positive or no negative in the batch.
         """
-        same = labels[:, None] == labels[None, :]
-        positives = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        self._check(positives, ~same)
+        same, positives = _masks(labels)
+        if get_world_size() > 1 and self.across_ranks:
+            # The only image of an identity has its positives on no other rank.
+            self._check(positive=positives)
+            labels = torch.cat(all_gather(labels.to(features.device)))
+            same, positives = _masks(labels)
+            features = gather_with_gradient(features)
+        else:
+            self._check(positive=positives, negative=~same)
         same, positives = same.to(features.device), positives.to(features.device)
 
         features = features.to(torch.promote_types(features.dtype, torch.float32))
@@ -54,8 +70,8 @@ class BatchHardTripletLoss(nn.Module):
             return F.relu(gap + self.margin).mean()
 
     @staticmethod
-    def _check(positives: Tensor, negatives: Tensor) -> None:
-        for kind, mask in (('positive', positives), ('negative', negatives)):
+    def _check(**masks: Tensor) -> None:
+        for kind, mask in masks.items():
             lonely = int((~mask.any(dim=1)).sum())
             if lonely:
                 raise ConfigError(
@@ -63,6 +79,12 @@ class BatchHardTripletLoss(nn.Module):
                     'triplet loss needs at least two identities with two images each: use '
                     'IdentitySampler with num_instances >= 2'
                 )
+
+
+def _masks(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """``(N, N)``: which images have the label of which, and which are its positives."""
+    same = labels[:, None] == labels[None, :]
+    return same, same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
 
 
 def pairwise_distances(features: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from msvitreid.datasets import LoadImage
 from msvitreid.errors import DatasetError
+
+RED, GREEN = (255, 0, 0), (0, 255, 0)
 
 
 def load(path):
@@ -14,6 +17,15 @@ def load(path):
 
 def pixels():
     return np.random.default_rng(0).integers(0, 256, size=(7, 5, 3)).astype(np.uint8)
+
+
+def smooth():
+    """Colours that survive a lossy format, and no symmetry."""
+    image = np.zeros((48, 32, 3), np.uint8)
+    image[..., 0] = np.linspace(0, 255, 32)
+    image[..., 1] = np.linspace(0, 255, 48)[:, None]
+    image[:16, :16] = (220, 30, 40)
+    return image
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.bmp', '.tif'])
@@ -25,27 +37,87 @@ def test_lossless_image_is_read_as_rgb(suffix, tmp_path):
     assert results['img_shape'] == results['ori_shape'] == (7, 5)
 
 
-def test_jpeg_is_read_as_rgb(tmp_path):
+@pytest.mark.parametrize('progressive', [False, True])
+def test_jpeg_is_read_as_rgb(progressive, tmp_path):
     red = np.full((16, 16, 3), (200, 40, 10), np.uint8)
-    Image.fromarray(red).save(tmp_path / 'x.jpg')
+    Image.fromarray(red).save(tmp_path / 'x.jpg', progressive=progressive)
     assert np.abs(load(tmp_path / 'x.jpg')['img'].astype(int) - red).max() <= 3
 
 
 @pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', '1'])
 def test_other_modes_become_three_channels(mode, tmp_path):
-    Image.fromarray(pixels()).convert(mode).save(tmp_path / 'x.png')
-    assert load(tmp_path / 'x.png')['img'].shape == (7, 5, 3)
+    image = Image.fromarray(pixels()).convert(mode)
+    image.save(tmp_path / 'x.png')
+    assert np.array_equal(load(tmp_path / 'x.png')['img'], np.asarray(image.convert('RGB')))
 
 
-def test_exif_orientation_is_applied(tmp_path):
-    image = Image.fromarray(np.repeat(np.repeat(pixels(), 8, 0), 8, 1))
+def test_cmyk_has_the_colours_that_pillow_sees(tmp_path):
+    Image.fromarray(smooth()).convert('CMYK').save(tmp_path / 'x.jpg', quality=95)
+    with Image.open(tmp_path / 'x.jpg') as image:
+        assert image.mode == 'CMYK'
+        expected = np.asarray(image.convert('RGB')).astype(int)
+    assert np.abs(load(tmp_path / 'x.jpg')['img'] - expected).max() <= 2
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_of_16_bits_the_upper_8_are_taken(suffix, tmp_path):
+    grey = (np.arange(48 * 32).reshape(48, 32) * 42).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / f'x{suffix}')
+    expected = np.repeat((grey >> 8)[..., None], 3, axis=2)
+    assert np.array_equal(load(tmp_path / f'x{suffix}')['img'], expected)
+
+
+def test_colour_of_16_bits(tmp_path):
+    bgr = np.random.default_rng(0).integers(0, 65536, (7, 5, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / 'x.png'), bgr)
+    assert np.array_equal(load(tmp_path / 'x.png')['img'], (bgr >> 8)[..., ::-1])
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.webp'])
+def test_the_colour_below_a_transparent_pixel_shows(suffix, tmp_path):
+    alpha = np.zeros((7, 5, 1), np.uint8)
+    alpha[3:] = 128
+    image = Image.fromarray(np.concatenate([pixels(), alpha], axis=2))
+    image.save(tmp_path / f'x{suffix}', lossless=True, exact=True)
+    assert np.array_equal(load(tmp_path / f'x{suffix}')['img'], pixels())
+
+
+@pytest.mark.parametrize('kind', ['GIF', 'WEBP', 'PNG', 'TIFF'])
+def test_of_an_animation_the_first_frame_is_read(kind, tmp_path):
+    first, second = (Image.new('RGB', (8, 6), colour) for colour in (RED, GREEN))
+    how = {'lossless': True} if kind == 'WEBP' else {}
+    first.save(tmp_path / 'x', kind, save_all=True, append_images=[second], **how)
+    assert np.array_equal(load(tmp_path / 'x')['img'], np.full((6, 8, 3), RED, np.uint8))
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif'])
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_exif_orientation_is_applied(orientation, suffix, tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # shown after a quarter turn clockwise
-    image.save(tmp_path / 'x.jpg', exif=exif, quality=100, subsampling=0)
-    expected = np.rot90(np.asarray(image), k=-1)
-    loaded = load(tmp_path / 'x.jpg')['img']
-    assert loaded.shape == (40, 56, 3)
-    assert np.abs(loaded.astype(int) - expected).mean() < 4
+    exif[0x0112] = orientation
+    how = {'quality': 100, 'subsampling': 0} if suffix == '.jpg' else {}
+    Image.fromarray(smooth()).save(tmp_path / f'x{suffix}', exif=exif, **how)
+    with Image.open(tmp_path / f'x{suffix}') as image:
+        expected = np.asarray(ImageOps.exif_transpose(image)).astype(int)
+    loaded = load(tmp_path / f'x{suffix}')['img']
+    assert loaded.shape == expected.shape == ((48, 32, 3) if orientation < 5 else (32, 48, 3))
+    assert np.abs(loaded - expected).max() <= 1
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.gif', '.webp', '.tif'])
+def test_a_single_pixel_is_an_image(suffix, tmp_path):
+    Image.new('RGB', (1, 1), RED).save(tmp_path / f'x{suffix}')
+    assert load(tmp_path / f'x{suffix}')['img'].shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.tif'])
+def test_what_follows_the_image_in_the_file_does_not_matter(suffix, tmp_path):
+    path = tmp_path / f'x{suffix}'
+    Image.fromarray(smooth()).save(path)
+    expected = load(path)['img']
+    for tail in (bytes(500), b'\xff' * 7, b'a note\r\n'):
+        path.write_bytes(path.read_bytes() + tail)
+        assert np.array_equal(load(path)['img'], expected)
 
 
 def test_unusable_files_are_named(tmp_path):
@@ -60,6 +132,13 @@ def test_unusable_files_are_named(tmp_path):
         with pytest.raises(DatasetError, match=reason) as error:
             load(tmp_path / name)
         assert str(error.value).startswith(str(tmp_path / name))
+
+
+def test_a_size_that_opencv_refuses_by_itself_is_an_error_of_ours(tmp_path):
+    # Few pixels, but more in a row than it takes.
+    Image.new('1', (2**20 + 1, 1)).save(tmp_path / 'x.png')
+    with pytest.raises(DatasetError, match='not an image that OpenCV can decode'):
+        load(tmp_path / 'x.png')
 
 
 def test_path_may_hold_other_scripts(tmp_path):

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import is_distributed, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import distributed
+
+from msvitreid.engine.gloo import group_timeout
+from msvitreid.engine.saved_checkpoints import checkpoint_name, saved_checkpoints
+from msvitreid.errors import CheckpointError
+
+#: What a run that was told to stop exits with, after it has saved: EX_TEMPFAIL, "try again".
+PREEMPTED = 75
+
+
+class PreemptionHook(Hook):
+    """On SIGTERM, finish the training step, save, and exit with code 75.
+
+    Clusters send SIGTERM before they take a machine away. The checkpoint
+    ``epoch_E_batch_B.pth``, of E whole epochs and B batches of the next one, holds all that
+    is needed to go on; it is removed when a later epoch's is there. All ranks stop after the
+    same step. Between training epochs nothing needs to be finished, and the run exits at the
+    next batch, having saved if the last epoch was not.
+
+    :class:`~msvitreid.engine.ReIDRunner` always has this hook.
+    """
+
+    # After everything that a step or an epoch changes, the CheckpointHook's files included.
+    priority = 'LOWEST'
+
+    def __init__(self) -> None:
+        self._group: Any = None
+
+    def before_train(self, runner: Runner) -> None:
+        if is_distributed():
+            # Asking each other must not synchronise the devices.
+            timeout = group_timeout(runner.cfg.get('env_cfg', {}))
+            self._group = distributed.new_group(timeout=timeout, backend='gloo')
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        batches = len(runner.train_dataloader)
+        # At the last batch the end of the epoch is awaited; gradients of an unfinished
+        # window of accumulation are in no checkpoint.
+        if batch_idx + 1 == batches or not runner.optim_wrapper.should_update():
+            return
+        if self._any_rank_is_asked(runner):
+            position = {'batch': batch_idx + 1, 'batches': batches}
+            self._save(runner, {'epoch': runner.epoch, 'iter': runner.iter + 1, **position})
+            self._exit_together(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if is_main_process():
+            remove_overtaken(runner.work_dir)
+        if self._any_rank_is_asked(runner):
+            self._save(runner, {'epoch': runner.epoch + 1, 'iter': runner.iter})
+            self._exit_together(runner)
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        if runner.stop_request.asked:
+            # After the last epoch, which is always saved, the weights may be the average.
+            if runner.epoch < runner.max_epochs:
+                self._save(runner, {'epoch': runner.epoch, 'iter': runner.iter})
+            self._exit(runner)
+
+    def after_bn_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.stop_request.asked:
+            self._exit(runner)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        meta = checkpoint.get('meta', {})
+        if not runner._resume or 'batch' not in meta:
+            return
+        batches = len(runner.train_dataloader)
+        if meta['batches'] != batches:
+            raise CheckpointError(
+                f'the checkpoint lies in the middle of an epoch of {meta["batches"]} batches, '
+                f'but an epoch has {batches} now; resume with the batch size and the number of '
+                'processes of the interrupted run, or from the checkpoint of a whole epoch'
+            )
+        runner.train_loop.start = meta['batch']
+
+    def _any_rank_is_asked(self, runner: Runner) -> bool:
+        if self._group is None:
+            return runner.stop_request.asked
+        asked = torch.tensor(int(runner.stop_request.asked))
+        distributed.all_reduce(asked, distributed.ReduceOp.MAX, self._group)
+        return bool(asked)
+
+    def _save(self, runner: Runner, meta: dict) -> None:
+        name = checkpoint_name(meta['epoch'], meta.get('batch', 0))
+        if not (Path(runner.work_dir) / name).exists():
+            runner.save_checkpoint(runner.work_dir, name, meta=meta)
+        runner.logger.info(f'SIGTERM: {name} holds the run so far; go on with --resume')
+
+    def _exit_together(self, runner: Runner) -> None:
+        if self._group is not None:
+            # A launcher may kill the rank that is still saving when another has left.
+            distributed.barrier(self._group)
+        self._exit(runner)
+
+    @staticmethod
+    def _exit(runner: Runner) -> None:
+        runner.logger.info(f'SIGTERM: exiting with code {PREEMPTED}')
+        sys.exit(PREEMPTED)
+
+
+def remove_overtaken(work_dir: str) -> None:
+    """Remove the checkpoints inside of epochs that lie before the newest whole one."""
+    saved = saved_checkpoints(work_dir)
+    newest = max((s.epoch for s in saved if not s.batch), default=0)
+    for checkpoint in saved:
+        if checkpoint.batch and checkpoint.epoch < newest:
+            checkpoint.path.unlink(missing_ok=True)

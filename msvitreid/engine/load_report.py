@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+#: Lines a group of the full text has at most; nets have some thousand keys.
+MAX_LINES = 10_000
+
+
+class Reshaped(NamedTuple):
+    """A key whose tensor has another shape in the file than in the model."""
+
+    name: str
+    in_file: tuple[int, ...]
+    in_model: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Which keys of a weights file filled a model, and which did not; all lists sorted.
+
+    Attributes:
+        source: the file.
+        loaded: keys that the model took over.
+        missing: keys of the model that are not in the file.
+        unexpected: keys of the file that are not in the model.
+        reshaped: keys of both, of different shapes.
+        left_out: keys of either that were not to be loaded: the config's ``load_except``,
+            and what the model itself leaves out.
+    """
+
+    source: str
+    loaded: list[str]
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    reshaped: list[Reshaped] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def misfits(self) -> list[str]:
+        """All keys that did not fit; with none, the model is filled."""
+        return [*self.missing, *self.unexpected, *(key.name for key in self.reshaped)]
+
+    def summary(self, sha256: str) -> str:
+        """One line on what was loaded from which file, and what was left out."""
+        line = f'{len(self.loaded)} tensors loaded from {self.source} (sha256 {sha256[:12]})'
+        if self.left_out:
+            line += f'; left out: {len(self.left_out)} keys ({_first(self.left_out, 10)})'
+        return line
+
+    def problems(self) -> str:
+        """What did not fit, in a clause: counts and the first names."""
+        return ', '.join(
+            f'{len(keys)} keys are {what} ({_first(keys, 3)})'
+            for what, keys in self._groups().items()
+            if keys
+        )
+
+    def full_text(self) -> str:
+        """Every key that did not fit, one a line, below the heading of its kind."""
+        lines = [f'{self.source}: {len(self.loaded)} keys fit the model']
+        for what, keys in self._groups().items():
+            if keys:
+                lines.append(f'{len(keys)} keys are {what}:')
+                lines += [f'  {_shown(key)}' for key in keys[:MAX_LINES]]
+            if len(keys) > MAX_LINES:
+                lines.append(f'  and {len(keys) - MAX_LINES} more')
+        return '\n'.join(lines)
+
+    def _groups(self) -> Mapping[str, Sequence[str | Reshaped]]:
+        return {
+            'missing': self.missing,
+            'unexpected': self.unexpected,
+            'of another shape': self.reshaped,
+        }
+
+
+def printable(name: str, limit: int = 200) -> str:
+    """A name that a file gives, without line breaks and of bearable length."""
+    shown = name if name.isprintable() else repr(name)
+    return shown if len(shown) <= limit else f'{shown[:limit]}...'
+
+
+def _first(keys: Sequence[str | Reshaped], limit: int) -> str:
+    return ', '.join(map(_shown, keys[:limit])) + (', ...' if len(keys) > limit else '')
+
+
+def _shown(key: str | Reshaped) -> str:
+    if isinstance(key, str):
+        return printable(key)
+    return f'{printable(key.name)} {key.in_file} instead of {key.in_model}'

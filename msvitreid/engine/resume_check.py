@@ -1,0 +1,134 @@
+"""Whether a run can go on from a checkpoint.
+
+mmengine takes over whatever state fits: with another optimiser or schedule it stops in the middle
+of torch, or goes on with a mixture of both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
+
+from msvitreid.errors import CheckpointError
+
+from .load_report import printable
+
+#: What ``Runner.resume`` takes from a checkpoint.
+PARTS = ('meta', 'message_hub', 'optimizer')
+
+
+def training_types(runner: Runner) -> dict[str, Any]:
+    """The types of the run's optimiser and schedulers, for a checkpoint's metadata."""
+    if not _has_one_optimizer(runner):
+        return {}
+    schedulers = runner.param_schedulers or []
+    return {
+        'optimizer': type(runner.optim_wrapper.optimizer).__name__,
+        'param_schedulers': [type(scheduler).__name__ for scheduler in schedulers],
+    }
+
+
+def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -> None:
+    """Check that a checkpoint holds a training run, of as many classes as this one has.
+
+    Raises:
+        CheckpointError: it holds weights only, is incomplete, or is of other classes.
+    """
+    if 'optimizer' not in checkpoint:
+        keys = checkpoint.get('state_dict', checkpoint)
+        raise CheckpointError(
+            f'checkpoint {filename!r} cannot be resumed: it holds weights only '
+            f'({printable(str(next(iter(keys))))}, ...), not the state of a training run; resume '
+            'from an epoch_N.pth, or start from these weights with --cfg-options '
+            'model.pretrained=...'
+        )
+    lacking = [part for part in PARTS if not isinstance(checkpoint.get(part), Mapping)]
+    lacking += [
+        f'meta.{key}'
+        for key in ('epoch', 'iter')
+        if 'meta' not in lacking and not isinstance(checkpoint['meta'].get(key), int)
+    ]
+    if lacking:
+        raise CheckpointError(
+            f'checkpoint {filename!r} cannot be resumed: it lacks {", ".join(lacking)}; resume '
+            'from an epoch_N.pth of this toolkit'
+        )
+    saved = (checkpoint['meta'].get('dataset_meta') or {}).get('num_classes')
+    own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('num_classes')
+    if None not in (saved, own) and saved != own:
+        raise CheckpointError(
+            f'checkpoint {filename!r} cannot be resumed: it was trained on {saved} classes, and '
+            f'the training data have {own}; resume with the data of its run, or fine-tune it '
+            "without --resume, with load_from and load_except=['head.classifiers']"
+        )
+
+
+def require_same_optimizer(runner: Runner, checkpoint: Mapping, filename: str) -> None:
+    """Check that the optimiser's and the schedulers' states belong to those of the config.
+
+    Raises:
+        CheckpointError: they do not; all differences are in the sentence.
+    """
+    if not _has_one_optimizer(runner):
+        return
+    differences = [*_optimizer_differences(runner, checkpoint)]
+    differences += _scheduler_differences(runner, checkpoint)
+    if differences:
+        raise CheckpointError(
+            f'checkpoint {filename!r} cannot be resumed with this config: '
+            f'{", ".join(differences)}; resume with the config and the options of its run, or '
+            'start a new run from its weights with load_from'
+        )
+    scaled, scales = ('loss_scaler' in state for state in _optimizer_states(runner, checkpoint))
+    if scaled != scales:
+        print_log(
+            f'checkpoint {filename!r} was written {"with" if scaled else "without"} loss scaling, '
+            f'and this run goes on {"with" if scales else "without"} it: is --amp as it was?',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def _has_one_optimizer(runner: Runner) -> bool:
+    wrapper = runner.optim_wrapper
+    return isinstance(wrapper, OptimWrapper) and not isinstance(wrapper, OptimWrapperDict)
+
+
+def _optimizer_states(runner: Runner, checkpoint: Mapping) -> tuple[Mapping, Mapping]:
+    return checkpoint['optimizer'], runner.optim_wrapper.state_dict()
+
+
+def _optimizer_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]:
+    own_type = training_types(runner)['optimizer']
+    saved_type = checkpoint['meta'].get('optimizer', own_type)
+    if saved_type != own_type:
+        yield f'its optimiser is {saved_type} and the config has {own_type}'
+    saved, own = (
+        [len(group['params']) for group in state.get('param_groups', ())]
+        for state in _optimizer_states(runner, checkpoint)
+    )
+    if len(saved) != len(own):
+        yield f'it has {len(saved)} parameter groups and the config makes {len(own)}'
+        return
+    for index, (count, own_count) in enumerate(zip(saved, own, strict=True)):
+        if count != own_count:
+            yield (
+                f'its parameter group {index} has {count} weights and the config makes it of '
+                f'{own_count}'
+            )
+            return
+
+
+def _scheduler_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]:
+    own = training_types(runner)['param_schedulers']
+    number = len(checkpoint.get('param_schedulers', ()))
+    saved = checkpoint['meta'].get('param_schedulers', own)
+    if number != len(own):
+        yield f'it has {number} param_scheduler and the config has {len(own)}'
+    elif saved != own:
+        yield f'its param_scheduler are {", ".join(saved)} and the config has {", ".join(own)}'

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from msvitreid.datasets import regular_file
+from msvitreid.datasets.regular_file import MAX_BYTES, read_regular_file
+
+
+def test_content(tmp_path):
+    (tmp_path / 'a').write_bytes(b'abc')
+    (tmp_path / 'link').symlink_to('a')
+    assert read_regular_file(tmp_path / 'link') == b'abc'
+    assert read_regular_file(str(tmp_path / 'a')) == b'abc'
+
+
+def refusal(path) -> str:
+    try:
+        read_regular_file(path)
+    except OSError as error:
+        return error.strerror
+    pytest.fail(f'{path} was read')
+
+
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'loop').symlink_to('loop')
+    (tmp_path / 'device').symlink_to('/dev/zero')
+    for name in ('pipe', 'device'):
+        assert refusal(tmp_path / name) == 'a pipe, socket or device, not a file'
+    assert refusal(tmp_path) == 'Is a directory'
+    assert refusal(tmp_path / 'loop') == 'Too many levels of symbolic links'
+    assert refusal(tmp_path / 'none') == 'No such file or directory'
+    assert 'embedded null' in refusal('a\0b')
+
+
+def test_size(tmp_path, monkeypatch):
+    with open(tmp_path / 'sparse', 'wb') as file:
+        file.truncate(MAX_BYTES + 1)
+    assert refusal(tmp_path / 'sparse') == '536,870,913 bytes, more than 536,870,912'
+    monkeypatch.setattr(regular_file, 'MAX_BYTES', 3)
+    (tmp_path / 'a').write_bytes(b'abc')
+    assert read_regular_file(tmp_path / 'a') == b'abc'

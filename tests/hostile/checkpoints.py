@@ -1,0 +1,185 @@
+"""Weights and checkpoints from strangers."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import struct
+import tarfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from msvitreid.engine.checkpoint import read_checkpoint, weights_of
+
+from .case import Case, content
+
+NO_TORCH = "checkpoint 'FILE' is not a PyTorch file"
+CUT = "checkpoint 'FILE' is truncated or not a PyTorch file"
+NO_WEIGHTS = "checkpoint 'FILE' holds no weights"
+MISSING = "checkpoint 'FILE' does not exist"
+
+
+def code(name: str) -> str:
+    return (
+        f"checkpoint 'FILE' contains pickled code ({name}); it was refused and not run: ask its "
+        'author for a file of tensors only'
+    )
+
+
+def read(path: Path) -> object:
+    return weights_of(read_checkpoint(path), path)
+
+
+class Trap:
+    """Makes the folder ``snapped`` in the working directory when it is unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, ('snapped',)
+
+
+def saved(thing: object, legacy: bool = False) -> Callable[[], bytes]:
+    def write() -> bytes:
+        file = io.BytesIO()
+        torch.save(thing, file, _use_new_zipfile_serialization=not legacy)
+        return file.getvalue()
+
+    return write
+
+
+def case(write: Callable[[], bytes], sentence: str) -> Case:
+    return Case(content('weights.pth', write), read, sentence)
+
+
+def torchscript() -> bytes:
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # torch would rather have us export
+        torch.jit.save(torch.jit.script(torch.nn.ReLU()), file)
+    return file.getvalue()
+
+
+def tar() -> bytes:
+    """What torch wrote before version 0.1.10."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode='w') as archive:
+        for name in ('storages', 'tensors', 'pickle'):
+            data = pickle.dumps(Trap()) if name == 'pickle' else b''
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return file.getvalue()
+
+
+def zipped(pickled: bytes, data: bytes = bytes(24)) -> bytes:
+    """The container of ``torch.save`` around a pickle and one storage."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, 'w') as archive:
+        archive.writestr('x/data.pkl', pickled)
+        archive.writestr('x/byteorder', b'little')
+        archive.writestr('x/data/0', data)
+        archive.writestr('x/version', b'3\n')
+    return file.getvalue()
+
+
+def tensor(
+    size: tuple = (2, 3),
+    stride: tuple = (3, 1),
+    offset: int = 0,
+    stored: int = 6,
+    key: str = '0',
+) -> Callable[[], bytes]:
+    """A dict of one tensor, as torch pickles it, with numbers of one's own."""
+
+    def integer(value: int) -> bytes:
+        length = value.bit_length() // 8 + 1
+        return b'\x8a' + bytes([length]) + value.to_bytes(length, 'little', signed=True)
+
+    def text(value: str) -> bytes:
+        return b'X' + struct.pack('<I', len(value)) + value.encode()
+
+    def integers(values: tuple) -> bytes:
+        return b'(' + b''.join(map(integer, values)) + b't'
+
+    def write() -> bytes:
+        storage = (
+            b'(' + text('storage') + b'ctorch\nFloatStorage\n' + text(key) + text('cpu')
+            + integer(stored) + b'tQ'
+        )  # fmt: skip
+        return zipped(
+            b'\x80\x02}' + text('weight') + b'ctorch._utils\n_rebuild_tensor_v2\n(' + storage
+            + integer(offset) + integers(size) + integers(stride)
+            + b'\x89ccollections\nOrderedDict\n)RtRs.'
+        )  # fmt: skip
+
+    return write
+
+
+def legacy_of_400_gb() -> bytes:
+    file = saved({'weight': torch.zeros(6)}, legacy=True)()
+    count = file.index(b'K\x06', file.index(b'cpu'))
+    return file[:count] + b'\x8a\x06' + (10**11).to_bytes(6, 'little') + file[count + 2 :]
+
+
+def lying_zip() -> bytes:
+    """The central directory says 4 GB of a storage of 24 bytes."""
+    file = bytearray(tensor(size=(10**9,), stride=(1,), stored=4 * 10**9)())
+    entry = file.rindex(b'x/data/0') - 46
+    struct.pack_into('<I', file, entry + 24, 4 * 10**9)
+    return bytes(file)
+
+
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / 'weights.pth')
+    return folder / 'weights.pth'
+
+
+MKDIR = code(f'{os.mkdir.__module__}.mkdir')
+WEIGHTS = {'weight': torch.zeros(3000)}
+
+CHECKPOINTS = {
+    'code in the metadata': case(saved({'state_dict': WEIGHTS, 'meta': Trap()}), MKDIR),
+    'code, in the format of torch 1.5': case(saved({'x': Trap()}, legacy=True), MKDIR),
+    'code in a plain pickle': case(lambda: pickle.dumps(Trap(), 2), MKDIR),
+    'code deep in lists': case(saved({'x': [[[{'y': (Trap(),)}]]]}), MKDIR),
+    'a whole module': case(
+        saved(torch.nn.Linear(2, 2)), code('torch.nn.modules.linear.Linear')
+    ),
+    'NumPy arrays': case(saved({'weight': np.zeros(3)}), code('...')),
+    'TorchScript archive': case(torchscript, CUT),
+    'tar archive of torch 0.1': case(tar, CUT),
+    'ZIP archive of something else': case(lambda: zipped(b'', b'')[:-40], CUT),
+    'cut short': case(lambda: saved(WEIGHTS)()[:-200], CUT),
+    'cut short, in the format of torch 1.5': case(lambda: saved(WEIGHTS, True)()[:-200], CUT),
+    'pointer of Git LFS': case(
+        lambda: b'version https://git-lfs.github.com/spec/v1\n', NO_TORCH
+    ),
+    'empty file': case(bytes, CUT),
+    'named pipe': Case(pipe, read, MISSING),
+    'folder': Case(lambda folder: folder, read, MISSING),
+    'storage that claims 4 TB': case(tensor((10**12,), (1,), stored=4 * 10**12), CUT),
+    'storage that claims 400 GB, in the format of torch 1.5': case(legacy_of_400_gb, CUT),
+    'archive that claims 4 GB': case(lying_zip, CUT),
+    'tensor larger than its storage': case(tensor((10**6,), (1,)), CUT),
+    'tensor that strides out of its storage': case(tensor(stride=(10**9, 1)), CUT),
+    'tensor with a negative stride': case(tensor(stride=(-3, 1)), CUT),
+    'tensor with a negative offset': case(tensor(offset=-5), CUT),
+    'tensor of 2**124 elements': case(tensor((2**62, 2**62), (1, 1)), CUT),
+    'storage called ../../etc/passwd': case(tensor(key='../../etc/passwd'), CUT),
+    'a hundred thousand lists in one another': case(
+        lambda: zipped(b'\x80\x02}X\1\0\0\0w' + b']' * 10**5 + b'a' * (10**5 - 1) + b's.'),
+        NO_WEIGHTS,
+    ),
+    'weights that are texts': case(saved({'state_dict': {'weight': 'import os'}}), NO_WEIGHTS),
+    'weights that are in themselves': case(
+        lambda: zipped(b'\x80\x02}q\0X\5\0\0\0modelh\0s.'), NO_WEIGHTS
+    ),
+    'a list': case(
+        saved([torch.zeros(3)]), "checkpoint 'FILE' holds a list, not a dict of tensors"
+    ),
+}

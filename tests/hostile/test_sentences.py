@@ -1,0 +1,93 @@
+"""Every hostile input ends in its sentence: at once, in little memory, and running nothing."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from msvitreid.errors import ReIDError
+from tests.tools.user import REPOSITORY
+
+from .case import Case
+from .checkpoints import CHECKPOINTS
+from .images import IMAGES
+from .lists import LISTS
+from .names import NAMES
+
+GROUPS: dict[str, dict[str, Case]] = {
+    'Images': IMAGES,
+    'Lists': LISTS,
+    'Names': NAMES,
+    'Checkpoints': CHECKPOINTS,
+}
+CASES = {
+    f'{group}-{name}': case for group, cases in GROUPS.items() for name, case in cases.items()
+}
+PAGE = REPOSITORY / 'docs' / 'security.md'
+
+SECONDS = 20
+MORE_BYTES = 2**30
+
+
+@contextmanager
+def limits() -> Iterator[None]:
+    """No more than a gigabyte beside what the process has, nor than some seconds."""
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f'not done in {SECONDS} s')
+
+    before = signal.signal(signal.SIGALRM, late)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MORE_BYTES, hard))
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize('case', CASES.values(), ids=CASES)
+@pytest.mark.filterwarnings('ignore:.*TorchScript archive:UserWarning')
+def test_sentence(case, tmp_path, monkeypatch):
+    folder, here = tmp_path / 'given', tmp_path / 'here'
+    folder.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    path = case.make(folder)
+    with pytest.raises(ReIDError) as caught, limits():
+        case.open(path)
+    sentence = str(caught.value)
+    assert re.fullmatch(case.pattern(path), sentence, re.DOTALL), sentence
+    # What is long is not quoted in full, and it crosses the processes of a loader.
+    assert len(sentence) < 600 + 2 * len(str(path))
+    assert str(type(caught.value)(sentence)) == sentence
+    # The traps make a folder here.
+    assert list(here.iterdir()) == []
+
+
+def test_there_are_enough():
+    assert len(CASES) >= 25
+
+
+def test_the_page_has_a_table_of_them():
+    rows: dict[str, dict[str, str]] = {}
+    group = ''
+    for line in PAGE.read_text(encoding='utf-8').splitlines():
+        if line.startswith('#'):
+            group = line.lstrip('# ')
+        row = re.fullmatch(r'\| (.+?) \| `(.+)` \|', line)
+        if row:
+            rows.setdefault(group, {})[row[1]] = row[2]
+    assert rows == {
+        group: {name: case.sentence for name, case in cases.items()}
+        for group, cases in GROUPS.items()
+    }
