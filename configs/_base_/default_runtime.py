@@ -2,6 +2,7 @@ default_scope = 'msvitreid'
 runner_type = 'ReIDRunner'
 
 default_hooks = dict(
+    runtime_info=dict(type='DeferredInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),

@@ -1,6 +1,6 @@
 """Tables of MATLAB files, level 5.
 
-:func:`scipy.io.loadmat` believes what a file declares: 200 bytes can make it allocate 16 GB,
+:func:`scipy.io.loadmat` believes what a file declares: 200 bytes can make it allocate 8 GB,
 and some damaged files end the process.
 """
 

@@ -1,5 +1,11 @@
 from .config import complete_config, load_config
-from .hooks import AmpSkipHook, NonFiniteLossHook, UnreadableImageHook, WeightAverageHook
+from .hooks import (
+    AmpSkipHook,
+    DeferredInfoHook,
+    NonFiniteLossHook,
+    UnreadableImageHook,
+    WeightAverageHook,
+)
 from .run_options import (
     default_work_dir,
     make_work_dir,
@@ -15,6 +21,7 @@ from .train_loop import ResumableTrainLoop
 
 __all__ = [
     'AmpSkipHook',
+    'DeferredInfoHook',
     'NonFiniteLossHook',
     'ReIDRunner',
     'ResumableTrainLoop',

@@ -19,8 +19,15 @@ SLURM_NAMES = {
 
 
 def group_timeout(env_cfg: Mapping) -> timedelta:
-    """How long to wait for another process: ``dist_cfg.timeout`` seconds, 1800 by default."""
-    return timedelta(seconds=env_cfg.get('dist_cfg', {}).get('timeout', 1800))
+    """How long to wait for another process: ``dist_cfg.timeout`` seconds, 1800 by default.
+
+    Raises:
+        ConfigError: it is not a positive number.
+    """
+    seconds = (env_cfg.get('dist_cfg') or {}).get('timeout', 1800)
+    if isinstance(seconds, (int, float)) and seconds > 0:
+        return timedelta(seconds=seconds)
+    raise ConfigError(f'env_cfg.dist_cfg.timeout must be seconds, e.g. 1800, got {seconds!r}')
 
 
 def join_processes(launcher: str, timeout: timedelta) -> None:

@@ -10,11 +10,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
 from msvitreid.errors import CheckpointError
+from msvitreid.evaluation.metrics.exchange import gather_strings
 
 from .load_report import printable
 
@@ -91,6 +93,25 @@ def require_same_optimizer(runner: Runner, checkpoint: Mapping, filename: str) -
             f'and this run goes on {"with" if scales else "without"} it: is --amp as it was?',
             logger='current',
             level=logging.WARNING,
+        )
+
+
+def require_same_file(sha256: str) -> None:
+    """Check that all processes begin with the same file; each has to call this.
+
+    Args:
+        sha256: of the file that this process has loaded; '' if it has none.
+
+    Raises:
+        CheckpointError: they begin with different ones, and their weights would stay apart.
+    """
+    files = gather_strings(np.array([sha256])).tolist()
+    if len(set(files)) > 1:
+        loaded = ', '.join(f'{rank}: {file[:12] or "none"}' for rank, file in enumerate(files))
+        raise CheckpointError(
+            f'the processes have loaded different checkpoints (sha256 by rank: {loaded}); put '
+            'the work directory where all machines see it, or copy the checkpoint to each and '
+            'name it'
         )
 
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
+from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import DATASETS, LOOPS, MODEL_WRAPPERS, RUNNERS
@@ -22,9 +25,10 @@ from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 from .hooks.preemption_hook import PreemptionHook
 from .hooks.step_seed_hook import StepSeedHook
 from .load_except import load_exceptions
-from .resume_check import require_same_optimizer, require_training_state
+from .resume_check import require_same_file, require_same_optimizer, require_training_state
 from .stop_request import StopRequest
 from .sync_batch_norm import synchronise_bn
+from .train_loop import ResumableTrainLoop
 
 
 @RUNNERS.register_module()
@@ -43,10 +47,12 @@ class ReIDRunner(Runner):
     """
 
     _train_dataloader: Any
+    model: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         use_safe_loading()
         self.stop_request = StopRequest()
+        self._loaded = ''
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -76,8 +82,9 @@ class ReIDRunner(Runner):
 
     def setup_env(self, env_cfg: dict) -> None:
         # mmengine 0.10.7 starts several processes on CUDA devices only.
+        timeout = group_timeout(env_cfg)
         if self.distributed and not is_distributed() and not torch.cuda.is_available():
-            join_processes(self.launcher, group_timeout(env_cfg))
+            join_processes(self.launcher, timeout)
         super().setup_env(env_cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
@@ -98,6 +105,12 @@ class ReIDRunner(Runner):
         for hook in (PlainCheckpointHook(), StepSeedHook(), PreemptionHook()):
             self.register_hook(hook)
 
+    def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
+        loader = super().build_dataloader(*args, **kwargs)
+        start = partial(self.stop_request.start_worker, loader.worker_init_fn)
+        loader.worker_init_fn = start
+        return loader
+
     def build_train_loop(self, loop: BaseLoop | Mapping) -> BaseLoop:
         if isinstance(loop, Mapping) and loop.get('by_epoch') and 'type' not in loop:
             options = {key: value for key, value in loop.items() if key != 'by_epoch'}
@@ -106,11 +119,24 @@ class ReIDRunner(Runner):
         return super().build_train_loop(loop)
 
     def _maybe_compile(self, target: str) -> None:
+        if target != 'train_step':
+            self._fuse()
         # mmengine compiles the whole step, whose optimiser and logging break the graph often.
         options = self.cfg.get('compile')
         if options:
             backbone = bare_model(self).get_submodule('backbone')
             backbone.compile(**({} if options is True else options))
+
+    def _fuse(self) -> None:
+        """Speed up a net whose weights will not change any more."""
+        # Models import the engine's checkpoints.
+        from msvitreid.models.fused import fuse_for_inference
+
+        fused = fuse_for_inference(bare_model(self))
+        if is_model_wrapper(self.model):
+            self.model.module = fused
+        else:
+            self.model = fused
 
     def load_checkpoint(
         self,
@@ -144,11 +170,19 @@ class ReIDRunner(Runner):
         if self._resume:
             require_same_optimizer(self, checkpoint, filename)
         self._has_loaded = True
-        self.logger.info(report.summary(digest(filename)))
+        self._loaded = digest(filename)
+        self.logger.info(report.summary(self._loaded))
         return checkpoint
+
+    def load_or_resume(self) -> None:
+        super().load_or_resume()
+        require_same_file(self._loaded)
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         super().resume(filename, *args, **kwargs)
+        # The loop was built before the checkpoint told the seed of its run.
+        if isinstance(self.train_loop, ResumableTrainLoop):
+            self.train_loop.reseed(self.seed)
         if self.epoch > self.max_epochs:
             raise CheckpointError(
                 f'checkpoint {filename!r} is of epoch {self.epoch}, after the last one, '

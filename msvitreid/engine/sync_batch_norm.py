@@ -11,6 +11,8 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from msvitreid.errors import ConfigError
+
 
 def synchronise_bn(model: nn.Module) -> nn.Module:
     """Replace every BatchNorm below ``model`` by one over all ranks' batches.
@@ -18,6 +20,9 @@ def synchronise_bn(model: nn.Module) -> nn.Module:
     Parameters and buffers stay the same objects. On GPUs it is torch's ``SyncBatchNorm``,
     which takes no CPU tensors; on the CPU it is :class:`CPUSyncBatchNorm`. In a single
     process nothing changes.
+
+    Raises:
+        ConfigError: on the CPU, a BatchNorm has no momentum or no running statistics.
     """
     if not is_distributed():
         return model
@@ -48,10 +53,11 @@ class CPUSyncBatchNorm(_BatchNorm):
         # Of the centred values: the squares' mean minus the mean's square would cancel.
         centred = x - mean.view(shape)
         variance = _SumOverRanks.apply(centred.square().sum(dims)) / total
-        if self.track_running_stats:
-            self._follow(mean.detach(), variance.detach() * total / (total - 1))
-        scale = torch.rsqrt(variance + self.eps) * self.weight
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(given)
+        self._follow(mean.detach(), variance.detach() * total / (total - 1))
+        result = centred * torch.rsqrt(variance + self.eps).view(shape)
+        if self.affine:
+            result = result * self.weight.view(shape) + self.bias.view(shape)
+        return result.to(given)
 
     def _follow(self, mean: Tensor, unbiased: Tensor) -> None:
         running_mean, running_var = self.running_mean, self.running_var
@@ -81,7 +87,14 @@ class _SumOverRanks(torch.autograd.Function):
 
 def _convert(module: nn.Module) -> nn.Module:
     if isinstance(module, _BatchNorm):
-        layer = CPUSyncBatchNorm(module.num_features, module.eps, module.momentum)
+        if module.momentum is None or not module.track_running_stats:
+            raise ConfigError(
+                'sync_bn on the CPU takes BatchNorm with a momentum and running statistics only, '
+                f'not {module}; train without sync_bn'
+            )
+        layer = CPUSyncBatchNorm(
+            module.num_features, module.eps, module.momentum, module.affine
+        )
         layer.weight, layer.bias = module.weight, module.bias
         layer.running_mean, layer.running_var = module.running_mean, module.running_var
         layer.num_batches_tracked = module.num_batches_tracked

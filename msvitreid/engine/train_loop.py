@@ -29,6 +29,14 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self._batches = cast(SeededBatches, self.dataloader.batch_sampler)
         self.start = 0
 
+    def reseed(self, seed: int) -> None:
+        """Draw from another seed than the one that the loop was built with."""
+        sampler: Any = self._batches.sampler
+        # One that has a seed of its own in the config keeps it.
+        if getattr(sampler, 'seed', None) == self._batches.seed:
+            sampler.seed = seed
+        self._batches.seed = seed
+
     def run_epoch(self) -> None:
         """Iterate one epoch, from batch ``start`` on, which is 0 for all but a resumed one."""
         self.runner.call_hook('before_train_epoch')

@@ -90,6 +90,13 @@ def test_the_others_end_with_an_error(name, place, market, tmp_path):
     assert re.search(r'Connection (closed|reset) by peer|Timed out waiting', message)
 
 
+@pytest.mark.parametrize('timeout', ['10min', 0, None])
+def test_a_timeout_is_seconds(timeout, market, tmp_path):
+    env_cfg = dict(dist_cfg=dict(timeout=timeout))
+    with pytest.raises(ConfigError, match=f'must be seconds, e.g. 1800, got {timeout!r}'):
+        build_runner(tiny_config(market, tmp_path, env_cfg=env_cfg))
+
+
 @pytest.mark.parametrize('launcher', ['pytorch', 'slurm'])
 def test_a_launcher_that_is_not_there(launcher, market, tmp_path, monkeypatch):
     for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'SLURM_PROCID'):

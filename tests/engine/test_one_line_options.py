@@ -23,6 +23,7 @@ def state(market, work_dir, **changes):
     [
         {'model.backbone.with_cp': True},
         {'compile': dict(backend='eager')},
+        {'compile': dict(backend='aot_eager'), 'model.backbone.with_cp': True},
         {'train_dataloader.num_workers': 2, 'train_dataloader.persistent_workers': True},
     ],
     ids=lambda option: next(iter(option)),

@@ -4,6 +4,7 @@ import torch
 from torch import distributed, nn
 
 from msvitreid.engine.sync_batch_norm import CPUSyncBatchNorm, synchronise_bn
+from msvitreid.errors import ConfigError
 from tests.processes import run_ranks
 
 SIZES = (3, 5, 1)
@@ -80,6 +81,21 @@ def test_half_precision_keeps_its_type_and_float32_statistics():
     same_type, mean = run_ranks(half, 2)[0]
     assert same_type
     assert mean == pytest.approx(100.05, rel=1e-6)
+
+
+@pytest.mark.parametrize('options', [{'momentum': None}, {'track_running_stats': False}])
+def test_what_it_cannot_do_is_refused(options):
+    with pytest.raises(ConfigError, match='running statistics only, not BatchNorm1d'):
+        run_ranks(lambda: synchronise_bn(nn.Sequential(nn.BatchNorm1d(2, **options))), 2)
+
+
+def test_without_weight_and_bias():
+    def normalised():
+        layers = nn.Sequential(nn.BatchNorm1d(1, affine=False), nn.Linear(1, 1))
+        x = torch.tensor([[2.0 * distributed.get_rank()]])
+        return synchronise_bn(layers)[0](x).item()
+
+    assert run_ranks(normalised, 2) == pytest.approx([-1, 1], abs=1e-4)
 
 
 def test_alone_nothing_changes():

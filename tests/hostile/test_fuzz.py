@@ -56,7 +56,7 @@ def parse_with_every_parser(name: str) -> Counter[str]:
         'body folder': lambda: (parse_folder_name(FOLDER, name),),
         'body file': lambda: (parse_file_name(FOLDER, name),),
         'camera': lambda: (find_camera(FOLDER / name, r'_c(\d+)'),),
-        'last digits': lambda: (find_camera(FOLDER / name, r'(\w*)\.\w+$'),),
+        'first digit': lambda: (find_camera(FOLDER / name, r'^(.)'),),
     }
     for kind, parse in parsers.items():
         try:
@@ -144,7 +144,8 @@ def images() -> list[bytes]:
     return written
 
 
-@pytest.mark.filterwarnings('ignore::UserWarning')  # Pillow's, of damaged TIFF
+# Pillow's, of damaged TIFF and of a size that is refused anyway.
+@pytest.mark.filterwarnings('ignore::UserWarning', 'ignore::RuntimeWarning')
 def test_damaged_images(tmp_path):
     load = LoadImage()
     outcome: Counter[str] = Counter()
@@ -163,7 +164,7 @@ def test_damaged_tables(tmp_path):
     outcome: Counter[str] = Counter()
     rows = [(f'car_ims/{number:06d}.jpg', 99 + number) for number in range(3)]
     originals = [annotations(*rows), annotations(*rows, names=np.eye(2), compress=True)]
-    for data in mutated_bytes(random.Random(0), originals, 3000):
+    for data in mutated_bytes(random.Random(0), originals, 1500):
         path = write_released('Cars', tmp_path, data)
         try:
             for record in read_released('Cars', path):
@@ -172,7 +173,7 @@ def test_damaged_tables(tmp_path):
             outcome['read'] += 1
         except DatasetError:
             outcome['refused'] += 1
-    assert min(outcome['read'], outcome['refused']) > 500
+    assert min(outcome['read'], outcome['refused']) > 200
 
 
 def test_damaged_checkpoints(tmp_path):

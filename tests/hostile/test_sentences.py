@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +12,7 @@ from tests.tools.user import REPOSITORY
 from .case import Case
 from .checkpoints import CHECKPOINTS
 from .images import IMAGES
+from .limits import limits
 from .lists import LISTS
 from .names import NAMES
 
@@ -30,29 +26,6 @@ CASES = {
     f'{group}-{name}': case for group, cases in GROUPS.items() for name, case in cases.items()
 }
 PAGE = REPOSITORY / 'docs' / 'security.md'
-
-SECONDS = 20
-MORE_BYTES = 2**30
-
-
-@contextmanager
-def limits() -> Iterator[None]:
-    """No more than a gigabyte beside what the process has, nor than some seconds."""
-    pages = int(Path('/proc/self/statm').read_text().split()[0])
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f'not done in {SECONDS} s')
-
-    before = signal.signal(signal.SIGALRM, late)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MORE_BYTES, hard))
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize('case', CASES.values(), ids=CASES)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.optim import AmpOptimWrapper
 
+from msvitreid.models.losses import BatchHardTripletLoss
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
@@ -47,3 +48,14 @@ def test_erasing_draws_the_same_on_every_device():
     torch.manual_seed(3)
     on_gpu = augment(batch.cuda())
     assert torch.equal(on_cpu, on_gpu.cpu())
+
+
+def test_the_triplet_loss_does_not_wait_for_the_device():
+    features = torch.randn(8, 4, device='cuda', requires_grad=True)
+    labels = torch.arange(8) // 2
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        BatchHardTripletLoss()(features, labels).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    assert features.grad is not None

@@ -63,11 +63,12 @@ def fault_before_decoding(content: bytes) -> str:
 def _is_whole_png(content: bytes) -> bool:
     """Whether the chunks lie within the file; a decoder may allocate what each claims."""
     at = 8
-    while content[at + 4 : at + 8] != b'IEND':
-        if at >= len(content):
-            return False
-        at += 12 + unpack_from('>I', content, at)[0]
-    return at + 12 <= len(content)
+    while at + 12 <= len(content):
+        length, kind = unpack_from('>I4s', content, at)
+        at += 12 + length
+        if kind == b'IEND':
+            return at <= len(content)
+    return False
 
 
 def _look_at_jpeg(content: bytes) -> tuple[int, int, int]:

@@ -1,4 +1,5 @@
 from .amp_skip_hook import AmpSkipHook
+from .deferred_info_hook import DeferredInfoHook
 from .non_finite_loss_hook import NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .preemption_hook import PreemptionHook
@@ -8,6 +9,7 @@ from .weight_average_hook import WeightAverageHook
 
 __all__ = [
     'AmpSkipHook',
+    'DeferredInfoHook',
     'NonFiniteLossHook',
     'PlainCheckpointHook',
     'PreemptionHook',

@@ -66,6 +66,10 @@ class AmpSkipHook(Hook):
         ):
             self._log(runner)
 
+    def before_interruption(self, runner: Runner) -> None:
+        if self._active:
+            self._log(runner)
+
     def _log(self, runner: Runner) -> None:
         skipped = [not taken for taken in self._unread]
         self._unread.clear()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import distributed
 
 from msvitreid.engine.gloo import group_timeout
 from msvitreid.engine.saved_checkpoints import checkpoint_name, saved_checkpoints
+from msvitreid.engine.train_loop import ResumableTrainLoop
 from msvitreid.errors import CheckpointError
 
 #: What a run that was told to stop exits with, after it has saved: EX_TEMPFAIL, "try again".
@@ -24,8 +24,8 @@ class PreemptionHook(Hook):
     Clusters send SIGTERM before they take a machine away. The checkpoint
     ``epoch_E_batch_B.pth``, of E whole epochs and B batches of the next one, holds all that
     is needed to go on; it is removed when a later epoch's is there. All ranks stop after the
-    same step. Between training epochs nothing needs to be finished, and the run exits at the
-    next batch, having saved if the last epoch was not.
+    same step. Between training epochs nothing needs to be finished, and the run saves and
+    exits at the next batch; after the last one it only exits.
 
     :class:`~msvitreid.engine.ReIDRunner` always has this hook.
     """
@@ -51,6 +51,12 @@ class PreemptionHook(Hook):
         if batch_idx + 1 == batches or not runner.optim_wrapper.should_update():
             return
         if self._any_rank_is_asked(runner):
+            if not isinstance(runner.train_loop, ResumableTrainLoop):
+                runner.logger.info(
+                    'SIGTERM: this train loop cannot be taken up inside of an epoch; go on from '
+                    'the last checkpoint with --resume'
+                )
+                self._exit_together(runner)
             position = {'batch': batch_idx + 1, 'batches': batches}
             self._save(runner, {'epoch': runner.epoch, 'iter': runner.iter + 1, **position})
             self._exit_together(runner)
@@ -97,8 +103,9 @@ class PreemptionHook(Hook):
 
     def _save(self, runner: Runner, meta: dict) -> None:
         name = checkpoint_name(meta['epoch'], meta.get('batch', 0))
-        if not (Path(runner.work_dir) / name).exists():
-            runner.save_checkpoint(runner.work_dir, name, meta=meta)
+        runner.call_hook('before_interruption')
+        # Also where there is one: it may be of an earlier run in the same work directory.
+        runner.save_checkpoint(runner.work_dir, name, meta=meta)
         runner.logger.info(f'SIGTERM: {name} holds the run so far; go on with --resume')
 
     def _exit_together(self, runner: Runner) -> None:

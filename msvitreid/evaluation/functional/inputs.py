@@ -41,12 +41,21 @@ def as_feature_pair(query: Array, gallery: Array) -> tuple[torch.Tensor, torch.T
     """
     query = as_features(query, 'query_features')
     gallery = as_features(gallery, 'gallery_features')
-    if query.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f'query_features have {query.shape[1]} columns but gallery_features '
-            f'{gallery.shape[1]}'
-        )
+    check_widths(query.shape, gallery.shape)
     return query, gallery.to(query.device)
+
+
+def check_widths(query_shape: Sequence[int], gallery_shape: Sequence[int]) -> None:
+    """Raises:
+    ValueError: the gallery is not of ``(G, D)`` features, or D is not the queries'.
+    """
+    if len(gallery_shape) != 2:
+        raise ValueError(f'gallery_features must have shape (N, D), got {tuple(gallery_shape)}')
+    if query_shape[1] != gallery_shape[1]:
+        raise ValueError(
+            f'query_features have {query_shape[1]} columns but gallery_features '
+            f'{gallery_shape[1]}'
+        )
 
 
 def as_labels(labels: Labels, length: int, name: str) -> np.ndarray:

@@ -16,16 +16,19 @@ import numpy as np
 import torch
 
 from .inputs import Array, as_feature_pair
-from .row_ranges import RowSplit, all_at_once
-from .stable_topk import stable_topk
+from .nearest_neighbours import (
+    BLOCK,
+    Neighbours,
+    nearest_neighbours,
+    squared_distances,
+    squared_norms,
+)
+from .row_ranges import QUERY_CHUNK, RowSplit, all_at_once
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_ROWS = 128
-"""Rows of a distance block held at once."""
-
-_PAIRS = 1 << 14
+_PAIRS = 1 << 12
 """Feature pairs gathered at once for their distances."""
 
 
@@ -56,11 +59,11 @@ def k_reciprocal_rerank(
             is not finite.
     """
     distances = KReciprocalDistances(query_features, gallery_features, k1, k2, lambda_value)
-    blocks = [
-        distances.rows(start, min(start + _ROWS, distances.num_queries))
-        for start in range(0, distances.num_queries, _ROWS)
-    ]
-    return np.concatenate([np.empty((0, distances.num_gallery), np.float32), *blocks])
+    reranked = np.empty((distances.num_queries, distances.num_gallery), dtype=np.float32)
+    for start in range(0, distances.num_queries, QUERY_CHUNK):
+        stop = min(start + QUERY_CHUNK, distances.num_queries)
+        reranked[start:stop] = distances.rows(start, stop)
+    return reranked
 
 
 class KReciprocalDistances:
@@ -90,33 +93,72 @@ class KReciprocalDistances:
         split: RowSplit = all_at_once,
     ) -> None:
         check_rerank_parameters(k1, k2, lambda_value)
-        self._query, self._gallery = as_feature_pair(query_features, gallery_features)
-        self.num_queries, self.num_gallery = len(self._query), len(self._gallery)
-        self._gallery_norms = _squared_norms(self._gallery)
+        query, gallery = as_feature_pair(query_features, gallery_features)
+        self.num_queries, self.num_gallery = len(query), len(gallery)
+        self._features = torch.cat([query, gallery])
+        self._norms = squared_norms(self._features)
         self._lambda = lambda_value
 
-        features = torch.cat([self._query, self._gallery])
-        search = partial(_neighbours, features, max(k1 + 1, k2))
-        neighbours, self._largest = split(search, len(features), _ROWS)
+        count = len(self._features)
+        k = min(max(k1 + 1, k2), count)
+        search = partial(nearest_neighbours, self._features, self._norms, k)
+        nearest = Neighbours(*split(search, count, BLOCK))
+        neighbours = nearest.indices
+        # All items may coincide; then every distance is 0 whatever it is divided by.
+        self._largest = nearest.largest.clip(min=1e-12)
         reciprocal = _reciprocal(neighbours[:, : k1 + 1])
         half = _reciprocal(neighbours[:, : int(np.around(k1 / 2)) + 1])
-        encodings = _encode(features, self._largest, _expand(reciprocal, half))
+        encodings = self._encode(_expand(reciprocal, half), nearest)
         if k2 > 1:
-            nearest = _adjacency(neighbours[:, :k2])
-            encodings = nearest @ encodings / min(k2, len(features))
+            encodings = _adjacency(neighbours[:, :k2]) @ encodings / min(k2, count)
         self._query_encodings = encodings[: self.num_queries]
         self._gallery_by_member = encodings[self.num_queries :].T.tocsr()
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """``(stop - start, G)`` float32 distances of these queries."""
-        squared = _squared_distances(
-            self._query[start:stop], self._gallery, self._gallery_norms
+        features, norms, queries = self._features, self._norms, self.num_queries
+        squared = squared_distances(
+            features[start:stop], features[queries:], norms[start:stop], norms[queries:]
         )
         original = squared.cpu().numpy() / self._largest[start:stop, None]
         overlap = self._overlap(start, stop)
         jaccard = 1 - overlap / (2 - overlap)
         mixed = (1 - self._lambda) * jaccard + self._lambda * original
         return mixed.astype(np.float32)
+
+    def _encode(self, members: csr_array, nearest: Neighbours) -> csr_array:
+        """Gaussian memberships of each item's neighbourhood, summing to one a row."""
+        count = members.shape[0]
+        rows = np.repeat(np.arange(count), np.diff(members.indptr))
+        squared = self._member_distances(rows, members.indices, nearest)
+        weights = np.exp(-squared / self._largest[rows])
+        totals = np.bincount(rows, weights=weights, minlength=count)
+        encodings = members.copy()
+        encodings.data = (weights / totals[rows]).astype(np.float32)
+        return encodings
+
+    def _member_distances(
+        self, rows: np.ndarray, columns: np.ndarray, nearest: Neighbours
+    ) -> np.ndarray:
+        """Squared distances of pairs; the search has met all but a few."""
+        count = len(self._features)
+        known = (np.arange(count)[:, None] * count + nearest.indices).ravel()
+        order = known.argsort()
+        known, wanted = known[order], rows.astype(np.int64) * count + columns
+        places = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+        squared = nearest.distances.ravel()[order[places]]
+        unknown = np.flatnonzero(known[places] != wanted)
+        features, norms = self._features, self._norms
+        for start in range(0, len(unknown), _PAIRS):
+            pairs = unknown[start : start + _PAIRS]
+            left, right = (
+                torch.as_tensor(index[pairs], device=features.device)
+                for index in (rows, columns)
+            )
+            products = torch.linalg.vecdot(features[left], features[right])
+            distances = (norms[left] + norms[right] - 2 * products).clamp_(min=0)
+            squared[pairs] = distances.cpu().numpy()
+        return squared
 
     def _overlap(self, start: int, stop: int) -> np.ndarray:
         """Sum over members of the smaller membership, for every pair.
@@ -144,36 +186,6 @@ def check_rerank_parameters(k1: int, k2: int, lambda_value: float) -> None:
         raise ValueError(f'lambda_value must be from 0 to 1, got {lambda_value}')
 
 
-def _squared_norms(features: torch.Tensor) -> torch.Tensor:
-    return features.square().sum(dim=1)
-
-
-def _squared_distances(
-    left: torch.Tensor, right: torch.Tensor, right_norms: torch.Tensor
-) -> torch.Tensor:
-    norms = _squared_norms(left)[:, None] + right_norms
-    return torch.addmm(norms, left, right.T, alpha=-2).clamp_(min=0)
-
-
-def _neighbours(
-    features: torch.Tensor, k: int, start: int, stop: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """``(B, k)`` nearest items of a range's items, itself included, and ``(B,)`` largest
-    distances."""
-    norms = _squared_norms(features)
-    neighbours = np.empty((stop - start, min(k, len(features))), dtype=np.int64)
-    largest = np.empty(stop - start, dtype=np.float32)
-    for block_start in range(start, stop, _ROWS):
-        block = slice(block_start, min(block_start + _ROWS, stop))
-        squared = _squared_distances(features[block], features, norms)
-        squared.diagonal(block_start).fill_(0)
-        done = slice(block.start - start, block.stop - start)
-        # All items may coincide; then every distance is 0 whatever it is divided by.
-        largest[done] = squared.amax(dim=1).clamp(min=1e-12).cpu().numpy()
-        neighbours[done] = stable_topk(squared.neg_(), neighbours.shape[1])[1].cpu().numpy()
-    return neighbours, largest
-
-
 def _adjacency(neighbours: np.ndarray) -> csr_array:
     """``(N, N)`` matrix with a one at each item's neighbours."""
     from scipy.sparse import csr_array
@@ -197,19 +209,3 @@ def _expand(reciprocal: csr_array, half: csr_array) -> csr_array:
     common.data = (3 * common.data > 2 * half_sizes[common.indices]).astype(np.float32)
     common.eliminate_zeros()
     return (reciprocal + common @ half).tocsr()
-
-
-def _encode(features: torch.Tensor, largest: np.ndarray, members: csr_array) -> csr_array:
-    """Gaussian memberships of each item's neighbourhood, summing to one a row."""
-    rows = np.repeat(np.arange(members.shape[0]), np.diff(members.indptr))
-    weights = np.empty(len(rows), dtype=np.float32)
-    for start in range(0, len(rows), _PAIRS):
-        pairs = slice(start, start + _PAIRS)
-        left = features[torch.as_tensor(rows[pairs], device=features.device)]
-        right = features[torch.as_tensor(members.indices[pairs], device=features.device)]
-        squared = (left - right).square().sum(dim=1).cpu().numpy()
-        weights[pairs] = np.exp(-squared / largest[rows[pairs]])
-    totals = np.bincount(rows, weights=weights, minlength=members.shape[0])
-    encodings = members.copy()
-    encodings.data = (weights / totals[rows]).astype(np.float32)
-    return encodings

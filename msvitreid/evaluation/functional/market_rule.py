@@ -62,6 +62,10 @@ class MarketRule:
                 f'given for {num_queries} queries and {num_gallery} gallery items'
             )
 
+    def matches(self, start: int, stop: int) -> Pairs:
+        """Ranked gallery images of the query's identity, for queries ``start`` to ``stop``."""
+        return self._matches_and_left_out(start, stop)[0]
+
     def apply(self, similarity: torch.Tensor, start: int) -> Pairs:
         """Put what a query does not rank at ``-inf``, in place.
 
@@ -72,16 +76,40 @@ class MarketRule:
         Returns:
             The block's matches: ranked gallery images of the query's identity.
         """
-        block = slice(start, start + len(similarity))
-        pairs = self._pairs.of_block(block.start, block.stop)
+        matches, left_out = self._matches_and_left_out(start, start + len(similarity))
+        _strike(similarity, left_out, self._junk)
+        return matches
+
+    def leave_strangers(self, similarity: torch.Tensor, start: int, first: int) -> None:
+        """Put junk and all of the query's own identity at ``-inf``, in place.
+
+        Args:
+            similarity: ``(B, W)``, the queries ``start`` to ``start + B`` and the gallery
+                images ``first`` to ``first + W``.
+            start: first query of the block.
+            first: its first gallery image.
+        """
+        pairs = self._pairs.of_block(start, start + len(similarity))
+        last = first + similarity.shape[1]
+        pairs = pairs.where((pairs.columns >= first) & (pairs.columns < last))
+        junk = self._junk[
+            np.searchsorted(self._junk, first) : np.searchsorted(self._junk, last)
+        ]
+        _strike(similarity, Pairs(pairs.rows, pairs.columns - first), junk - first)
+
+    def _matches_and_left_out(self, start: int, stop: int) -> tuple[Pairs, Pairs]:
+        block = slice(start, stop)
+        pairs = self._pairs.of_block(start, stop)
         pairs = pairs.where(~self._is_junk_query[block][pairs.rows])
         camids = self._query_camids[block][pairs.rows]
         left_out = (camids == self._gallery_camids[pairs.columns]) & (camids != UNKNOWN_CAMID)
+        return pairs.where(~left_out), pairs.where(left_out)
 
-        rows, columns = (
-            torch.as_tensor(index, device=similarity.device) for index in pairs.where(left_out)
-        )
-        similarity[rows, columns] = -torch.inf
-        if len(self._junk):
-            similarity[:, torch.as_tensor(self._junk, device=similarity.device)] = -torch.inf
-        return pairs.where(~left_out)
+
+def _strike(similarity: torch.Tensor, pairs: Pairs, columns: np.ndarray) -> None:
+    """Put pairs and whole columns at ``-inf``."""
+    rows, single, whole = (
+        torch.as_tensor(index, device=similarity.device) for index in (*pairs, columns)
+    )
+    similarity[rows, single] = -torch.inf
+    similarity[:, whole] = -torch.inf

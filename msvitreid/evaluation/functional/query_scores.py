@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +11,8 @@ import torch
 from .average_precision import check_ap_definition, precision_at_hits
 from .inputs import Array, as_feature_pair
 from .market_rule import MarketRule
-from .match_ranks import match_ranks
+from .ranked_matches import RankedMatches, SimilarityRows, rank_matches
 from .row_ranges import QUERY_CHUNK
-
-SimilarityRows = Callable[[int, int], torch.Tensor]
-"""``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
 
 
 class QueryScores(NamedTuple):
@@ -77,27 +74,28 @@ def score_queries(
         ValueError: an unknown ``ap`` or ``query_chunk`` below 1.
     """
     check_ap_definition(ap)
-    if query_chunk < 1:
-        raise ValueError(f'query_chunk must be at least 1, got {query_chunk}')
-    count = stop - start
+    return score_matches(rank_matches(similarity_rows, rule, start, stop, query_chunk), ap)
+
+
+def score_matches(ranked: RankedMatches, ap: str) -> QueryScores:
+    """Score rankings of which the matches' ranks are known.
+
+    Raises:
+        ValueError: an unknown ``ap``.
+    """
+    check_ap_definition(ap)
+    count = ranked.num_queries
     scores = QueryScores(
         np.full(count, np.nan), np.zeros(count, dtype=np.int64), np.zeros(count)
     )
-    for block_start in range(start, stop, query_chunk):
-        block = similarity_rows(block_start, min(block_start + query_chunk, stop))
-        matches = rule.apply(block, block_start)
-        ranks = match_ranks(block, matches)
-        ranks = ranks[np.lexsort((ranks, matches.rows))]
-
-        matched, first, counts = np.unique(matches.rows, return_index=True, return_counts=True)
-        if not len(matched):
-            continue
+    matched, first, counts = np.unique(ranked.queries, return_index=True, return_counts=True)
+    if len(matched):
+        ranks = ranked.ranks
         hits = np.arange(len(ranks)) - np.repeat(first, counts) + 1
         precision = np.add.reduceat(precision_at_hits(hits, ranks, ap), first)
-        queries = block_start - start + matched
-        scores.average_precision[queries] = precision / counts
-        scores.first_rank[queries] = ranks[first]
-        scores.inverse_penalty[queries] = counts / ranks[first + counts - 1]
+        scores.average_precision[matched] = precision / counts
+        scores.first_rank[matched] = ranks[first]
+        scores.inverse_penalty[matched] = counts / ranks[first + counts - 1]
     return scores
 
 

@@ -7,15 +7,24 @@ from typing import Any
 
 import torch
 
+from .average_precision import check_ap_definition
 from .inputs import Array, Labels, require_finite
 from .market_rule import MarketRule
-from .query_scores import SimilarityRows, inner_product_rows, score_queries, summarise
+from .query_scores import (
+    QueryScores,
+    inner_product_rows,
+    score_matches,
+    score_queries,
+    summarise,
+)
+from .ranked_matches import SimilarityRows
 from .row_ranges import QUERY_CHUNK
+from .streamed_matches import FeatureFile, is_in_memory, rank_streamed_matches
 
 
 def rank_metrics(
     query_features: Array,
-    gallery_features: Array,
+    gallery_features: Array | FeatureFile,
     query_pids: Labels,
     gallery_pids: Labels,
     query_camids: Labels | None = None,
@@ -33,7 +42,9 @@ def rank_metrics(
     images of its identity from its own camera (camera -1, or no cameras at all:
     none is left out), and junk, gallery images of pid -1.
 
-    Memory: the features and ``query_chunk`` rows of similarities, three times.
+    Memory: the features and ``query_chunk`` rows of similarities, three times. A gallery that
+    is no array in memory, such as an ``np.memmap``, is read in blocks and never held whole;
+    see :func:`rank_streamed_matches`.
 
     Args:
         query_features: ``(Q, D)``.
@@ -59,8 +70,13 @@ def rank_metrics(
     Raises:
         ValueError: shapes disagree, a feature is not finite, or an unknown ``ap``.
     """
+    labels = query_pids, gallery_pids, query_camids, gallery_camids
+    if not is_in_memory(gallery_features):
+        check_ap_definition(ap)
+        ranked = rank_streamed_matches(query_features, gallery_features, *labels, query_chunk)
+        return _metrics(score_matches(ranked, ap), topk, per_query)
     rows = inner_product_rows(query_features, gallery_features)
-    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
+    rule = MarketRule(*labels)
     rule.check_shape(len(query_features), len(gallery_features))
     return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
 
@@ -120,6 +136,10 @@ def rank_metrics_from_rows(
     The other arguments and the result are those of :func:`rank_metrics`.
     """
     scores = score_queries(similarity_rows, rule, ap, 0, rule.num_queries, query_chunk)
+    return _metrics(scores, topk, per_query)
+
+
+def _metrics(scores: QueryScores, topk: Sequence[int], per_query: bool) -> dict[str, Any]:
     metrics = summarise(scores, topk)
     if per_query:
         metrics['AP'] = scores.average_precision

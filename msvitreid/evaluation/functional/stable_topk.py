@@ -16,12 +16,17 @@ def stable_topk(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tenso
     Returns:
         ``(B, k)`` values, descending, and their int64 column indices.
     """
+    columns = top_columns(values, k)
+    ordered, order = values.gather(1, columns).sort(dim=1, descending=True, stable=True)
+    return ordered, columns.gather(1, order)
+
+
+def top_columns(values: torch.Tensor, k: int) -> torch.Tensor:
+    """Columns of the same ``k`` values, in ascending order: ``(B, k)`` int64."""
     top = values.topk(k, dim=1)
     if k:
         cut_in_ties = (values >= top.values[:, -1:]).sum(dim=1) > k
         rows = cut_in_ties.nonzero().squeeze(1)
         tied = values[rows].sort(dim=1, descending=True, stable=True).indices[:, :k]
         top.indices[rows] = tied
-    columns = top.indices.sort(dim=1).values
-    ordered, order = values.gather(1, columns).sort(dim=1, descending=True, stable=True)
-    return ordered, columns.gather(1, order)
+    return top.indices.sort(dim=1).values

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
+# What is inside is compiled still; torch 2.14 cannot trace a checkpoint with contexts.
+@torch.compiler.disable(recursive=False)
 def recomputed(block: nn.Module, x: Tensor) -> Tensor:
     """``block(x)`` that keeps nothing for the way back but ``x``, and is computed again then.
 

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 
+from .kth_largest import kth_largest
+
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
 
@@ -57,11 +59,12 @@ class SparseGridAttention(nn.Module):
         height, width = q.shape[-2:]
         q, k, v = self._group(q), self._group(k), self._group(v)
         with torch.autocast(q.device.type, enabled=False):
-            logits = _unit(q) @ _unit(k).transpose(-2, -1)
-            logits = logits * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-        if self.num_kept < logits.shape[-1]:
-            threshold = logits.detach().topk(self.num_kept).values[..., -1:]
-            logits = logits.masked_fill(logits < threshold, -math.inf)
+            # The scale goes to the queries, which are smaller than the logits.
+            q = _unit(q) * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+            logits = q @ _unit(k).transpose(-2, -1)
+            if self.num_kept < logits.shape[-1]:
+                threshold = kth_largest(logits.detach(), self.num_kept)
+                logits = logits.masked_fill(logits < threshold, -math.inf)
         return self._ungroup(logits.softmax(dim=-1).to(v.dtype) @ v, height, width)
 
     def extra_repr(self) -> str:
@@ -71,28 +74,31 @@ class SparseGridAttention(nn.Module):
         )
 
     def _group(self, x: Tensor) -> Tensor:
-        """``(B, C, H, W)`` to ``(B, groups_h, groups_w, heads, tokens, d)``."""
+        """``(B, C, H, W)`` to ``(B, groups_h, groups_w, heads, tokens, d)``.
+
+        Of a map in channels_last memory, a token's ``d`` numbers lie together on both sides.
+        """
         batch, channels, height, width = x.shape
         rows, columns = self.split_size
         if height % rows or width % columns:
             raise ConfigError(
                 f'a {height}x{width} map does not divide by split_size {rows}x{columns}'
             )
-        x = x.reshape(
+        x = x.permute(0, 2, 3, 1).reshape(
             batch,
-            self.num_heads,
-            channels // self.num_heads,
             rows,
             height // rows,
             columns,
             width // columns,
+            self.num_heads,
+            channels // self.num_heads,
         )
-        return x.permute(0, 4, 6, 1, 3, 5, 2).flatten(4, 5)
+        return x.permute(0, 2, 4, 5, 1, 3, 6).flatten(4, 5)
 
     def _ungroup(self, x: Tensor, height: int, width: int) -> Tensor:
         batch, _, _, heads, _, dims = x.shape
-        x = x.unflatten(4, self.split_size).permute(0, 3, 6, 4, 1, 5, 2)
-        return x.reshape(batch, heads * dims, height, width)
+        x = x.unflatten(4, self.split_size).permute(0, 4, 1, 5, 2, 3, 6)
+        return x.reshape(batch, height, width, heads * dims).permute(0, 3, 1, 2)
 
 
 def _unit(x: Tensor) -> Tensor:

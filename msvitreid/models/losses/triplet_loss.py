@@ -50,12 +50,14 @@ class BatchHardTripletLoss(nn.Module):
         if get_world_size() > 1 and self.across_ranks:
             # The only image of an identity has its positives on no other rank.
             self._check(positive=positives)
-            labels = torch.cat(all_gather(labels.to(features.device)))
+            labels = torch.cat(all_gather(labels.to(features.device, non_blocking=True)))
             same, positives = _masks(labels)
             features = gather_with_gradient(features)
         else:
             self._check(positive=positives, negative=~same)
-        same, positives = same.to(features.device), positives.to(features.device)
+        # Waiting for these copies would be waiting for the whole forward pass.
+        same = same.to(features.device, non_blocking=True)
+        positives = positives.to(features.device, non_blocking=True)
 
         features = features.to(torch.promote_types(features.dtype, torch.float32))
         with torch.autocast(features.device.type, enabled=False):

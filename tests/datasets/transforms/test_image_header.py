@@ -73,6 +73,14 @@ def test_any_bytes_are_judged(content):
     assert isinstance(fault_before_decoding(content), str)
 
 
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG'])
+def test_every_cut_behind_the_header_is_noticed(kind):
+    content = write(kind, 32, 48)
+    begin = content.index(b'\xff\xda' if kind == 'JPEG' else b'IDAT') + 4
+    for end in range(begin, len(content)):
+        assert fault_before_decoding(content[:end]) == 'the image is cut short', end
+
+
 def test_limits(monkeypatch):
     content = write('JPEG', 64, 64, progressive=True)
     scans = content.count(b'\xff\xda')

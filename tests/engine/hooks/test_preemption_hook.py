@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 
 import pytest
 import torch
@@ -28,8 +29,10 @@ class TerminateAt(Hook):
     def reach(self, *place):
         own = distributed.get_rank() if distributed.is_initialized() else 0
         if place == self.place and own == self.rank:
-            for child in multiprocessing.active_children():
-                os.kill(child.pid, signal.SIGTERM)
+            workers = [str(child.pid) for child in multiprocessing.active_children()]
+            if workers:
+                # By another process, as launchers do: torch tells a parent's signal apart.
+                subprocess.run(['kill', '-TERM', *workers], check=True)
             os.kill(os.getpid(), signal.SIGTERM)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
@@ -120,6 +123,13 @@ def test_an_unfinished_window_of_accumulation_is_finished_first(market, tmp_path
     train(market, tmp_path / 'cut', resume=True, **accumulate)
     train(market, tmp_path / 'whole', **accumulate)
     assert_same(averaged(tmp_path / 'cut'), averaged(tmp_path / 'whole'))
+
+
+def test_a_file_of_an_earlier_run_is_replaced(market, undisturbed, tmp_path):
+    (tmp_path / 'epoch_0_batch_1.pth').write_bytes(b'of an earlier run')
+    terminated(market, tmp_path, ('train', 0, 0))
+    train(market, tmp_path, resume=True)
+    assert_same(averaged(tmp_path), undisturbed)
 
 
 def test_an_epoch_that_was_not_due_is_saved(market, tmp_path):

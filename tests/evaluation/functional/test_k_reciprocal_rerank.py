@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from msvitreid.evaluation.functional import KReciprocalDistances, k_reciprocal_rerank
+from msvitreid.evaluation.functional import (
+    KReciprocalDistances,
+    k_reciprocal_rerank,
+    nearest_neighbours,
+)
+from tests.plain import rerank as plain
+
+k_reciprocal_rerank_module = sys.modules[KReciprocalDistances.__module__]
 
 
 def dense_rerank(query, gallery, k1, k2, lambda_value):
@@ -103,7 +110,15 @@ def test_importing_evaluation_is_light():
     subprocess.run([sys.executable, '-c', code], check=True)
 
 
-def test_the_search_for_neighbours_can_be_split():
+@pytest.fixture
+def small_blocks(monkeypatch):
+    for module in (nearest_neighbours, k_reciprocal_rerank_module):
+        monkeypatch.setattr(module, 'BLOCK', 32)
+
+
+@pytest.mark.parametrize('k1', [8, 40])
+@pytest.mark.usefixtures('small_blocks')
+def test_the_search_for_neighbours_can_be_split(k1):
     query, gallery = clustered(5, num_query=60, num_gallery=240)
     calls = []
 
@@ -112,8 +127,22 @@ def test_the_search_for_neighbours_can_be_split():
         parts = [compute(0, block), compute(block, block), compute(block, count)]
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
-    whole = KReciprocalDistances(query, gallery, 8, 3).rows(0, 60)
-    divided = KReciprocalDistances(query, gallery, 8, 3, split=split).rows(0, 60)
+    whole = KReciprocalDistances(query, gallery, k1, 3).rows(0, 60)
+    divided = KReciprocalDistances(query, gallery, k1, 3, split=split).rows(0, 60)
     np.testing.assert_array_equal(divided, whole)
-    np.testing.assert_allclose(whole, dense_rerank(query, gallery, 8, 3, 0.3), atol=1e-5)
-    assert calls == [(300, 128)]
+    np.testing.assert_allclose(whole, dense_rerank(query, gallery, k1, 3, 0.3), atol=1e-5)
+    assert calls == [(300, 32)]
+
+
+@pytest.mark.parametrize('ids', [3, 40])
+@pytest.mark.usefixtures('small_blocks')
+def test_exact_distances_agree_with_the_plain_implementation(ids):
+    """Small integers: products are exact, and equal distances are many."""
+    rng = np.random.default_rng(ids)
+    features = rng.integers(-3, 4, (ids, 8))[rng.integers(0, ids, 260)]
+    features = (features + rng.integers(-1, 2, features.shape)).astype(np.float32)
+    query, gallery = features[:70], features[70:]
+    for k1, k2 in ((20, 6), (5, 1), (3, 8)):
+        expected = plain.k_reciprocal_rerank(query, gallery, k1, k2)
+        actual = k_reciprocal_rerank(query, gallery, k1, k2)
+        np.testing.assert_allclose(actual, expected, atol=1e-5)

@@ -1,0 +1,132 @@
+"""The nearest items of every item of one set."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .row_slots import row_slots
+from .stable_topk import top_columns
+
+BLOCK = 512
+"""Items along each side of a block of distances."""
+
+
+class Neighbours(NamedTuple):
+    """The nearest items of some items, nearest first, of equally near ones the lower index.
+
+    Attributes:
+        indices: ``(B, k)`` int64, each item itself included.
+        distances: ``(B, k)`` float32, squared Euclidean.
+        largest: ``(B,)`` float32, the squared distance to the farthest item.
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+    largest: np.ndarray
+
+
+def squared_norms(features: torch.Tensor) -> torch.Tensor:
+    """``(N,)``, in blocks: the squares would need the features' memory again."""
+    return torch.cat([part.square().sum(dim=1) for part in features.split(BLOCK)])
+
+
+def squared_distances(
+    left: torch.Tensor,
+    right: torch.Tensor,
+    left_norms: torch.Tensor,
+    right_norms: torch.Tensor,
+) -> torch.Tensor:
+    """``(L, R)`` squared Euclidean distances, not below 0."""
+    norms = left_norms[:, None] + right_norms
+    return torch.addmm(norms, left, right.T, alpha=-2).clamp_(min=0)
+
+
+def nearest_neighbours(
+    features: torch.Tensor, norms: torch.Tensor, k: int, start: int, stop: int
+) -> Neighbours:
+    """Search all items for the nearest of the items ``start`` to ``stop``.
+
+    Distances are symmetric: a block of them serves its rows and its columns, so that half of
+    the blocks are computed, always the same half and always of the same size. So an item's
+    neighbours do not depend on the range it is searched in.
+
+    Args:
+        features: ``(N, D)`` float.
+        norms: ``(N,)`` their squared norms.
+        k: at most N.
+        start: the first item, a multiple of :data:`BLOCK`.
+        stop: one past the last, a multiple of it too, or N.
+    """
+    nearest = [
+        _Nearest(first, min(first + BLOCK, stop), k, features.device)
+        for first in range(start, stop, BLOCK)
+    ]
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(features), BLOCK)]
+    for i, upper in enumerate(blocks):
+        # Of a search that is divided this range's rows and columns are needed.
+        for lower in blocks[i:]:
+            wanted = [one for one in nearest if one.first in (upper.start, lower.start)]
+            if not wanted:
+                continue
+            squared = squared_distances(
+                features[upper], features[lower], norms[upper], norms[lower]
+            )
+            if upper == lower:
+                squared.fill_diagonal_(0)
+            for one in wanted:
+                if one.first == upper.start:
+                    one.add(squared.neg(), lower.start)
+                else:
+                    one.add(squared.T.neg().contiguous(), upper.start)
+    parts = [one.found() for one in nearest]
+    return Neighbours(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+class _Nearest:
+    """The nearest so far of one block of items; columns come in ascending order."""
+
+    def __init__(self, first: int, stop: int, k: int, device: torch.device) -> None:
+        self.first = first
+        self._k = k
+        self._nearness = torch.empty(stop - first, 0, device=device)
+        self._indices = torch.empty(stop - first, 0, dtype=torch.int64, device=device)
+        self._farthest = torch.zeros(stop - first, device=device)
+
+    def add(self, nearness: torch.Tensor, first_column: int) -> None:
+        """Take note of ``(B, W)`` negated distances to the items from ``first_column`` on."""
+        self._farthest = torch.minimum(self._farthest, nearness.amin(dim=1))
+        values, columns = self._candidates(nearness)
+        found = torch.cat([self._nearness, values], dim=1)
+        indices = torch.cat([self._indices, columns + first_column], dim=1)
+        ordered, order = found.sort(dim=1, descending=True, stable=True)
+        self._nearness = ordered[:, : self._k]
+        self._indices = indices.gather(1, order[:, : self._k])
+
+    def _candidates(self, nearness: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values, and columns in ascending order, of a block's items that may be nearest.
+
+        After the first blocks these are few. Rows that have fewer are filled up with ``-inf``.
+        """
+        k = min(self._k, nearness.shape[1])
+        if self._nearness.shape[1] == self._k:
+            # An equal one comes after those that are there, so it is not among the nearest.
+            rows, columns = (nearness > self._nearness[:, -1:]).nonzero(as_tuple=True)
+            slots, width = row_slots(rows, len(nearness))
+            if width <= k:
+                values = nearness.new_full((len(nearness), width), -torch.inf)
+                values[rows, slots] = nearness[rows, columns]
+                padded = columns.new_zeros(len(nearness), width)
+                padded[rows, slots] = columns
+                return values, padded
+        columns = top_columns(nearness, k)
+        return nearness.gather(1, columns), columns
+
+    def found(self) -> Neighbours:
+        return Neighbours(
+            self._indices.cpu().numpy(),
+            self._nearness.neg().cpu().numpy(),
+            self._farthest.neg().cpu().numpy(),
+        )

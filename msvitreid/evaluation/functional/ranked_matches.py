@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .market_rule import MarketRule
+from .match_ranks import match_ranks
+from .row_ranges import QUERY_CHUNK
+
+SimilarityRows = Callable[[int, int], torch.Tensor]
+"""``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
+
+
+class RankedMatches(NamedTuple):
+    """Where the matches of some queries stand, which is all that any score depends on.
+
+    Attributes:
+        queries: ``(M,)`` query of each match, ascending.
+        ranks: ``(M,)`` its rank, 1 for the first place, ascending within a query.
+        num_queries: how many queries there are, those without a match included.
+    """
+
+    queries: np.ndarray
+    ranks: np.ndarray
+    num_queries: int
+
+
+def rank_matches(
+    similarity_rows: SimilarityRows,
+    rule: MarketRule,
+    start: int,
+    stop: int,
+    query_chunk: int = QUERY_CHUNK,
+) -> RankedMatches:
+    """Rank the gallery for some of the queries.
+
+    Args:
+        similarity_rows: called for consecutive blocks of queries; its answer,
+            ``(stop - start, G)`` and finite, is modified.
+        rule: who is in whose ranking.
+        start: the first query.
+        stop: one past the last.
+        query_chunk: queries handled at once.
+
+    Returns:
+        Their matches; queries are counted from ``start``.
+
+    Raises:
+        ValueError: ``query_chunk`` is below 1.
+    """
+    check_chunk(query_chunk, 'query_chunk')
+    queries, ranks = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for block_start in range(start, stop, query_chunk):
+        block = similarity_rows(block_start, min(block_start + query_chunk, stop))
+        matches = rule.apply(block, block_start)
+        queries.append(block_start - start + matches.rows)
+        ranks.append(match_ranks(block, matches))
+    return in_order(np.concatenate(queries), np.concatenate(ranks), stop - start)
+
+
+def in_order(queries: np.ndarray, ranks: np.ndarray, num_queries: int) -> RankedMatches:
+    """The matches sorted by query, then by rank."""
+    order = np.lexsort((ranks, queries))
+    return RankedMatches(queries[order], ranks[order], num_queries)
+
+
+def check_chunk(chunk: int, name: str) -> None:
+    """Raises:
+    ValueError: it is below 1.
+    """
+    if chunk < 1:
+        raise ValueError(f'{name} must be at least 1, got {chunk}')

@@ -1,0 +1,186 @@
+"""Ranking in a gallery that is read from disk block by block, once.
+
+A rank is one plus the number of gallery images that come before, so it can be counted block by
+block as soon as the matches' own similarities are known; these are computed first, of the few
+gallery rows that match any query.
+
+BLAS may round the product of the same two vectors differently in products of other sizes, and
+then an exact duplicate of a match would not tie with it. Here every product has the same size:
+blocks that are not full are filled up with zeros. Nor do a query's matches meet themselves in a
+block; they are ordered among each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol, TypeGuard
+
+import numpy as np
+import torch
+
+from .inputs import Array, Labels, as_features, as_labels, check_widths
+from .market_rule import MarketRule
+from .match_ranks import count_above, count_tied_before
+from .ranked_matches import RankedMatches, check_chunk, in_order
+from .row_ranges import QUERY_CHUNK
+
+GALLERY_CHUNK = 8192
+"""Gallery rows that are in memory at once."""
+
+
+class FeatureFile(Protocol):
+    """Rows read on demand: ``np.memmap``, ``h5py.Dataset`` and the like.
+
+    An index is a slice, or ascending row numbers.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+def is_in_memory(features: object) -> TypeGuard[Array]:
+    """Whether these are an array, a tensor or a list, and no file that looks like one."""
+    arrays = (np.ndarray, torch.Tensor, list, tuple)
+    return isinstance(features, arrays) and not isinstance(features, np.memmap)
+
+
+def rank_streamed_matches(
+    query_features: Array,
+    gallery_features: FeatureFile,
+    query_pids: Labels,
+    gallery_pids: Labels,
+    query_camids: Labels | None = None,
+    gallery_camids: Labels | None = None,
+    query_chunk: int = QUERY_CHUNK,
+    gallery_chunk: int = GALLERY_CHUNK,
+) -> RankedMatches:
+    """Rank a gallery that is too large for memory.
+
+    The ranking is that of :func:`rank_metrics`. Memory: ``gallery_chunk`` gallery rows twice,
+    ``query_chunk`` by ``gallery_chunk`` similarities twice, and 40 bytes for each pair of a
+    query and a gallery image that matches it. The gallery is read once, rows with a match
+    again for each chunk of queries that has it among its matches.
+
+    Args:
+        query_features: ``(Q, D)``; the work is done on their device.
+        gallery_features: ``(G, D)``, of any float type.
+        query_pids: ``(Q,)`` identities.
+        gallery_pids: ``(G,)`` identities.
+        query_camids: ``(Q,)`` cameras, or None.
+        gallery_camids: ``(G,)`` cameras, or None; both or neither.
+        query_chunk: queries handled at once.
+        gallery_chunk: gallery images handled at once.
+
+    Returns:
+        The matches of all queries.
+
+    Raises:
+        ValueError: shapes disagree, a feature is not finite, or a chunk is below 1.
+    """
+    check_chunk(query_chunk, 'query_chunk')
+    check_chunk(gallery_chunk, 'gallery_chunk')
+    query = as_features(query_features, 'query_features')
+    check_widths(query.shape, gallery_features.shape)
+    query_pids = as_labels(query_pids, len(query), 'query_pids')
+    if query_camids is not None:
+        query_camids = as_labels(query_camids, len(query), 'query_camids')
+
+    # Neighbours of one identity share their matches, of which few are then read twice.
+    order = np.argsort(query_pids, kind='stable')
+    query = query[torch.as_tensor(order, device=query.device)]
+    camids = None if query_camids is None else query_camids[order]
+    rule = MarketRule(query_pids[order], gallery_pids, camids, gallery_camids)
+    rule.check_shape(len(query), gallery_features.shape[0])
+
+    chunks = [
+        _chunk(query, gallery_features, rule, start, query_chunk, gallery_chunk)
+        for start in range(0, len(query), query_chunk)
+    ]
+    size = gallery_features.shape[0]
+    for first in range(0, size, gallery_chunk):
+        rows = slice(first, min(first + gallery_chunk, size))
+        block = _read(gallery_features, rows, gallery_chunk, query.device)
+        for chunk in chunks:
+            similarity = chunk.query @ block.T
+            similarity[:, rows.stop - first :] = -torch.inf
+            rule.leave_strangers(similarity, chunk.start, first)
+            chunk.add(similarity, first)
+    parts = [chunk.ranks() for chunk in chunks]
+    queries = np.concatenate([np.empty(0, dtype=np.int64), *(rows for rows, _ in parts)])
+    ranks = np.concatenate([np.empty(0, dtype=np.int64), *(ranks for _, ranks in parts)])
+    return in_order(order[queries], ranks, len(query))
+
+
+class _Chunk(NamedTuple):
+    """Some queries, their matches, and how many others have been found to come before."""
+
+    start: int
+    query: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
+    values: torch.Tensor
+    before: torch.Tensor
+
+    def add(self, similarity: torch.Tensor, first: int) -> None:
+        """Count what comes before in similarities to the gallery images from ``first`` on."""
+        above, equal = count_above(similarity, self.rows, self.values)
+        tied = equal.nonzero().squeeze(1)
+        above[tied] += count_tied_before(
+            similarity, self.rows[tied], self.columns[tied] - first, self.values[tied]
+        )
+        self.before.add_(above)
+
+    def ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Query and rank of every match."""
+        rows, columns, values, before = (
+            tensor.cpu().numpy()
+            for tensor in (self.rows, self.columns, self.values, self.before)
+        )
+        order = np.lexsort((columns, -values, rows))
+        rows = rows[order]
+        earlier_matches = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        return self.start + rows, before[order] + earlier_matches + 1
+
+
+def _chunk(
+    query: torch.Tensor,
+    gallery: FeatureFile,
+    rule: MarketRule,
+    start: int,
+    query_chunk: int,
+    gallery_chunk: int,
+) -> _Chunk:
+    query = query[start : start + query_chunk]
+    matches = rule.matches(start, start + len(query))
+    rows, columns = (torch.as_tensor(index, device=query.device) for index in matches)
+    values = query.new_empty(len(rows))
+    for places, slots, block in _matched_blocks(gallery, matches.columns, gallery_chunk, query):
+        similarity = query @ block.T
+        values[places] = similarity[rows[places], slots]
+    return _Chunk(start, query, rows, columns, values, torch.zeros_like(columns))
+
+
+def _matched_blocks(
+    gallery: FeatureFile, columns: np.ndarray, gallery_chunk: int, query: torch.Tensor
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Blocks of the gallery rows among ``columns``, with the places of these and their slots."""
+    wanted, slots = np.unique(columns, return_inverse=True)
+    for first in range(0, len(wanted), gallery_chunk):
+        block = _read(
+            gallery, wanted[first : first + gallery_chunk], gallery_chunk, query.device
+        )
+        places = np.flatnonzero((slots >= first) & (slots < first + gallery_chunk))
+        in_block = torch.as_tensor(slots[places] - first, device=query.device)
+        yield torch.as_tensor(places, device=query.device), in_block, block
+
+
+def _read(
+    gallery: FeatureFile, rows: slice | np.ndarray, length: int, device: torch.device
+) -> torch.Tensor:
+    """``(length, D)`` rows, filled up with zeros."""
+    read = as_features(np.array(gallery[rows], dtype=np.float32), 'gallery_features')
+    block = torch.zeros(length, read.shape[1], device=device)
+    block[: len(read)] = read
+    return block

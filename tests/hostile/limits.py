@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SECONDS = 20
+MORE_BYTES = 2**30
+
+
+@contextmanager
+def limits() -> Iterator[None]:
+    """No more than a gigabyte beside what the process has, nor than some seconds."""
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f'not done in {SECONDS} s')
+
+    before = signal.signal(signal.SIGALRM, late)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MORE_BYTES, hard))
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,69 @@
+import pytest
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from msvitreid.models import fused
+from msvitreid.models.fused import FusedConv, fuse_for_inference
+from msvitreid.registry import MODELS
+from tests.models.golden import golden, images, reid_net
+from tests.models.tiny import tiny_reid_model
+
+
+def net(**backbone):
+    torch.manual_seed(0)
+    config = tiny_reid_model()
+    config['backbone'].update(backbone)
+    model = MODELS.build(config).eval()
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.normal_(layer.bias)
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    return model
+
+
+@pytest.fixture(params=['one pass', 'portable'])
+def kernels(request, monkeypatch):
+    if request.param == 'portable':
+        monkeypatch.setattr(fused, '_has_onednn', lambda x: False)
+
+
+@pytest.mark.usefixtures('kernels')
+@pytest.mark.parametrize('act', ['ReLU', 'GELU'])
+@pytest.mark.parametrize('size', [(1, 64, 32), (3, 32, 96)], ids=str)
+def test_gives_the_same_features(act, size):
+    # Dense: a sparse net in float32 jumps where two logits are all but equal.
+    model = net(act_cfg=dict(type=act), sparse_ratio=1.0)
+    batch = torch.rand(size[0], 3, *size[1:])
+    with torch.inference_mode():
+        expected, found = model(batch), fuse_for_inference(model)(batch)
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+
+
+def test_golden_embedding():
+    model = reid_net(2, split_size=(8, 8), sparse_ratio=0.3).eval().double()
+    with torch.inference_mode():
+        embedding = fuse_for_inference(model).embed(images(2, 384, 128, 2).double())
+    expected = torch.from_numpy(golden('reid_s_384x128')['embedding'])
+    assert (embedding - expected).norm() < 1e-6 * expected.norm()
+
+
+def test_the_model_itself_stays_trainable():
+    model = net().train()
+    before = [p.requires_grad for p in model.parameters()]
+    copy = fuse_for_inference(model)
+    assert model.training
+    assert [p.requires_grad for p in model.parameters()] == before
+    assert not copy.training
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in copy.modules())
+    assert sum(isinstance(m, FusedConv) for m in copy.modules()) > 20
+
+
+def test_torch_still_has_the_kernels():
+    """Inductor's; where they go, ``_has_onednn`` says no and the portable way is taken."""
+    assert fused._has_onednn(torch.zeros(1))
+    assert not fused._has_onednn(torch.zeros(1).double())
+    with torch.autocast('cpu', torch.bfloat16):
+        assert not fused._has_onednn(torch.zeros(1))

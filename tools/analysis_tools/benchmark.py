@@ -1,0 +1,73 @@
+"""Measure how fast this toolkit is on this machine, beside the plain way of doing the same.
+
+Set OMP_NUM_THREADS to choose the number of threads; let nothing else run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# The plain implementations that everything is compared with are the tests' oracles.
+sys.path.insert(0, str(ROOT))
+
+import benchmarks  # noqa: E402
+
+from msvitreid.errors import ConfigError  # noqa: E402
+from msvitreid.utils.cli import run_tool  # noqa: E402
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    subjects = parser.add_subparsers(dest='subject', required=True, metavar='SUBJECT')
+    for info in pkgutil.iter_modules(benchmarks.__path__):
+        module = importlib.import_module(f'benchmarks.{info.name}')
+        if not hasattr(module, 'NAME'):
+            continue
+        summary = (module.__doc__ or '').partition('\n')[0]
+        subject = subjects.add_parser(module.NAME, help=summary, description=module.__doc__)
+        subject.add_argument(
+            '--rounds',
+            type=int,
+            default=5,
+            metavar='N',
+            help='timed calls of each variant, in turn (default: %(default)s)',
+        )
+        subject.add_argument(
+            '--out',
+            type=Path,
+            default=ROOT / 'docs' / 'benchmarks' / f'{module.NAME}.csv',
+            metavar='FILE.csv',
+            help='add the results here; older ones of the same machine give way '
+            f'(default: docs/benchmarks/{module.NAME}.csv)',
+        )
+        module.add_arguments(subject)
+        subject.set_defaults(run=module.run)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    if args.rounds < 1:
+        raise ConfigError(f'--rounds is {args.rounds}, give at least 1')
+    if args.out.suffix != '.csv':
+        raise ConfigError(f"--out is '{args.out}', name a file that ends in .csv")
+
+    from benchmarks.results import as_table, environment, write_csv
+
+    facts = {name: value for name, value in environment().items() if value}
+    print(', '.join(f'{name} {value}' for name, value in facts.items()), flush=True)
+    results = args.run(args)
+    print(as_table(results), flush=True)
+    write_csv(args.out, results)
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,66 @@
+"""Images to features: the published nets in evaluation, in float32."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from msvitreid.models.fused import fuse_for_inference
+from tests.plain import net as plain
+
+from .nets import images, published
+from .results import Result
+from .timing import paired, peak_memory
+
+NAME = 'forward'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--archs', nargs='+', choices=['s', 'l'], default=['s', 'l'])
+    parser.add_argument('--batch-sizes', nargs='+', type=int, default=[1, 32], metavar='N')
+    parser.add_argument(
+        '--compile', action='store_true', help='torch.compile as well; takes minutes first'
+    )
+
+
+def run(args: argparse.Namespace) -> list[Result]:
+    results = []
+    for arch in args.archs:
+        for size in args.batch_sizes:
+            results += measure(arch, size, args.rounds, args.compile)
+    return results
+
+
+@torch.inference_mode()
+def measure(arch: str, size: int, rounds: int, compile_too: bool) -> list[Result]:
+    model = published(arch).eval()
+    batch = images(size)
+    fused = fuse_for_inference(model)
+    nets: dict[str, Callable[[Tensor], object]] = {
+        'plain': lambda x: plain.features(model, x),
+        'module': model,
+        'fused': fused,
+    }
+    if compile_too:
+        nets['fused, inductor'] = compiled(fused)
+    calls = {name: (lambda net=net: net(batch)) for name, net in nets.items()}
+    seconds = paired(calls, rounds)
+    return [
+        Result(
+            NAME,
+            f'msvit_{arch} 384x128, batch {size}',
+            name,
+            times,
+            memory_mib=None if 'inductor' in name else peak_memory(calls[name]),
+            note=f'{size / sorted(times)[len(times) // 2]:.1f} images/s',
+        )
+        for name, times in seconds.items()
+    ]
+
+
+def compiled(net: nn.Module) -> Callable[[Tensor], object]:
+    """Through inductor with the weights as constants."""
+    return torch.compile(net, options={'freezing': True}, dynamic=False)

@@ -1,0 +1,47 @@
+"""The published nets with made weights, for the benchmarks of the net."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from mmengine.logging import MMLogger
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from msvitreid.models import ReIDModel
+from msvitreid.registry import MODELS
+
+SIZE = (384, 128)
+
+
+def published(arch: str, num_classes: int | None = None) -> ReIDModel:
+    """The re-identification net of the person sets, with BatchNorm that is not the identity."""
+    MMLogger.get_instance('benchmark', log_level=logging.ERROR)
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(
+            type='ReIDModel',
+            backbone=dict(
+                type='MSViT',
+                arch=arch,
+                split_size=(8, 8),
+                sparse_ratio=0.3,
+                drop_path_rate=0.1,
+                frozen_stages=0,
+            ),
+            neck=dict(type='PartPoolingNeck', num_parts=2),
+            head=dict(type='BNNeckHead', num_classes=num_classes),
+        )
+    )
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            layer.running_mean.normal_(std=0.1)
+            layer.running_var.uniform_(0.5, 1.5)
+    return model
+
+
+def images(count: int) -> Tensor:
+    """``(count, 3, 384, 128)`` in [0, 1]."""
+    return torch.rand(count, 3, *SIZE, generator=torch.Generator().manual_seed(0))
