@@ -6,7 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from msvitreid.utils.cli import add_config_options, add_launcher_option, run_tool
+from msvitreid.utils.cli import (
+    add_config_options,
+    add_launcher_option,
+    exit_when_preempted,
+    run_tool,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -28,6 +33,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    exit_when_preempted()
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
     from msvitreid.engine import (

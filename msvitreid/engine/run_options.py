@@ -66,13 +66,20 @@ def use_amp(cfg: Config) -> None:
 
 
 def start_anew(cfg: Config) -> None:
-    """Undo what a resumed run left in the config it wrote, and warn of a used work directory."""
+    """Undo what a resumed run left in the config it wrote.
+
+    Raises:
+        ConfigError: the work directory holds checkpoints, which ``--resume`` would later
+            take for this run's.
+    """
     if cfg.get('resume'):
         cfg.resume, cfg.load_from = False, None
-    if saved_checkpoints(cfg.work_dir):
-        print_log(
-            f'work_dir {cfg.work_dir!r} holds checkpoints of an earlier run, which this one will '
-            'mix with its own: give --resume to go on with it, or another --work-dir'
+    saved = saved_checkpoints(cfg.work_dir)
+    if saved:
+        raise ConfigError(
+            f'work_dir {cfg.work_dir!r} holds checkpoints of an earlier run (the last is '
+            f'{saved[-1].path.name}); go on with it by --resume, give another --work-dir, or '
+            'remove them'
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,15 +14,21 @@ from typing import Any
 
 from msvitreid.errors import ReIDError
 
+#: What a run that was told to stop exits with: EX_TEMPFAIL, "try again".
+PREEMPTED = 75
+
 
 def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
 
     So does an option that a component which mmengine itself builds does not take, and a file
-    that cannot be read or written.
+    that cannot be read or written. Ctrl-C is a line and exit code 130.
     """
     try:
         main(None)
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
     except ReIDError as error:
         sentence = _sentence(error)
     except TypeError as error:
@@ -36,6 +43,14 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
         return
     print(f'error: {sentence}', file=sys.stderr)
     sys.exit(2)
+
+
+def exit_when_preempted() -> None:
+    """From now on, let SIGTERM end the process with code 75, "try again".
+
+    For the time in which there is nothing to save: see :class:`PreemptionHook`.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(PREEMPTED))
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -117,7 +117,7 @@ def test_a_resumed_runs_config_starts_anew(tmp_path, capsys):
     assert cfg.load_from == 'start.pth'
 
 
-def test_a_used_work_dir_is_warned_of(tmp_path, capsys):
+def test_a_used_work_dir_is_refused(tmp_path):
     (tmp_path / 'epoch_1.pth').touch()
-    start_anew(config(tmp_path))
-    assert 'holds checkpoints of an earlier run' in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r'of an earlier run \(the last is epoch_1\.pth\)'):
+        start_anew(config(tmp_path))

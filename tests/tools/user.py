@@ -7,6 +7,7 @@ import io
 import logging
 import multiprocessing
 import runpy
+import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +61,7 @@ def run(tool: str, *arguments: object) -> Outcome:
     """Run ``tools/<tool>`` as ``python tools/<tool> ARGUMENTS`` would; uncaught errors rise."""
     script = str(REPOSITORY / 'tools' / tool)
     out, err, code = io.StringIO(), io.StringIO(), 0
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     with (
         mock.patch.object(sys, 'argv', [script, *map(str, arguments)]),
         # mmengine beautifies the config five times a run, which takes half of a small one.
@@ -72,6 +74,7 @@ def run(tool: str, *arguments: object) -> Outcome:
         except SystemExit as end:
             code = int(end.code or 0)
         finally:
+            signal.signal(signal.SIGTERM, on_sigterm)
             _forget_run()
     return Outcome(code, out.getvalue(), err.getvalue())
 

@@ -1,9 +1,16 @@
 import argparse
+import os
+import signal
 
 import pytest
 
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.utils.cli import add_config_options, run_tool
+from msvitreid.utils.cli import (
+    PREEMPTED,
+    add_config_options,
+    exit_when_preempted,
+    run_tool,
+)
 
 
 def parse(*pairs):
@@ -75,3 +82,21 @@ def test_the_traceback_of_a_worker_is_left_out(capsys):
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_tool(fail(ZeroDivisionError()))
+
+
+def test_ctrl_c_is_a_line(capsys):
+    with pytest.raises(SystemExit) as end:
+        run_tool(fail(KeyboardInterrupt()))
+    assert end.value.code == 130
+    assert capsys.readouterr().err == 'interrupted\n'
+
+
+def test_sigterm_where_there_is_nothing_to_save():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        exit_when_preempted()
+        with pytest.raises(SystemExit) as end:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert end.value.code == PREEMPTED == 75
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -10,6 +10,8 @@ from PIL import Image
 MAX_PIXELS = 2**26
 # Every scan of a JPEG goes over the whole image, and may be a few bytes of the file.
 MAX_SCANNED_PIXELS = 100 * MAX_PIXELS
+# Bytes: a marker, and a header that names one component; libjpeg takes none shorter.
+SHORTEST_SCAN = 10
 
 KINDS = ('BMP', 'GIF', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 NO_IMAGE = f'the file is not an image of a kind that is read ({", ".join(KINDS)})'
@@ -52,8 +54,8 @@ def fault_before_decoding(content: bytes) -> str:
     if not whole:
         # Some decoders fill the missing part with grey, or make colours of what is there.
         return 'the image is cut short'
-    # Counting them takes longer than all else here; there are fewer than bytes in the file.
-    if scan and pixels * len(content) > MAX_SCANNED_PIXELS:
+    # Counting them takes longer than all else here, and most files are too short for so many.
+    if scan and pixels * (len(content) // SHORTEST_SCAN) > MAX_SCANNED_PIXELS:
         scans = content.count(JPEG_SCAN)
         if pixels * scans > MAX_SCANNED_PIXELS:
             return f'the image is a JPEG of {height}x{width} with {scans:,} scans, too many'

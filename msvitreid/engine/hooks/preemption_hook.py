@@ -13,9 +13,7 @@ from msvitreid.engine.gloo import group_timeout
 from msvitreid.engine.saved_checkpoints import checkpoint_name, saved_checkpoints
 from msvitreid.engine.train_loop import ResumableTrainLoop
 from msvitreid.errors import CheckpointError
-
-#: What a run that was told to stop exits with, after it has saved: EX_TEMPFAIL, "try again".
-PREEMPTED = 75
+from msvitreid.utils.cli import PREEMPTED
 
 
 class PreemptionHook(Hook):
@@ -90,7 +88,8 @@ class PreemptionHook(Hook):
             raise CheckpointError(
                 f'the checkpoint lies in the middle of an epoch of {meta["batches"]} batches, '
                 f'but an epoch has {batches} now; resume with the batch size and the number of '
-                'processes of the interrupted run, or from the checkpoint of a whole epoch'
+                f'processes of the interrupted run, or from the whole epoch before it: --resume '
+                f'{runner.work_dir}/{checkpoint_name(meta["epoch"])}'
             )
         runner.train_loop.start = meta['batch']
 

@@ -81,8 +81,14 @@ def nearest_neighbours(
                     one.add(squared.neg(), lower.start)
                 else:
                     one.add(squared.T.neg().contiguous(), upper.start)
-    parts = [one.found() for one in nearest]
-    return Neighbours(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    found = Neighbours(
+        np.empty((stop - start, k), dtype=np.int64),
+        np.empty((stop - start, k), dtype=np.float32),
+        np.empty(stop - start, dtype=np.float32),
+    )
+    for one in nearest:
+        one.write(found, one.first - start)
+    return found
 
 
 class _Nearest:
@@ -124,9 +130,8 @@ class _Nearest:
         columns = top_columns(nearness, k)
         return nearness.gather(1, columns), columns
 
-    def found(self) -> Neighbours:
-        return Neighbours(
-            self._indices.cpu().numpy(),
-            self._nearness.neg().cpu().numpy(),
-            self._farthest.neg().cpu().numpy(),
-        )
+    def write(self, found: Neighbours, place: int) -> None:
+        rows = slice(place, place + len(self._indices))
+        found.indices[rows] = self._indices.cpu().numpy()
+        found.distances[rows] = self._nearness.neg().cpu().numpy()
+        found.largest[rows] = self._farthest.neg().cpu().numpy()

@@ -9,9 +9,10 @@ from mmengine.hooks import Hook
 from torch import distributed
 
 from msvitreid.engine import use_resume
-from msvitreid.engine.hooks.preemption_hook import PREEMPTED, remove_overtaken
+from msvitreid.engine.hooks.preemption_hook import remove_overtaken
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import HOOKS
+from msvitreid.utils.cli import PREEMPTED
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.processes import run_ranks
 
