@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Train on several GPUs of one machine, or of several machines, a process a GPU.
 set -eu
-if [ $# -lt 2 ]; then
+case ${2-} in
+'' | 0* | *[!0-9]*)
     cat >&2 <<END
 usage: $0 CONFIG GPUS [train.py options]
 GPUS: of this machine. Environment: PORT (29500; two runs on one machine need different ones),
@@ -9,7 +10,8 @@ PYTHON (python). Several machines, on each: NNODES (1), NODE_RANK (0), MASTER_AD
 address of the machine with NODE_RANK 0) and PORT (the same).
 END
     exit 2
-fi
+    ;;
+esac
 config=$1 gpus=$2
 shift 2
 exec "${PYTHON:-python}" -m torch.distributed.run --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \

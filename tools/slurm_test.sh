@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Test under slurm, a process a GPU; it ends with the exit code of the test.
 set -eu
-if [ $# -lt 5 ] || ! [ "$5" -gt 0 ] 2>/dev/null; then
+case ${5-} in
+'' | 0* | *[!0-9]*)
     cat >&2 <<END
 usage: $0 PARTITION JOB_NAME CONFIG CHECKPOINT GPUS [test.py options]
 GPUS: in all. Environment: GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS (more options of srun),
 PORT (drawn from the job's id; two runs inside of one job need different ones), PYTHON (python).
 END
     exit 2
-fi
+    ;;
+esac
 partition=$1 job_name=$2 config=$3 checkpoint=$4 gpus=$5
 shift 5
 per_node=${GPUS_PER_NODE:-8}

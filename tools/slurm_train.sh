@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Train under slurm, a process a GPU; it ends with the exit code of the training.
 set -eu
-if [ $# -lt 4 ] || ! [ "$4" -gt 0 ] 2>/dev/null; then
+case ${4-} in
+'' | 0* | *[!0-9]*)
     cat >&2 <<END
 usage: $0 PARTITION JOB_NAME CONFIG GPUS [train.py options]
 GPUS: in all. Environment: GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS (more options of srun),
 PORT (drawn from the job's id; two runs inside of one job need different ones), PYTHON (python).
 END
     exit 2
-fi
+    ;;
+esac
 partition=$1 job_name=$2 config=$3 gpus=$4
 shift 4
 per_node=${GPUS_PER_NODE:-8}

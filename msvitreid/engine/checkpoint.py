@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import appearing
 
+from .checkpoint_archive import require_plain_archive
 from .load_except import keys_below
 from .load_report import LoadReport, Reshaped
 
@@ -30,14 +31,18 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
     on resuming.
 
     Raises:
-        CheckpointError: the file is missing, is truncated or of another kind, or contains
-            pickled objects other than tensors and plain containers (they are not run).
+        CheckpointError: the file is missing, is truncated, compressed or of another kind, or
+            contains pickled objects other than tensors and plain containers (they are not
+            run).
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f'checkpoint {str(path)!r} does not exist')
     try:
+        require_plain_archive(path)
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found is None:
@@ -82,6 +87,8 @@ def digest(path: str | os.PathLike) -> str:
 def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict[str, Tensor]:
     """The state dict of a checkpoint, without the ``module.`` that wrappers add to names.
 
+    Nested tensors, which have no shape, are passed over like all that is no tensor.
+
     Raises:
         CheckpointError: there are no tensors in it.
     """
@@ -92,7 +99,7 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict
     tensors = {
         name.removeprefix('module.'): value
         for name, value in weights.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
+        if isinstance(name, str) and isinstance(value, Tensor) and not value.is_nested
     }
     if not tensors:
         raise CheckpointError(f'checkpoint {str(source)!r} holds no weights')

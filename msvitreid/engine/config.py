@@ -12,6 +12,8 @@ from mmengine.runner import Runner
 from msvitreid.errors import ConfigError
 from msvitreid.utils.near_names import did_you_mean
 
+from .option_values import check_option_values
+
 #: Top-level config keys that every dataset of ours takes unless it says otherwise.
 SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
 
@@ -67,7 +69,8 @@ def complete_config(cfg: Config) -> Config:
     Works in place and returns ``cfg``.
 
     Raises:
-        ConfigError: the identity sampler is given another batch size than its loader.
+        ConfigError: the identity sampler is given another batch size than its loader, or a
+            documented option has a value that it cannot have.
     """
     shared = {key: cfg[key] for key in SHARED_DATASET_OPTIONS if key in cfg}
     for name, loader in _loaders(cfg):
@@ -83,6 +86,9 @@ def complete_config(cfg: Config) -> Config:
             )
         loader.setdefault('pin_memory', torch.cuda.is_available())
         loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+    if cfg.get('sync_bn') is False:
+        cfg.sync_bn = None  # whatever is not None is on to mmengine
+    check_option_values(cfg)
     return cfg
 
 

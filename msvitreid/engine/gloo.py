@@ -25,7 +25,8 @@ def group_timeout(env_cfg: Mapping) -> timedelta:
         ConfigError: it is not a positive number.
     """
     seconds = (env_cfg.get('dist_cfg') or {}).get('timeout', 1800)
-    if isinstance(seconds, (int, float)) and seconds > 0:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if number and 0 < seconds < timedelta.max.total_seconds():
         return timedelta(seconds=seconds)
     raise ConfigError(f'env_cfg.dist_cfg.timeout must be seconds, e.g. 1800, got {seconds!r}')
 

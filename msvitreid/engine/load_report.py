@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msvitreid.utils.printable import printable
+
 #: Lines a group of the full text has at most; nets have some thousand keys.
 MAX_LINES = 10_000
 
@@ -74,12 +76,6 @@ class LoadReport:
             'unexpected': self.unexpected,
             'of another shape': self.reshaped,
         }
-
-
-def printable(name: str, limit: int = 200) -> str:
-    """A name that a file gives, without line breaks and of bearable length."""
-    shown = name if name.isprintable() else repr(name)
-    return shown if len(shown) <= limit else f'{shown[:limit]}...'
 
 
 def _first(keys: Sequence[str | Reshaped], limit: int) -> str:

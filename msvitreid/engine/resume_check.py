@@ -17,8 +17,7 @@ from mmengine.runner import Runner
 
 from msvitreid.errors import CheckpointError
 from msvitreid.evaluation.metrics.exchange import gather_strings
-
-from .load_report import printable
+from msvitreid.utils.printable import printable
 
 #: What ``Runner.resume`` takes from a checkpoint.
 PARTS = ('meta', 'message_hub', 'optimizer')

@@ -75,8 +75,9 @@ class FusedCNNBlock(nn.Module):
         self.skip = block.skip
 
     def forward(self, x: Tensor) -> Tensor:
-        expand, group, gate, project = self.main
-        return project(gate(group(expand(x))), self.skip(x))
+        expand, group, squeeze, project = self.main
+        hidden = group(expand(x))
+        return project(hidden.mul_(squeeze.scales(hidden)), self.skip(x))
 
 
 class FusedAttentionBlock(nn.Module):
@@ -90,7 +91,7 @@ class FusedAttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         values = self.proj_in(x)
         attended = self.attn(self.q(values), self.k(values), values)
-        return self.proj(self.act(attended + self.v(values)), x)
+        return self.proj(self.act(attended.add_(self.v(values))), x)
 
 
 def _fuse(module: nn.Module) -> nn.Module:

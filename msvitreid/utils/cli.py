@@ -14,6 +14,8 @@ from typing import Any
 
 from msvitreid.errors import ReIDError
 
+from .printable import escaped
+
 #: What a run that was told to stop exits with: EX_TEMPFAIL, "try again".
 PREEMPTED = 75
 
@@ -114,8 +116,11 @@ def _is_wrong_option(error: TypeError) -> bool:
 
 
 def _sentence(error: ReIDError) -> str:
-    """The error's own words, without the traceback a DataLoader worker wraps around them."""
+    """The error's own words, without the traceback a DataLoader worker wraps around them.
+
+    They are one line, and leave the terminal alone, whatever the names of files in them are.
+    """
     text = str(error)
     if text.startswith('Caught '):
-        return re.split(r'^[\w.]+Error: ', text, flags=re.MULTILINE)[-1].strip()
-    return text
+        text = re.split(r'^[\w.]+Error: ', text, flags=re.MULTILINE)[-1].strip()
+    return escaped(text)

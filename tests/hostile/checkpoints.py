@@ -23,6 +23,14 @@ NO_TORCH = "checkpoint 'FILE' is not a PyTorch file"
 CUT = "checkpoint 'FILE' is truncated or not a PyTorch file"
 NO_WEIGHTS = "checkpoint 'FILE' holds no weights"
 MISSING = "checkpoint 'FILE' does not exist"
+TORCHSCRIPT = (
+    "checkpoint 'FILE' is a TorchScript program, not weights; load it where it is trusted and "
+    'save its state_dict() with torch.save'
+)
+COMPRESSED = (
+    "checkpoint 'FILE' has compressed records, which torch.save never writes and which may "
+    'inflate without bound; ask its author for the file as it was saved'
+)
 
 
 def code(name: str) -> str:
@@ -76,10 +84,12 @@ def tar() -> bytes:
     return file.getvalue()
 
 
-def zipped(pickled: bytes, data: bytes = bytes(24)) -> bytes:
+def zipped(
+    pickled: bytes, data: bytes = bytes(24), compression: int = zipfile.ZIP_STORED
+) -> bytes:
     """The container of ``torch.save`` around a pickle and one storage."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, 'w') as archive:
+    with zipfile.ZipFile(file, 'w', compression) as archive:
         archive.writestr('x/data.pkl', pickled)
         archive.writestr('x/byteorder', b'little')
         archive.writestr('x/data/0', data)
@@ -134,6 +144,42 @@ def lying_zip() -> bytes:
     return bytes(file)
 
 
+def inflating() -> bytes:
+    """2 GB of zeros in 2 MB, which no tensor needs."""
+    file = io.BytesIO(zipped(PICKLED))
+    with (
+        zipfile.ZipFile(file, 'a', zipfile.ZIP_DEFLATED) as archive,
+        archive.open('x/.format_version', 'w') as record,
+    ):
+        for _ in range(2**11):
+            record.write(bytes(2**20))
+    return file.getvalue()
+
+
+def split(file: bytes) -> tuple[bytes, bytes, bytes]:
+    """An archive's records, its central directory, and its end record."""
+    end = file.rindex(b'PK\5\6')
+    size, start = struct.unpack_from('<II', file, end + 12)
+    return file[:start], file[start : start + size], file[end:]
+
+
+def two_directories() -> bytes:
+    """Torch's reader finds the first, which is compressed, and Python's the second."""
+    records, directory, end = split(zipped(PICKLED, bytes(10**6), zipfile.ZIP_DEFLATED))
+    harmless = split(zipped(PICKLED))[1]
+    return records + directory + harmless.ljust(len(directory), b'\0') + end
+
+
+def overlapping() -> bytes:
+    """One record of 1 MB, a hundred times in the directory."""
+    records, directory, end = split(zipped(PICKLED, bytes(10**6)))
+    name = directory.index(b'x/data/0')
+    entry = directory[name - 46 : name + len(b'x/data/0')]
+    directory += b''.join(entry[:-1] + b'%c' % number for number in range(48, 148))
+    end = struct.pack('<4s4xHHII2x', b'PK\5\6', 104, 104, len(directory), len(records))
+    return records + directory + end
+
+
 def pipe(folder: Path) -> Path:
     os.mkfifo(folder / 'weights.pth')
     return folder / 'weights.pth'
@@ -141,6 +187,8 @@ def pipe(folder: Path) -> Path:
 
 MKDIR = code(f'{os.mkdir.__module__}.mkdir')
 WEIGHTS = {'weight': torch.zeros(3000)}
+PICKLED = b'\x80\x02}.'
+NESTED = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
 
 CHECKPOINTS = {
     'code in the metadata': case(saved({'state_dict': WEIGHTS, 'meta': Trap()}), MKDIR),
@@ -151,7 +199,7 @@ CHECKPOINTS = {
         saved(torch.nn.Linear(2, 2)), code('torch.nn.modules.linear.Linear')
     ),
     'NumPy arrays': case(saved({'weight': np.zeros(3)}), code('...')),
-    'TorchScript archive': case(torchscript, CUT),
+    'TorchScript archive': case(torchscript, TORCHSCRIPT),
     'tar archive of torch 0.1': case(tar, CUT),
     'ZIP archive of something else': case(lambda: zipped(b'', b'')[:-40], CUT),
     'cut short': case(lambda: saved(WEIGHTS)()[:-200], CUT),
@@ -165,6 +213,12 @@ CHECKPOINTS = {
     'storage that claims 4 TB': case(tensor((10**12,), (1,), stored=4 * 10**12), CUT),
     'storage that claims 400 GB, in the format of torch 1.5': case(legacy_of_400_gb, CUT),
     'archive that claims 4 GB': case(lying_zip, CUT),
+    'record that inflates to 2 GB': case(inflating, COMPRESSED),
+    'all records compressed': case(
+        lambda: zipped(PICKLED, compression=zipfile.ZIP_DEFLATED), COMPRESSED
+    ),
+    'archive with two directories': case(two_directories, CUT),
+    'archive whose records overlap': case(overlapping, CUT),
     'tensor larger than its storage': case(tensor((10**6,), (1,)), CUT),
     'tensor that strides out of its storage': case(tensor(stride=(10**9, 1)), CUT),
     'tensor with a negative stride': case(tensor(stride=(-3, 1)), CUT),
@@ -176,6 +230,7 @@ CHECKPOINTS = {
         NO_WEIGHTS,
     ),
     'weights that are texts': case(saved({'state_dict': {'weight': 'import os'}}), NO_WEIGHTS),
+    'weights that are nested tensors': case(saved({'weight': NESTED}), NO_WEIGHTS),
     'weights that are in themselves': case(
         lambda: zipped(b'\x80\x02}q\0X\5\0\0\0modelh\0s.'), NO_WEIGHTS
     ),

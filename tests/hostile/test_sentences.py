@@ -29,7 +29,6 @@ PAGE = REPOSITORY / 'docs' / 'security.md'
 
 
 @pytest.mark.parametrize('case', CASES.values(), ids=CASES)
-@pytest.mark.filterwarnings('ignore:.*TorchScript archive:UserWarning')
 def test_sentence(case, tmp_path, monkeypatch):
     folder, here = tmp_path / 'given', tmp_path / 'here'
     folder.mkdir()

@@ -26,10 +26,7 @@ def fine_grained_batch(
     """The same of a fine-grained set, whose images are resized larger and cropped twice."""
     larger = (size[0] + margin, size[1] + margin)
     return batch(
-        [
-            flip(crop(crop(resize(load(path), larger), size, 0), size, padding))
-            for path in paths
-        ]
+        [flip(crop(crop(resize(load(path), larger), size, 0), size, padding)) for path in paths]
     )
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import mmcv.transforms
 import numpy as np
@@ -19,6 +19,9 @@ class RandomFlip(mmcv.transforms.RandomFlip):
     Args:
         args, kwargs: mmcv's, such as ``prob`` and ``direction``.
     """
+
+    # The decorator below adds to this list, which would else be that of mmcv's class.
+    _methods_with_randomness: ClassVar[list[str]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

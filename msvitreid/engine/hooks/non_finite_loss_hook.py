@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from msvitreid.engine.bare_model import bare_model
 from msvitreid.engine.last_good_checkpoint import last_good_checkpoint
-from msvitreid.engine.load_report import printable
 from msvitreid.errors import ConfigError, ReIDError
 from msvitreid.registry import HOOKS
 from msvitreid.utils.files import appearing
+from msvitreid.utils.printable import printable
 
 FILE_NAME = 'non_finite_loss.txt'
 

@@ -110,7 +110,8 @@ class KReciprocalDistances:
         half = _reciprocal(neighbours[:, : int(np.around(k1 / 2)) + 1])
         encodings = self._encode(_expand(reciprocal, half), nearest)
         if k2 > 1:
-            encodings = _adjacency(neighbours[:, :k2]) @ encodings / min(k2, count)
+            encodings = _adjacency(neighbours[:, :k2]) @ encodings
+            encodings.data /= min(k2, count)
         self._query_encodings = encodings[: self.num_queries]
         self._gallery_by_member = encodings[self.num_queries :].T.tocsr()
 

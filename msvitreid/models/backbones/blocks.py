@@ -51,7 +51,11 @@ class SqueezeExcitation(nn.Module):
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(self.expand(self.act(self.reduce(self.pool(x)))))
+        return x * self.scales(x)
+
+    def scales(self, x: Tensor) -> Tensor:
+        """The gates of ``(N, C, H, W)``, ``(N, C, 1, 1)``."""
+        return self.gate(self.expand(self.act(self.reduce(self.pool(x)))))
 
 
 class CNNBlock(nn.Module):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 
-from .kth_largest import kth_largest
+from .sparse_softmax import sparse_softmax
 
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
@@ -61,11 +61,8 @@ class SparseGridAttention(nn.Module):
         with torch.autocast(q.device.type, enabled=False):
             # The scale goes to the queries, which are smaller than the logits.
             q = _unit(q) * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-            logits = q @ _unit(k).transpose(-2, -1)
-            if self.num_kept < logits.shape[-1]:
-                threshold = kth_largest(logits.detach(), self.num_kept)
-                logits = logits.masked_fill(logits < threshold, -math.inf)
-        return self._ungroup(logits.softmax(dim=-1).to(v.dtype) @ v, height, width)
+            shares = sparse_softmax(q @ _unit(k).transpose(-2, -1), self.num_kept)
+        return self._ungroup(shares.to(v.dtype) @ v, height, width)
 
     def extra_repr(self) -> str:
         return (

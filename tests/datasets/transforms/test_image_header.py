@@ -97,3 +97,10 @@ def test_limits(monkeypatch):
 
 def test_pictures_that_only_some_decoders_know():
     assert fault_before_decoding(b'P6 1 1 255 abc') == NO_IMAGE
+
+
+def test_a_file_too_short_for_so_many_scans_is_not_searched_for_them(monkeypatch):
+    content = write('JPEG', 64, 64, progressive=True)
+    monkeypatch.setattr(image_header, 'JPEG_SCAN', None)
+    monkeypatch.setattr(image_header, 'MAX_SCANNED_PIXELS', 64 * 64 * (len(content) // 10))
+    assert fault_before_decoding(content) == ''

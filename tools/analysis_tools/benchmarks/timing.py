@@ -61,11 +61,12 @@ def peak_memory(function: Callable[..., object], *args: Any) -> float:
         args: for it.
 
     Returns:
-        MiB between resident memory before the call and its peak.
+        MiB between resident memory before the call and its peak, without what was read of
+        mapped files: the system takes such pages back whenever it needs them.
 
     Raises:
         RuntimeError: the call failed; its traceback is on stderr.
-        OSError: there is no ``/proc/self/status``; Linux has it.
+        OSError: there is no ``/proc/self/status``, as only Linux has it.
     """
     _give_back_free_memory()
     fork = multiprocessing.get_context('fork')
@@ -85,9 +86,10 @@ def peak_memory(function: Callable[..., object], *args: Any) -> float:
 
 def _call_and_report(writer: Connection, function: Callable[..., object], args: Any) -> None:
     torch.set_num_threads(1)
-    before = _status_mib('VmRSS')
+    before, files_before = _status_mib('VmRSS'), _status_mib('RssFile')
     function(*args)
-    writer.send(_status_mib('VmHWM') - before)
+    files = _status_mib('RssFile') - files_before
+    writer.send(_status_mib('VmHWM') - before - max(0.0, files))
 
 
 def _give_back_free_memory() -> None:

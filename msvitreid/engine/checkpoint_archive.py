@@ -1,0 +1,83 @@
+"""A look at the ZIP archive that ``torch.save`` writes, before torch reads it."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from struct import error as TooShort
+from struct import unpack_from
+from typing import BinaryIO
+
+from msvitreid.errors import CheckpointError
+
+END = b'PK\5\6'
+END_64 = b'PK\6\6'
+LOCATOR_64 = b'PK\6\7'
+
+
+def require_plain_archive(path: Path) -> None:
+    """Refuse an archive that is no ``torch.save`` file, or takes more memory than its size.
+
+    A file that does not begin as an archive is left to torch: its older formats are not
+    compressed.
+
+    Raises:
+        CheckpointError: it is TorchScript, has compressed records, or its directory is not
+            where it must be or claims more bytes than the file has.
+        OSError: it cannot be read.
+    """
+    with open(path, 'rb') as file:
+        if file.read(4) != b'PK\3\4':
+            return
+        size = os.fstat(file.fileno()).st_size
+        try:
+            _require_one_directory(file, size)
+            with zipfile.ZipFile(file) as archive:
+                records = archive.infolist()
+        except (zipfile.BadZipFile, TooShort, ValueError, NotImplementedError) as error:
+            raise _is_no_archive(path) from error
+    if any(record.filename.endswith('/constants.pkl') for record in records):
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} is a TorchScript program, not weights; load it where it '
+            'is trusted and save its state_dict() with torch.save'
+        )
+    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} has compressed records, which torch.save never writes '
+            'and which may inflate without bound; ask its author for the file as it was saved'
+        )
+    # Records that overlap would be read several times.
+    if sum(record.file_size for record in records) > size:
+        raise _is_no_archive(path)
+
+
+def _require_one_directory(file: BinaryIO, size: int) -> None:
+    """Check that the directory lies right before the end records, and these end the file.
+
+    Elsewhere, torch's reader and Python's could each find a directory of its own.
+
+    Raises:
+        ValueError: it does not.
+        struct.error: the file is too short to tell.
+    """
+    at = max(0, size - 98)
+    file.seek(at)
+    tail = file.read()
+    end = len(tail) - 22
+    mark, length, start, comment = unpack_from('<4s8xIIH', tail, end)
+    ends = size - 22
+    if end >= 20 and tail[end - 20 : end - 16] == LOCATOR_64:
+        (ends,) = unpack_from('<8xQ', tail, end - 20)
+        mark_64, length_64, start_64 = unpack_from('<4s36xQQ', tail)
+        if mark_64 != END_64 or ends != at:
+            raise ValueError('the end records of ZIP64 are not where they must be')
+        if length not in (length_64, 0xFFFFFFFF) or start not in (start_64, 0xFFFFFFFF):
+            raise ValueError('the two end records differ')
+        length, start = length_64, start_64
+    if mark != END or comment or start + length != ends:
+        raise ValueError('the directory does not lie right before the end of the file')
+
+
+def _is_no_archive(path: Path) -> CheckpointError:
+    return CheckpointError(f'checkpoint {str(path)!r} is truncated or not a PyTorch file')

@@ -1,0 +1,87 @@
+"""Softmax over the k largest logits of a row."""
+
+from __future__ import annotations
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: Numbers worked on at once. They stay in a core's cache, and torch, which divides larger
+#: tensors among its threads, leaves the division to us.
+BLOCK = 32768
+
+
+@torch.library.custom_op('msvitreid::sparse_softmax', mutates_args=())
+def sparse_softmax(logits: Tensor, k: int) -> Tensor:
+    """Softmax of every row over its ``k`` largest numbers, zero elsewhere.
+
+    Numbers that tie with the smallest one kept are kept as well. On the CPU a row is sorted
+    by NumPy, whose vectorised sort of a short row takes a tenth of the time of
+    ``torch.topk``, and only the result is kept for the way back. ``torch.compile`` takes the
+    whole as one operation.
+
+    Args:
+        logits: ``(..., n)``, finite, float32 or float64.
+        k: from 1 to ``n``.
+    """
+    if k == logits.shape[-1]:
+        return logits.softmax(-1)
+    if logits.device.type == 'cpu':
+        return _in_blocks(logits.detach().contiguous(), k)
+    threshold = logits.topk(k).values[..., -1:]
+    return logits.masked_fill(logits < threshold, -math.inf).softmax(-1)
+
+
+def _in_blocks(logits: Tensor, k: int) -> Tensor:
+    rows = logits.view(-1, logits.shape[-1])
+    result = torch.empty_like(rows)
+    height = max(1, BLOCK // rows.shape[1])
+    # What lies below the threshold, if only by the least number there is.
+    below = -float(np.finfo(rows.numpy().dtype).smallest_subnormal)
+
+    @torch.no_grad()
+    def fill(start: int) -> None:
+        block = rows[start : start + height]
+        ascending = np.sort(block.numpy(), axis=1)
+        threshold = torch.from_numpy(ascending[:, -k, None])
+        kept = torch.threshold_(block - threshold, below, -math.inf)
+        torch.softmax(kept, -1, out=result[start : start + height])
+
+    starts = range(0, len(rows), height)
+    threads = min(torch.get_num_threads(), len(starts))
+    list(_pool(threads).map(fill, starts) if threads > 1 else map(fill, starts))
+    return result.view_as(logits)
+
+
+@sparse_softmax.register_fake
+def _(logits: Tensor, k: int) -> Tensor:
+    return torch.empty_like(logits, memory_format=torch.contiguous_format)
+
+
+def _keep_result(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    ctx.save_for_backward(output)
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    (result,) = ctx.saved_tensors
+    # What was left out has a zero here, and so no gradient.
+    return torch._softmax_backward_data(gradient, result, -1, result.dtype), None
+
+
+sparse_softmax.register_autograd(_backward, setup_context=_keep_result)
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix='sparse-softmax')
+
+
+if hasattr(os, 'register_at_fork'):
+    # A forked process has the pool but not its threads, and would wait for them forever.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+
+def escaped(text: str) -> str:
+    """``text`` with line breaks and control characters as a literal has them: ``\\n``."""
+    return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def printable(name: str, limit: int = 200) -> str:
+    """A name that a file gives, without line breaks and of bearable length."""
+    shown = escaped(name[: limit + 1])
+    return shown if len(shown) <= limit else f'{shown[:limit]}...'

@@ -1,0 +1,173 @@
+"""How time and memory grow: ranking with the gallery, the net with batch, image and split.
+
+Besides the CSV file this makes a picture of the same name.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from msvitreid.evaluation.functional import k_reciprocal_rerank, rank_metrics
+from msvitreid.models import ReIDModel
+from msvitreid.models.fused import fuse_for_inference
+from msvitreid.registry import MODELS
+
+from .made_features import Shape, features, labels
+from .results import Result
+from .timing import paired, peak_memory
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NAME = 'scaling'
+QUERIES = 512
+
+GALLERY = 'gallery images'
+RERANKED = 'query and gallery images'
+BATCH = 'images a batch'
+HEIGHT = 'image height in pixels, width a third'
+SPLIT = 'split size'
+_AXES = {
+    GALLERY: f'ranking of {QUERIES} queries',
+    RERANKED: 'k-reciprocal re-ranking',
+    BATCH: 'msvit_s at 192x64',
+    HEIGHT: 'msvit_s, batch 4',
+    SPLIT: 'msvit_s at 384x128, batch 2',
+}
+"""What varies -> what is measured."""
+
+_TIME, _MEMORY = '#3f6fa8', '#c2703d'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--galleries', nargs='+', type=int, default=[2_000, 4_000, 8_000, 16_000], metavar='N'
+    )
+    parser.add_argument(
+        '--reranked', nargs='+', type=int, default=[1_000, 2_000, 4_000], metavar='N'
+    )
+    parser.add_argument('--batches', nargs='+', type=int, default=[1, 2, 4, 8, 16], metavar='N')
+    parser.add_argument(
+        '--heights',
+        nargs='+',
+        type=int,
+        default=[192, 384, 576],
+        metavar='PIXELS',
+        help='of images, multiples of 192',
+    )
+    parser.add_argument(
+        '--splits', nargs='+', type=int, default=[2, 4, 8], metavar='N', help='of 2, 4 and 8'
+    )
+
+
+def run(args: argparse.Namespace) -> list[Result]:
+    curves: dict[str, dict[int, Callable[[], Any]]] = {
+        GALLERY: {size: ranking(size) for size in args.galleries},
+        RERANKED: {size: reranking(size) for size in args.reranked},
+        BATCH: {size: forward(size, 192, 4) for size in args.batches},
+        HEIGHT: {size: forward(4, size, 4) for size in args.heights},
+        SPLIT: {size: forward(2, 384, size) for size in args.splits},
+    }
+    results = [
+        result for axis, calls in curves.items() for result in measure(axis, calls, args.rounds)
+    ]
+    draw(results, args.out.with_suffix('.png'))
+    return results
+
+
+def measure(axis: str, calls: dict[int, Callable[[], Any]], rounds: int) -> list[Result]:
+    """One curve; the speed-up column is the first point's time over each point's."""
+    seconds = paired({str(size): call for size, call in calls.items()}, rounds)
+    return [
+        Result(
+            NAME,
+            f'{_AXES[axis]}, {axis}',
+            str(size),
+            seconds[str(size)],
+            reference=str(min(calls)),
+            memory_mib=peak_memory(call),
+        )
+        for size, call in calls.items()
+    ]
+
+
+def ranking(gallery: int) -> Callable[[], Any]:
+    ids = labels(Shape(QUERIES, gallery, max(1, gallery // 20), 6))
+    arrays = features(ids[0], 1), features(ids[1], 2)
+    return lambda: rank_metrics(*arrays, *ids)
+
+
+def reranking(images: int) -> Callable[[], Any]:
+    queries = images // 6
+    ids = labels(Shape(queries, images - queries, max(1, images // 25), 6))
+    arrays = features(ids[0], 1), features(ids[1], 2)
+    return lambda: k_reciprocal_rerank(*arrays)
+
+
+def forward(batch: int, height: int, split: int) -> Callable[[], Any]:
+    model = fuse_for_inference(net(split))
+    images = torch.rand(batch, 3, height, height // 3)
+
+    def call() -> None:
+        with torch.inference_mode():
+            model(images)
+
+    return call
+
+
+def net(split: int) -> ReIDModel:
+    backbone = dict(type='MSViT', arch='s', split_size=(split, split), sparse_ratio=0.3)
+    torch.manual_seed(0)
+    return MODELS.build(
+        dict(
+            type='ReIDModel',
+            backbone=backbone,
+            neck=dict(type='PartPoolingNeck', num_parts=2),
+            head=dict(type='BNNeckHead'),
+        )
+    ).eval()
+
+
+def draw(results: Sequence[Result], path: Path) -> None:
+    """Time on the left, memory on the right, against what varies; both axes logarithmic."""
+    # Here, as nothing else needs it; a figure of its own leaves pyplot's backend alone.
+    from matplotlib.figure import Figure
+
+    cases = list(dict.fromkeys(result.case for result in results))
+    figure = Figure(figsize=(4.2 * len(cases), 4.2), dpi=110, layout='constrained')
+    figure.suptitle(f'Time and memory on {torch.get_num_threads()} threads of the CPU')
+    for ax, case, axis in zip(figure.subplots(1, len(cases)), cases, _AXES, strict=True):
+        curve = [result for result in results if result.case == case]
+        _draw_curve(ax, curve)
+        ax.set_title(_AXES[axis], fontsize=10)
+        ax.set_xlabel(axis)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def _draw_curve(ax: Axes, curve: Sequence[Result]) -> None:
+    sizes = [int(result.variant) for result in curve]
+    times = [median(result.seconds) for result in curve]
+    # What takes less than a page's worth of a measurement is no point of a logarithmic axis.
+    memory = [max(result.memory_mib or 0, 1) for result in curve]
+    other = ax.twinx()
+    for side, values, colour, what in (
+        (ax, times, _TIME, 'seconds'),
+        (other, memory, _MEMORY, 'MiB'),
+    ):
+        side.plot(sizes, values, 'o-', color=colour, markersize=4)
+        side.set_xscale('log', base=2)
+        side.set_yscale('log')
+        side.set_ylabel(what, color=colour)
+        side.tick_params(axis='y', labelcolor=colour)
+        side.spines['top'].set_visible(False)
+        side.margins(y=0.2)
+    ax.set_xticks(sizes, [f'{size:,}' for size in sizes])
+    ax.minorticks_off()
+    ax.grid(axis='y', alpha=0.3)
