@@ -56,7 +56,9 @@ def _check_compile(options: Any) -> None:
     except Exception as error:
         # Which kind it raises depends on the option and the backend.
         reason = ' '.join(str(error).split())[:300]
-        raise ConfigError(f'compile={options!r}: torch.compile refuses it ({reason})') from error
+        raise ConfigError(
+            f'compile={options!r}: torch.compile refuses it ({reason})'
+        ) from error
 
 
 def _check_whole_number(cfg: Config, section: str, key: str) -> None:

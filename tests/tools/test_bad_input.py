@@ -184,6 +184,22 @@ WRONG_OPTIONS = {
         {'model.neck.num_parts': 3},
         ['6 vectors', 'num_vectors=5'],
     ),
+    'SyncBN by True': ({'sync_bn': True}, ["sync_bn must be 'torch'", 'True']),
+    'unknown mode of compile': ({'compile.mode': 'fastest'}, ['compile=', 'fastest']),
+    'text in place of a bool': ({'model.backbone.with_cp': 'yes'}, ['with_cp', "'yes'"]),
+    'no epochs': ({'train_cfg.max_epochs': 0}, ['train_cfg.max_epochs', 'from 1 on', '0']),
+    'no batches to a step': (
+        {'optim_wrapper.accumulative_counts': 0},
+        ['optim_wrapper.accumulative_counts', 'from 1 on', '0'],
+    ),
+    'unknown option of the process group': (
+        {'env_cfg.dist_cfg.timeuot': 60},
+        ['env_cfg.dist_cfg.timeuot', "did you mean 'timeout'"],
+    ),
+    'leaving out of nothing': (
+        {'load_except': 'head.classifiers'},
+        ["load_except='head.classifiers'", 'load_from'],
+    ),
     'option below a value': ({'work_dir.x.y': 1, 'log_level.x': 2}, ['log_level']),
     'element of a list that is not there': (
         {'custom_hooks.7.begin': 1},

@@ -33,6 +33,7 @@ SLURM = {
     'slurm_test.sh': (['gpu', 'job', 'a config.py', 'c.pth'], ['a config.py', 'c.pth']),
 }
 DIST = {'dist_train.sh': ['a config.py'], 'dist_test.sh': ['a config.py', 'c.pth']}
+WRONG_GPUS = [[], ['0'], ['-1'], ['two'], ['1.5'], ['2x'], [' 2'], [''], ['--resume']]
 
 
 class Cluster(NamedTuple):
@@ -138,7 +139,7 @@ def test_the_exit_code_is_the_tools(cluster, script, code):
 
 
 @pytest.mark.parametrize('script', SLURM)
-@pytest.mark.parametrize('gpus', [[], ['0'], ['-1'], ['two'], ['1.5'], ['']])
+@pytest.mark.parametrize('gpus', WRONG_GPUS)
 def test_wrong_usage_of_slurm(cluster, script, gpus):
     done = cluster.run(script, *SLURM[script][0], *gpus)
     assert done.returncode == 2
@@ -149,8 +150,9 @@ def test_wrong_usage_of_slurm(cluster, script, gpus):
 
 
 @pytest.mark.parametrize('script', DIST)
-def test_wrong_usage_of_torchrun(cluster, script):
-    done = cluster.run(script, *DIST[script])
+@pytest.mark.parametrize('gpus', WRONG_GPUS)
+def test_wrong_usage_of_torchrun(cluster, script, gpus):
+    done = cluster.run(script, *DIST[script], *gpus)
     assert done.returncode == 2
     assert done.stdout == ''
     assert done.stderr.startswith(f'usage: {TOOLS / script} CONFIG')

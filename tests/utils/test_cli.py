@@ -79,6 +79,17 @@ def test_the_traceback_of_a_worker_is_left_out(capsys):
     assert capsys.readouterr().err == 'error: a.jpg: the file is empty\n'
 
 
+@pytest.mark.parametrize(
+    'wrapped', ['{}', 'Caught DatasetError in a worker.\nx.DatasetError: {}']
+)
+def test_names_of_files_do_not_reach_the_terminal_as_they_are(wrapped, capsys):
+    name = 'a\x1b]0;title\x07\nb\r\u202e\udcff é.jpg'
+    with pytest.raises(SystemExit):
+        run_tool(fail(DatasetError(wrapped.format(f'{name}: the file is empty'))))
+    escaped = r'a\x1b]0;title\x07\nb\r\u202e\udcff é.jpg'
+    assert capsys.readouterr().err == f'error: {escaped}: the file is empty\n'
+
+
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_tool(fail(ZeroDivisionError()))

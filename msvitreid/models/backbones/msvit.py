@@ -133,11 +133,9 @@ class MSViT(BaseModule):
         if not (self.with_cp and self.training):
             return part(x)
         for block in part.children():
-            x = (
-                self._run(block, x)
-                if isinstance(block, nn.Sequential)
-                else recomputed(block, x)
-            )
+            # A branch holds a stage, which holds blocks, and the conv head.
+            is_stage = isinstance(block, nn.Sequential) and not hasattr(block, 'conv')
+            x = self._run(block, x) if is_stage else recomputed(block, x)
         return x
 
     @classmethod

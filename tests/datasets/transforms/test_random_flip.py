@@ -46,6 +46,13 @@ def test_never_and_always(prob, flipped):
         assert np.array_equal(result['img'], IMAGE[:, ::-1] if flipped else IMAGE)
 
 
+def test_the_draws_are_half_open(monkeypatch):
+    flip = RandomFlip(0.25)
+    for draw, flipped in ((0.0, True), (np.nextafter(0.25, 0), True), (0.25, False)):
+        monkeypatch.setattr(np.random, 'random_sample', lambda draw=draw: draw)
+        assert flip({'img': IMAGE})['flip'] is flipped
+
+
 def test_draws_can_be_shared_as_those_of_mmcv():
     flip = RandomFlip(0.5)
     with cache_random_params(flip):

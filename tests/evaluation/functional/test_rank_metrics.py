@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msvitreid.evaluation.functional import rank_metrics, rank_metrics_from_similarity
+from tests.plain import ranking as plain
 
 from . import oracle
 
@@ -91,6 +92,35 @@ def test_agrees_with_plain_python(seed, ap):
             query, gallery, *labels, ap=ap, topk=topk, query_chunk=chunk, per_query=True
         )
         assert_same(actual, expected)
+
+
+@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+@pytest.mark.parametrize('seed', range(3))
+def test_agrees_with_the_plain_implementation(seed, dtype):
+    query, gallery, *labels = random_case(seed, 60, 400)
+    expected = plain.rank_metrics(query, gallery, *labels)
+    for ap in ('trapezoid', 'plain'):
+        actual = rank_metrics(query.astype(dtype), gallery.astype(dtype), *labels, ap=ap)
+        assert actual['mAP'] == pytest.approx(expected[f'mAP-{ap}'], abs=1e-12)
+    for name in ('mINP', 'rank-1', 'rank-5', 'rank-10'):
+        assert actual[name] == pytest.approx(expected[name], abs=1e-12)
+
+
+@pytest.mark.parametrize('threads', [1, 3])
+def test_any_number_of_threads_sorts_any_number_of_rows(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for num_queries in (1, 2, 7):
+            similarity = torch.rand(num_queries, 50)
+            labels = ([1] * num_queries, [1] + [0] * 49)
+            actual = rank_metrics_from_similarity(
+                similarity, *labels, per_query=True, ap='plain'
+            )
+            above = (similarity > similarity[:, :1]).sum(dim=1)
+            np.testing.assert_allclose(actual['AP'], 1 / (1 + above))
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_without_cameras_nothing_is_left_out():

@@ -109,17 +109,15 @@ def measure_streamed(rows: int, folder: Path | None, rounds: int) -> list[Result
     ids = labels(shape)
     query = features(ids[0], 1)
     with TemporaryDirectory(dir=folder) as temporary:
-        path = f'{temporary}/gallery.f32'
-        gallery = np.memmap(path, np.float32, 'w+', shape=(rows, WIDTH))
-        step = 1 << 16
-        for start in range(0, rows, step):
-            gallery[start : start + step] = features(ids[1][start : start + step], start + 2)
-        gallery.flush()
-        gallery = np.memmap(path, np.float32, 'r', shape=(rows, WIDTH))
+        gallery = GalleryFile(Path(temporary) / 'gallery.f32', rows)
+        step = 1 << 13
+        with gallery.path.open('wb') as file:
+            for start in range(0, rows, step):
+                features(ids[1][start : start + step], start + 2).numpy().tofile(file)
 
         def product() -> None:
             for start in range(0, rows, step):
-                query @ torch.from_numpy(np.array(gallery[start : start + step])).T
+                query @ torch.from_numpy(gallery[start : start + step]).T
 
         calls: dict[str, Call] = {
             'product': product,
@@ -127,6 +125,22 @@ def measure_streamed(rows: int, folder: Path | None, rounds: int) -> list[Result
         }
         case = f'{shape}, gallery in a file'
         return rows_of(case, paired(calls, rounds), calls, reference='product')
+
+
+class GalleryFile:
+    """Float32 features in a file that is read, not mapped, so that memory can be measured."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        self.path = path
+        self.shape = (rows, WIDTH)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        if not isinstance(rows, slice):
+            return np.memmap(self.path, np.float32, 'r', shape=self.shape)[rows]
+        start, stop, _ = rows.indices(self.shape[0])
+        return np.fromfile(
+            self.path, np.float32, (stop - start) * WIDTH, offset=start * WIDTH * 4
+        ).reshape(-1, WIDTH)
 
 
 def both(ranked: RankedMatches) -> dict[str, float]:

@@ -135,39 +135,32 @@ def net(split: int) -> ReIDModel:
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
-    """Time on the left, memory on the right, against what varies; both axes logarithmic."""
+    """Time above, memory below, against what varies; from 0 on, so that shapes can be seen."""
     # Here, as nothing else needs it; a figure of its own leaves pyplot's backend alone.
     from matplotlib.figure import Figure
 
     cases = list(dict.fromkeys(result.case for result in results))
-    figure = Figure(figsize=(4.2 * len(cases), 4.2), dpi=110, layout='constrained')
-    figure.suptitle(f'Time and memory on {torch.get_num_threads()} threads of the CPU')
-    for ax, case, axis in zip(figure.subplots(1, len(cases)), cases, _AXES, strict=True):
+    figure = Figure(figsize=(3.4 * len(cases), 6), dpi=110, layout='constrained')
+    figure.suptitle(f'Growth of time and memory, CPU threads: {torch.get_num_threads()}')
+    columns = figure.subplots(2, len(cases)).T
+    for (above, below), case, axis in zip(columns, cases, _AXES, strict=True):
         curve = [result for result in results if result.case == case]
-        _draw_curve(ax, curve)
-        ax.set_title(_AXES[axis], fontsize=10)
-        ax.set_xlabel(axis)
+        sizes = [int(result.variant) for result in curve]
+        _draw_curve(above, sizes, [median(result.seconds) for result in curve], _TIME)
+        _draw_curve(below, sizes, [result.memory_mib or 0 for result in curve], _MEMORY)
+        above.set_title(_AXES[axis], fontsize=10)
+        below.set_xlabel(axis)
+    columns[0][0].set_ylabel('seconds')
+    columns[0][1].set_ylabel('MiB beyond the input')
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 
-def _draw_curve(ax: Axes, curve: Sequence[Result]) -> None:
-    sizes = [int(result.variant) for result in curve]
-    times = [median(result.seconds) for result in curve]
-    # What takes less than a page's worth of a measurement is no point of a logarithmic axis.
-    memory = [max(result.memory_mib or 0, 1) for result in curve]
-    other = ax.twinx()
-    for side, values, colour, what in (
-        (ax, times, _TIME, 'seconds'),
-        (other, memory, _MEMORY, 'MiB'),
-    ):
-        side.plot(sizes, values, 'o-', color=colour, markersize=4)
-        side.set_xscale('log', base=2)
-        side.set_yscale('log')
-        side.set_ylabel(what, color=colour)
-        side.tick_params(axis='y', labelcolor=colour)
-        side.spines['top'].set_visible(False)
-        side.margins(y=0.2)
-    ax.set_xticks(sizes, [f'{size:,}' for size in sizes])
-    ax.minorticks_off()
+def _draw_curve(ax: Axes, sizes: Sequence[int], values: Sequence[float], colour: str) -> None:
+    ax.plot(sizes, values, 'o-', color=colour, markersize=4)
+    ax.set_xlim(0, max(sizes) * 1.08)
+    ax.set_ylim(0, max(values) * 1.15 or 1)
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.xaxis.set_major_formatter('{x:,.0f}')
+    ax.locator_params(axis='x', nbins=5, integer=True)
     ax.grid(axis='y', alpha=0.3)

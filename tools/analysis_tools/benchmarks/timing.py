@@ -7,7 +7,7 @@ import gc
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from mmengine.utils import ProgressBar
 
 
 def paired(
-    functions: dict[str, Callable[[], object]], rounds: int = 5, warmup: int = 1
+    functions: Mapping[str, Callable[[], object]], rounds: int = 5, warmup: int = 1
 ) -> dict[str, tuple[float, ...]]:
     """Time functions in turn, so that whatever slows the machine down slows all of them.
 
@@ -61,8 +61,8 @@ def peak_memory(function: Callable[..., object], *args: Any) -> float:
         args: for it.
 
     Returns:
-        MiB between resident memory before the call and its peak, without what was read of
-        mapped files: the system takes such pages back whenever it needs them.
+        MiB between resident memory before the call and its peak. Pages read of a mapped file
+        count, although the system could take them back.
 
     Raises:
         RuntimeError: the call failed; its traceback is on stderr.
@@ -86,10 +86,9 @@ def peak_memory(function: Callable[..., object], *args: Any) -> float:
 
 def _call_and_report(writer: Connection, function: Callable[..., object], args: Any) -> None:
     torch.set_num_threads(1)
-    before, files_before = _status_mib('VmRSS'), _status_mib('RssFile')
+    before = _status_mib('VmRSS')
     function(*args)
-    files = _status_mib('RssFile') - files_before
-    writer.send(_status_mib('VmHWM') - before - max(0.0, files))
+    writer.send(_status_mib('VmHWM') - before)
 
 
 def _give_back_free_memory() -> None:

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msvitreid.evaluation.functional import nearest_neighbours as module
+from msvitreid.evaluation.functional.nearest_neighbours import (
+    nearest_neighbours,
+    squared_norms,
+)
+
+
+def brute_force(features, k):
+    squared = ((features[:, None] - features[None]) ** 2).sum(-1)
+    order = np.argsort(squared, axis=1, kind='stable')[:, :k]
+    return order, np.take_along_axis(squared, order, axis=1), squared.max(axis=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    count=st.integers(1, 40),
+    k=st.integers(1, 12),
+    block=st.integers(1, 17),
+    values=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_agrees_with_all_distances_ties_included(count, k, block, values, seed):
+    features = np.random.default_rng(seed).integers(0, values, (count, 3)).astype(np.float32)
+    k = min(k, count)
+    tensor = torch.from_numpy(features)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, 'BLOCK', block)
+        norms = squared_norms(tensor)
+        middle = min(count, block * (count // block // 2))
+        for start, stop in ((0, count), (0, middle), (middle, count)):
+            found = nearest_neighbours(tensor, norms, k, start, stop)
+            for actual, expected in zip(found, brute_force(features, k), strict=True):
+                np.testing.assert_array_equal(actual, expected[start:stop])
+
+
+def test_each_block_of_distances_is_computed_once(monkeypatch):
+    calls = []
+    whole = module.squared_distances
+    monkeypatch.setattr(module, 'BLOCK', 10)
+    monkeypatch.setattr(
+        module, 'squared_distances', lambda *args: calls.append(1) or whole(*args)
+    )
+    features = torch.rand(40, 5)
+    nearest_neighbours(features, squared_norms(features), 3, 0, 40)
+    assert len(calls) == 4 * 5 / 2
