@@ -15,7 +15,9 @@ from torch.utils.data import DataLoader
 
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import DATASETS, LOOPS, MODEL_WRAPPERS, RUNNERS
+from msvitreid.utils.config_text import format_configs_once
 from msvitreid.utils.files import appearing
+from msvitreid.utils.versions import versions
 
 from .bare_model import bare_model
 from .checkpoint import digest, fill_model, read_checkpoint, use_safe_loading, weights_of
@@ -51,6 +53,7 @@ class ReIDRunner(Runner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         use_safe_loading()
+        format_configs_once()
         self.stop_request = StopRequest()
         self._loaded = ''
         super().__init__(*args, **kwargs)
@@ -111,6 +114,23 @@ class ReIDRunner(Runner):
         loader.worker_init_fn = start
         return loader
 
+    def _log_env(self, env_cfg: dict) -> None:
+        # mmengine's imports torchvision and runs compilers to write down their versions.
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
+        facts = {
+            **versions(),
+            'CUDA': torch.version.cuda,
+            'device': device,
+            'processes': self.world_size,
+            'launcher': self.launcher,
+            'seed': self.seed,
+            'deterministic': self.deterministic,
+            **env_cfg,
+        }
+        lines = '\n'.join(f'    {name}: {value}' for name, value in facts.items())
+        self.logger.info(f'environment:\n{lines}')
+        self.logger.info(f'config:\n{self.cfg.pretty_text}')
+
     def build_train_loop(self, loop: BaseLoop | Mapping) -> BaseLoop:
         if isinstance(loop, Mapping) and loop.get('by_epoch') and 'type' not in loop:
             options = {key: value for key, value in loop.items() if key != 'by_epoch'}
@@ -123,7 +143,7 @@ class ReIDRunner(Runner):
             self._fuse()
         # mmengine compiles the whole step, whose optimiser and logging break the graph often.
         options = self.cfg.get('compile')
-        if options:
+        if options not in (None, False):
             backbone = bare_model(self).get_submodule('backbone')
             backbone.compile(**({} if options is True else options))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .backbones.blocks import CNNBlock, SparseAttentionBlock
+from .backbones.blocks import CNNBlock, SparseAttentionBlock, SqueezeExcitation
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
@@ -77,7 +77,8 @@ class FusedCNNBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         expand, group, squeeze, project = self.main
         hidden = group(expand(x))
-        return project(hidden.mul_(squeeze.scales(hidden)), self.skip(x))
+        scales = cast(SqueezeExcitation, squeeze).scales(hidden)
+        return project(hidden.mul_(scales), self.skip(x))
 
 
 class FusedAttentionBlock(nn.Module):

@@ -40,7 +40,7 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     except OSError as error:
         if error.filename is None:
             raise
-        sentence = f'{error.filename}: {error.strerror}'
+        sentence = escaped(f'{error.filename}: {error.strerror}')
     else:
         return
     print(f'error: {sentence}', file=sys.stderr)

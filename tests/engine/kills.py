@@ -16,10 +16,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 import torch
-import torchvision  # noqa: F401 -- mmengine would import it anew in every process
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
@@ -107,9 +105,7 @@ def train(channel: Connection, data_root: Path, work_dir: Path, workers: int) ->
         flush(handle)
 
     os.fsync = slow_flush
-    # mmengine beautifies the config with every checkpoint, which takes longer than training.
-    without_style = mock.patch('mmengine.config.config.FormatCode', lambda t, **_: (t, True))
-    with open(os.devnull, 'w') as nowhere, without_style:
+    with open(os.devnull, 'w') as nowhere:
         sys.stdout = sys.stderr = nowhere
         cfg = config(data_root, work_dir, workers)
         use_resume(cfg, None)

@@ -64,8 +64,6 @@ def run(tool: str, *arguments: object) -> Outcome:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     with (
         mock.patch.object(sys, 'argv', [script, *map(str, arguments)]),
-        # mmengine beautifies the config five times a run, which takes half of a small one.
-        mock.patch('mmengine.config.config.FormatCode', lambda text, **_: (text, True)),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

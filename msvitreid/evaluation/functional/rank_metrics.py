@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .average_precision import check_ap_definition
+from .feature_file import FeatureFile, is_in_memory
 from .inputs import Array, Labels, require_finite
 from .market_rule import MarketRule
 from .query_scores import (
@@ -19,7 +20,7 @@ from .query_scores import (
 )
 from .ranked_matches import SimilarityRows
 from .row_ranges import QUERY_CHUNK
-from .streamed_matches import FeatureFile, is_in_memory, rank_streamed_matches
+from .streamed_matches import rank_streamed_matches
 
 
 def rank_metrics(

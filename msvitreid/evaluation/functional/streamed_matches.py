@@ -4,20 +4,21 @@ A rank is one plus the number of gallery images that come before, so it can be c
 block as soon as the matches' own similarities are known; these are computed first, of the few
 gallery rows that match any query.
 
-BLAS may round the product of the same two vectors differently in products of other sizes, and
-then an exact duplicate of a match would not tie with it. Here every product has the same size:
-blocks that are not full are filled up with zeros. Nor do a query's matches meet themselves in a
-block; they are ordered among each other.
+BLAS may round the product of the same two vectors differently in products of other sizes, or
+at their edges, and then an exact duplicate of a match would not tie with it. So all products of
+a query have one size, blocks that are not full being filled up with zeros, and with sides that
+are multiples of 32 they have no edges. Nor does a match meet itself in a block: a query's matches
+are ordered among each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from .feature_file import BlockReader, FeatureFile
 from .inputs import Array, Labels, as_features, as_labels, check_widths
 from .market_rule import MarketRule
 from .match_ranks import count_above, count_tied_before
@@ -27,23 +28,8 @@ from .row_ranges import QUERY_CHUNK
 GALLERY_CHUNK = 8192
 """Gallery rows that are in memory at once."""
 
-
-class FeatureFile(Protocol):
-    """Rows read on demand: ``np.memmap``, ``h5py.Dataset`` and the like.
-
-    An index is a slice, or ascending row numbers.
-    """
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: Any, /) -> Any: ...
-
-
-def is_in_memory(features: object) -> TypeGuard[Array]:
-    """Whether these are an array, a tensor or a list, and no file that looks like one."""
-    arrays = (np.ndarray, torch.Tensor, list, tuple)
-    return isinstance(features, arrays) and not isinstance(features, np.memmap)
+_FULL = 32
+"""What BLAS takes at once along either side of a product, or a multiple of that."""
 
 
 def rank_streamed_matches(
@@ -71,7 +57,8 @@ def rank_streamed_matches(
         query_camids: ``(Q,)`` cameras, or None.
         gallery_camids: ``(G,)`` cameras, or None; both or neither.
         query_chunk: queries handled at once.
-        gallery_chunk: gallery images handled at once.
+        gallery_chunk: gallery images handled at once, a multiple of 32 if exact duplicates
+            are to tie.
 
     Returns:
         The matches of all queries.
@@ -94,16 +81,17 @@ def rank_streamed_matches(
     rule = MarketRule(query_pids[order], gallery_pids, camids, gallery_camids)
     rule.check_shape(len(query), gallery_features.shape[0])
 
+    reader = BlockReader(gallery_features, gallery_chunk, query.device, 'gallery_features')
     chunks = [
-        _chunk(query, gallery_features, rule, start, query_chunk, gallery_chunk)
+        _chunk(query, reader, rule, start, query_chunk, gallery_chunk)
         for start in range(0, len(query), query_chunk)
     ]
     size = gallery_features.shape[0]
     for first in range(0, size, gallery_chunk):
         rows = slice(first, min(first + gallery_chunk, size))
-        block = _read(gallery_features, rows, gallery_chunk, query.device)
+        block = reader.read(rows)
         for chunk in chunks:
-            similarity = chunk.query @ block.T
+            similarity = chunk.similarity(block)
             similarity[:, rows.stop - first :] = -torch.inf
             rule.leave_strangers(similarity, chunk.start, first)
             chunk.add(similarity, first)
@@ -117,11 +105,16 @@ class _Chunk(NamedTuple):
     """Some queries, their matches, and how many others have been found to come before."""
 
     start: int
-    query: torch.Tensor
+    size: int
+    padded: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
     values: torch.Tensor
     before: torch.Tensor
+
+    def similarity(self, block: torch.Tensor) -> torch.Tensor:
+        """``(size, W)``"""
+        return (self.padded @ block.T)[: self.size]
 
     def add(self, similarity: torch.Tensor, first: int) -> None:
         """Count what comes before in similarities to the gallery images from ``first`` on."""
@@ -146,41 +139,25 @@ class _Chunk(NamedTuple):
 
 def _chunk(
     query: torch.Tensor,
-    gallery: FeatureFile,
+    reader: BlockReader,
     rule: MarketRule,
     start: int,
     query_chunk: int,
     gallery_chunk: int,
 ) -> _Chunk:
     query = query[start : start + query_chunk]
+    padded = torch.nn.functional.pad(query, (0, 0, 0, -len(query) % _FULL))
     matches = rule.matches(start, start + len(query))
     rows, columns = (torch.as_tensor(index, device=query.device) for index in matches)
-    values = query.new_empty(len(rows))
-    for places, slots, block in _matched_blocks(gallery, matches.columns, gallery_chunk, query):
-        similarity = query @ block.T
-        values[places] = similarity[rows[places], slots]
-    return _Chunk(start, query, rows, columns, values, torch.zeros_like(columns))
+    values, before = query.new_empty(len(rows)), torch.zeros_like(columns)
+    chunk = _Chunk(start, len(query), padded, rows, columns, values, before)
 
-
-def _matched_blocks(
-    gallery: FeatureFile, columns: np.ndarray, gallery_chunk: int, query: torch.Tensor
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Blocks of the gallery rows among ``columns``, with the places of these and their slots."""
-    wanted, slots = np.unique(columns, return_inverse=True)
+    wanted, slots = np.unique(matches.columns, return_inverse=True)
     for first in range(0, len(wanted), gallery_chunk):
-        block = _read(
-            gallery, wanted[first : first + gallery_chunk], gallery_chunk, query.device
+        similarity = chunk.similarity(reader.read(wanted[first : first + gallery_chunk]))
+        here = np.flatnonzero((slots >= first) & (slots < first + gallery_chunk))
+        places, in_block = (
+            torch.as_tensor(index, device=query.device) for index in (here, slots[here] - first)
         )
-        places = np.flatnonzero((slots >= first) & (slots < first + gallery_chunk))
-        in_block = torch.as_tensor(slots[places] - first, device=query.device)
-        yield torch.as_tensor(places, device=query.device), in_block, block
-
-
-def _read(
-    gallery: FeatureFile, rows: slice | np.ndarray, length: int, device: torch.device
-) -> torch.Tensor:
-    """``(length, D)`` rows, filled up with zeros."""
-    read = as_features(np.array(gallery[rows], dtype=np.float32), 'gallery_features')
-    block = torch.zeros(length, read.shape[1], device=device)
-    block[: len(read)] = read
-    return block
+        values[places] = similarity[rows[places], in_block]
+    return chunk

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from typing import cast
 
 import torch
@@ -10,15 +11,25 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-# What is inside is compiled still; torch 2.14 cannot trace a checkpoint with contexts.
-@torch.compiler.disable(recursive=False)
 def recomputed(block: nn.Module, x: Tensor) -> Tensor:
     """``block(x)`` that keeps nothing for the way back but ``x``, and is computed again then.
 
     Random draws are repeated, and BatchNorm's running statistics follow the batch once, not
     twice, so the result and what it leaves behind are those of ``block(x)``.
     """
+    return _untraced()(block, x)
 
+
+@lru_cache
+def _untraced() -> Callable[[nn.Module, Tensor], Tensor]:
+    """:func:`_recomputed` outside of compiled graphs; the compiler is imported for it.
+
+    torch 2.14 cannot trace a checkpoint with contexts. What is inside is compiled still.
+    """
+    return torch.compiler.disable(_recomputed, recursive=False)
+
+
+def _recomputed(block: nn.Module, x: Tensor) -> Tensor:
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
         return nullcontext(), _resting_statistics(block)
 

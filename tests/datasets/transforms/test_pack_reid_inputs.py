@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from msvitreid.datasets import PackReIDInputs
@@ -34,6 +35,14 @@ def test_flipped_and_cropped_views_are_taken():
     packed = PackReIDInputs()(entry(img=np.flip(img, axis=1)[1:, :2]))
     assert packed['inputs'].shape == (3, 3, 2)
     assert packed['inputs'][:, 0, 0].tolist() == img[1, 2].tolist()
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (5, 1), (1, 5)])
+def test_flipped_lines_of_pixels_are_taken(shape):
+    img = np.arange(shape[0] * shape[1] * 3, dtype=np.uint8).reshape(*shape, 3)
+    packed = PackReIDInputs()({'img': np.flip(img, axis=(0, 1))})['inputs']
+    assert packed.is_contiguous()
+    assert packed.permute(1, 2, 0).tolist() == img[::-1, ::-1].tolist()
 
 
 def test_inputs_do_not_share_the_image_with_others():

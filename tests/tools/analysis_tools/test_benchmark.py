@@ -45,7 +45,7 @@ def test_ranking(tmp_path):
     assert float(ours['speedup']) > 1
     assert float(ours['note'].removeprefix('differs by ')) < 1e-6
     assert float(rows[whole, 'msvitreid']['times_limit']) > 0
-    assert rows['512 x 3,000 x 2,560, gallery in a file', 'msvitreid']['memory_mib']
+    assert rows['3,368 x 3,000 x 2,560, gallery in a file', 'msvitreid']['memory_mib']
     assert list(tmp_path.iterdir()) == [out]
 
 

@@ -36,8 +36,8 @@ def labels(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     query_pids = rng.integers(1, shape.identities + 1, shape.queries)
     gallery_pids = rng.integers(1, shape.identities + 1, shape.gallery)
     gallery_pids[rng.random(shape.gallery) < 1 / 6] = 0
-    cameras = (rng.integers(0, shape.cameras, n) for n in (shape.queries, shape.gallery))
-    return query_pids, gallery_pids, *cameras
+    query_camids = rng.integers(0, shape.cameras, shape.queries)
+    return query_pids, gallery_pids, query_camids, rng.integers(0, shape.cameras, shape.gallery)
 
 
 def features(pids: np.ndarray, seed: int, noise: float = 6.0) -> torch.Tensor:
