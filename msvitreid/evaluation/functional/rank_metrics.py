@@ -43,7 +43,7 @@ def rank_metrics(
     images of its identity from its own camera (camera -1, or no cameras at all:
     none is left out), and junk, gallery images of pid -1.
 
-    Memory: the features and ``query_chunk`` rows of similarities, three times. A gallery that
+    Memory: the features and ``query_chunk`` rows of similarities, twice. A gallery that
     is no array in memory, such as an ``np.memmap``, is read in blocks and never held whole;
     see :func:`rank_streamed_matches`.
 

@@ -58,6 +58,7 @@ def rank_matches(
         matches = rule.apply(block, block_start)
         queries.append(block_start - start + matches.rows)
         ranks.append(match_ranks(block, matches))
+        del block  # not to be held while the next is made
     return in_order(np.concatenate(queries), np.concatenate(ranks), stop - start)
 
 

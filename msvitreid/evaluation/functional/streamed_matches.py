@@ -6,8 +6,8 @@ gallery rows that match any query.
 
 BLAS may round the product of the same two vectors differently in products of other sizes, or
 at their edges, and then an exact duplicate of a match would not tie with it. So all products of
-a query have one size, blocks that are not full being filled up with zeros, and with sides that
-are multiples of 32 they have no edges. Nor does a match meet itself in a block: a query's matches
+a query have one size, blocks that are not full being filled up with zeros, and with a multiple
+of 32 images they have no edges. Nor does a match meet itself in a block: a query's matches
 are ordered among each other.
 """
 
@@ -27,9 +27,6 @@ from .row_ranges import QUERY_CHUNK
 
 GALLERY_CHUNK = 8192
 """Gallery rows that are in memory at once."""
-
-_FULL = 32
-"""What BLAS takes at once along either side of a product, or a multiple of that."""
 
 
 def rank_streamed_matches(
@@ -91,7 +88,7 @@ def rank_streamed_matches(
         rows = slice(first, min(first + gallery_chunk, size))
         block = reader.read(rows)
         for chunk in chunks:
-            similarity = chunk.similarity(block)
+            similarity = chunk.query @ block.T
             similarity[:, rows.stop - first :] = -torch.inf
             rule.leave_strangers(similarity, chunk.start, first)
             chunk.add(similarity, first)
@@ -105,16 +102,11 @@ class _Chunk(NamedTuple):
     """Some queries, their matches, and how many others have been found to come before."""
 
     start: int
-    size: int
-    padded: torch.Tensor
+    query: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
     values: torch.Tensor
     before: torch.Tensor
-
-    def similarity(self, block: torch.Tensor) -> torch.Tensor:
-        """``(size, W)``"""
-        return (self.padded @ block.T)[: self.size]
 
     def add(self, similarity: torch.Tensor, first: int) -> None:
         """Count what comes before in similarities to the gallery images from ``first`` on."""
@@ -146,15 +138,14 @@ def _chunk(
     gallery_chunk: int,
 ) -> _Chunk:
     query = query[start : start + query_chunk]
-    padded = torch.nn.functional.pad(query, (0, 0, 0, -len(query) % _FULL))
     matches = rule.matches(start, start + len(query))
     rows, columns = (torch.as_tensor(index, device=query.device) for index in matches)
     values, before = query.new_empty(len(rows)), torch.zeros_like(columns)
-    chunk = _Chunk(start, len(query), padded, rows, columns, values, before)
+    chunk = _Chunk(start, query, rows, columns, values, before)
 
     wanted, slots = np.unique(matches.columns, return_inverse=True)
     for first in range(0, len(wanted), gallery_chunk):
-        similarity = chunk.similarity(reader.read(wanted[first : first + gallery_chunk]))
+        similarity = query @ reader.read(wanted[first : first + gallery_chunk]).T
         here = np.flatnonzero((slots >= first) & (slots < first + gallery_chunk))
         places, in_block = (
             torch.as_tensor(index, device=query.device) for index in (here, slots[here] - first)

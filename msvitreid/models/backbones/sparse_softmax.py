@@ -45,13 +45,14 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     # What lies below the threshold, if only by the least number there is.
     below = -float(np.finfo(rows.numpy().dtype).smallest_subnormal)
 
-    @torch.no_grad()
     def fill(start: int) -> None:
-        block = rows[start : start + height]
-        ascending = np.sort(block.numpy(), axis=1)
-        threshold = torch.from_numpy(ascending[:, -k, None])
-        kept = torch.threshold_(block - threshold, below, -math.inf)
-        torch.softmax(kept, -1, out=result[start : start + height])
+        # A thread of ours does not know the caller's mode.
+        with torch.inference_mode(result.is_inference()):
+            block = rows[start : start + height]
+            ascending = np.sort(block.numpy(), axis=1)
+            threshold = torch.from_numpy(ascending[:, -k, None])
+            kept = torch.threshold_(block - threshold, below, -math.inf)
+            torch.softmax(kept, -1, out=result[start : start + height])
 
     starts = range(0, len(rows), height)
     threads = min(torch.get_num_threads(), len(starts))

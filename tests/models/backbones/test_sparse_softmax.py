@@ -3,7 +3,7 @@ import multiprocessing
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -23,6 +23,7 @@ def by_hand(row, k):
     return weights / weights.sum()
 
 
+@settings(deadline=None)
 @given(ROWS, st.data())
 def test_equals_the_definition(rows, data):
     k = data.draw(st.integers(1, rows.shape[-1]))
@@ -50,8 +51,14 @@ def test_gradient(k):
 
 @pytest.mark.parametrize('rows', [1, BLOCK // 8, 2 * BLOCK // 8 + 1])
 @pytest.mark.parametrize('threads', [1, 3])
-def test_blocks_and_threads(rows, threads, monkeypatch):
+@pytest.mark.parametrize('mode', [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_blocks_threads_and_modes(rows, threads, mode, monkeypatch):
     monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+    with mode():
+        _compare_with_topk(rows)
+
+
+def _compare_with_topk(rows):
     values = torch.randn(rows, 8)
     threshold = values.topk(3).values[:, -1:]
     expected = values.masked_fill(values < threshold, float('-inf')).softmax(-1)

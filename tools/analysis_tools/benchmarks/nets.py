@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
 import torch
-from mmengine.logging import MMLogger
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -17,7 +14,6 @@ SIZE = (384, 128)
 
 def published(arch: str, num_classes: int | None = None) -> ReIDModel:
     """The re-identification net of the person sets, with BatchNorm that is not the identity."""
-    MMLogger.get_instance('benchmark', log_level=logging.ERROR)
     torch.manual_seed(0)
     model = MODELS.build(
         dict(
