@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-#: Numbers worked on at once. They stay in a core's cache, and torch, which divides larger
-#: tensors among its threads, leaves the division to us.
-BLOCK = 32768
+#: Numbers worked on at once: enough for torch's threads, and no second copy of all of them.
+BLOCK = 2**19
 
 
 @torch.library.custom_op('msvitreid::sparse_softmax', mutates_args=())
@@ -44,19 +40,12 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     height = max(1, BLOCK // rows.shape[1])
     # What lies below the threshold, if only by the least number there is.
     below = -float(np.finfo(rows.numpy().dtype).smallest_subnormal)
-
-    def fill(start: int) -> None:
-        # A thread of ours does not know the caller's mode.
-        with torch.inference_mode(result.is_inference()):
-            block = rows[start : start + height]
-            ascending = np.sort(block.numpy(), axis=1)
-            threshold = torch.from_numpy(ascending[:, -k, None])
-            kept = torch.threshold_(block - threshold, below, -math.inf)
-            torch.softmax(kept, -1, out=result[start : start + height])
-
-    starts = range(0, len(rows), height)
-    threads = min(torch.get_num_threads(), len(starts))
-    list(_pool(threads).map(fill, starts) if threads > 1 else map(fill, starts))
+    for start in range(0, len(rows), height):
+        block = rows[start : start + height]
+        ascending = np.sort(block.numpy(), axis=1)
+        threshold = torch.from_numpy(ascending[:, -k, None])
+        kept = torch.threshold_(block - threshold, below, -math.inf)
+        torch.softmax(kept, -1, out=result[start : start + height])
     return result.view_as(logits)
 
 
@@ -76,13 +65,3 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
 
 
 sparse_softmax.register_autograd(_backward, setup_context=_keep_result)
-
-
-@lru_cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix='sparse-softmax')
-
-
-if hasattr(os, 'register_at_fork'):
-    # A forked process has the pool but not its threads, and would wait for them forever.
-    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,5 +1,3 @@
-import multiprocessing
-
 import numpy as np
 import pytest
 import torch
@@ -49,37 +47,19 @@ def test_gradient(k):
     assert torch.autograd.gradcheck(lambda x: sparse_softmax(x, k), rows)
 
 
-@pytest.mark.parametrize('rows', [1, BLOCK // 8, 2 * BLOCK // 8 + 1])
-@pytest.mark.parametrize('threads', [1, 3])
+@pytest.mark.parametrize('rows', [1, BLOCK // 1024, 2 * BLOCK // 1024 + 1])
 @pytest.mark.parametrize('mode', [torch.inference_mode, torch.no_grad, torch.enable_grad])
-def test_blocks_threads_and_modes(rows, threads, mode, monkeypatch):
-    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+def test_blocks_and_modes(rows, mode):
     with mode():
-        _compare_with_topk(rows)
-
-
-def _compare_with_topk(rows):
-    values = torch.randn(rows, 8)
-    threshold = values.topk(3).values[:, -1:]
-    expected = values.masked_fill(values < threshold, float('-inf')).softmax(-1)
-    torch.testing.assert_close(sparse_softmax(values, 3), expected)
-    # Not contiguous, and left as it is.
-    turned = values.T.contiguous().T
-    before = turned.clone()
-    torch.testing.assert_close(sparse_softmax(turned, 3), expected)
-    assert torch.equal(turned, before)
-
-
-def test_a_forked_process_starts_threads_of_its_own(monkeypatch):
-    monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
-    values = torch.randn(BLOCK, 4)
-    sparse_softmax(values, 1)
-    fork = multiprocessing.get_context('fork')
-    child = fork.Process(target=sparse_softmax, args=(values, 1))
-    child.start()
-    child.join(timeout=30)
-    child.kill()
-    assert child.exitcode == 0
+        values = torch.randn(rows, 1024)
+        threshold = values.topk(3).values[:, -1:]
+        expected = values.masked_fill(values < threshold, float('-inf')).softmax(-1)
+        torch.testing.assert_close(sparse_softmax(values, 3), expected)
+        # Not contiguous, and left as it is.
+        turned = values.T.contiguous().T
+        before = turned.clone()
+        torch.testing.assert_close(sparse_softmax(turned, 3), expected)
+        assert torch.equal(turned, before)
 
 
 def test_compiles_as_one_operation():
