@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from msvitreid.models.fused import fuse_for_inference
 from tests.plain import net as plain
 
-from .nets import images, published
+from .nets import images, net_results, published
 from .results import Result
 from .timing import paired, peak_memory
 
@@ -48,17 +48,9 @@ def measure(arch: str, size: int, rounds: int, compile_too: bool) -> list[Result
         nets['fused, inductor'] = compiled(fused)
     calls = {name: (lambda net=net: net(batch)) for name, net in nets.items()}
     seconds = paired(calls, rounds)
-    return [
-        Result(
-            NAME,
-            f'msvit_{arch} 384x128, batch {size}',
-            name,
-            times,
-            memory_mib=None if 'inductor' in name else peak_memory(calls[name]),
-            note=f'{size / sorted(times)[len(times) // 2]:.1f} images/s',
-        )
-        for name, times in seconds.items()
-    ]
+    # A compiled net's threads do not survive the fork in which memory is measured.
+    memory = {name: peak_memory(call) for name, call in calls.items() if 'inductor' not in name}
+    return net_results(NAME, arch, size, seconds, memory)
 
 
 def compiled(net: nn.Module) -> Callable[[Tensor], object]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from statistics import median
+
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from msvitreid.models import ReIDModel
 from msvitreid.registry import MODELS
+
+from .results import Result
 
 SIZE = (384, 128)
 
@@ -41,3 +46,25 @@ def published(arch: str, num_classes: int | None = None) -> ReIDModel:
 def images(count: int) -> Tensor:
     """``(count, 3, 384, 128)`` in [0, 1]."""
     return torch.rand(count, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+
+
+def net_results(
+    subject: str,
+    arch: str,
+    size: int,
+    seconds: Mapping[str, tuple[float, ...]],
+    memory: Mapping[str, float],
+) -> list[Result]:
+    """One row a variant, of batches of ``size`` images."""
+    case = f'msvit_{arch} {SIZE[0]}x{SIZE[1]}, batch {size}'
+    return [
+        Result(
+            subject,
+            case,
+            name,
+            times,
+            memory_mib=memory.get(name),
+            note=f'{size / median(times):.1f} images/s',
+        )
+        for name, times in seconds.items()
+    ]

@@ -12,7 +12,7 @@ from msvitreid.models import ReIDModel
 from msvitreid.structures import ReIDDataSample
 from tests.plain import net as plain
 
-from .nets import images, published
+from .nets import images, net_results, published
 from .results import Result
 from .timing import paired, peak_memory
 
@@ -41,17 +41,8 @@ def measure(arch: str, size: int, rounds: int) -> list[Result]:
         'module, with_cp': stepper(arch, own_loss, with_cp=True),
     }
     seconds = paired(calls, rounds)
-    return [
-        Result(
-            NAME,
-            f'msvit_{arch} 384x128, batch {size}',
-            name,
-            times,
-            memory_mib=peak_memory(calls[name]),
-            note=f'{size / sorted(times)[len(times) // 2]:.2f} images/s',
-        )
-        for name, times in seconds.items()
-    ]
+    memory = {name: peak_memory(call) for name, call in calls.items()}
+    return net_results(NAME, arch, size, seconds, memory)
 
 
 def stepper(
