@@ -20,7 +20,6 @@ model = dict(
         split_size=(4, 4),
         drop_path_rate=0.0,
     ),
-    head=dict(in_channels=128),
 )
 
 train_pipeline = [

@@ -1,8 +1,8 @@
 from .backbones import MSViT, SparseGridAttention
 from .batch_augments import BatchRandomErasing
-from .heads import BNNeckHead, ImageNetHead
-from .losses import BatchHardTripletLoss, CrossEntropyLoss
-from .necks import PartPoolingNeck
+from .heads import BNNeckHead, ImageNetHead, SingleBNNeckHead
+from .losses import BatchHardTripletLoss, CrossEntropyLoss, MetricLearningLoss
+from .necks import GlobalPoolingNeck, PartPoolingNeck
 from .preprocessor import ReIDDataPreprocessor
 from .reid import ReIDModel
 
@@ -11,10 +11,13 @@ __all__ = [
     'BatchHardTripletLoss',
     'BatchRandomErasing',
     'CrossEntropyLoss',
+    'GlobalPoolingNeck',
     'ImageNetHead',
     'MSViT',
+    'MetricLearningLoss',
     'PartPoolingNeck',
     'ReIDDataPreprocessor',
     'ReIDModel',
+    'SingleBNNeckHead',
     'SparseGridAttention',
 ]

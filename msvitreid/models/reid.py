@@ -11,6 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
+from .fill_in import count_channels, count_vectors, fill_in
 from .pretrained import load_pretrained
 
 
@@ -21,7 +22,8 @@ class ReIDModel(BaseModel):
     Args:
         backbone: config; images to a tuple of maps.
         neck: config; maps to a list of vectors.
-        head: config; vectors to features, and the loss.
+        head: config; vectors to features, and the loss. Where it takes ``num_vectors`` and
+            ``in_channels`` and its config is silent, they are those of neck and backbone.
         data_preprocessor: config; :class:`ReIDDataPreprocessor` by default.
         pretrained: path of ImageNet weights that initialise backbone and head: the
             authors' classifier file as it is or converted; ``None`` starts from scratch.
@@ -44,7 +46,13 @@ class ReIDModel(BaseModel):
         super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck)
-        self.head = MODELS.build(head)
+        self.head = MODELS.build(
+            fill_in(
+                head,
+                num_vectors=lambda: count_vectors(self.neck, self.backbone),
+                in_channels=lambda: count_channels(self.backbone),
+            )
+        )
         self.pretrained = pretrained
         self.flip_test = flip_test
 
@@ -52,6 +60,23 @@ class ReIDModel(BaseModel):
         super().init_weights()
         if self.pretrained is not None:
             load_pretrained(self, self.pretrained)
+
+    def get_layer_depth(self, param_name: str) -> tuple[int, int]:
+        """Depth of a parameter's layer and the number of layers, as the backbone counts.
+
+        mmpretrain's ``LearningRateDecayOptimWrapperConstructor`` asks for it.
+
+        Raises:
+            ConfigError: the backbone does not tell.
+        """
+        depth = getattr(self.backbone, 'get_layer_depth', None)
+        if depth is None:
+            raise ConfigError(
+                'optim_wrapper.constructor sets rates by layer, but '
+                f'{type(self.backbone).__name__} has no get_layer_depth(param_name, prefix); '
+                'leave out constructor and paramwise_cfg.layer_decay_rate'
+            )
+        return depth(param_name, prefix='backbone.')
 
     def forward(
         self,

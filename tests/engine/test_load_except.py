@@ -117,7 +117,7 @@ def test_all_else_must_fit(market, tmp_path, trained):
         tmp_path / 'strict',
         trained,
         ['head.classifiers'],
-        **{'model.neck.num_parts': 3, 'model.head.num_vectors': 6},
+        **{'model.neck.num_parts': 3},
     )
     with pytest.raises(CheckpointError, match=r'5 keys are missing \(head\.linears\.5\.weight'):
         build_runner(cfg).train()

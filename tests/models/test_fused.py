@@ -1,3 +1,5 @@
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -67,3 +69,13 @@ def test_torch_still_has_the_kernels():
     assert not fused._has_onednn(torch.zeros(1).double())
     with torch.autocast('cpu', torch.bfloat16):
         assert not fused._has_onednn(torch.zeros(1))
+
+
+def test_a_strangers_layers_of_the_same_names_stay_as_they_are():
+    layers = torch.nn.Sequential(
+        OrderedDict(norm=torch.nn.BatchNorm2d(4), conv=torch.nn.Conv2d(4, 6, 1, bias=True))
+    ).eval()
+    layers.norm.running_mean.fill_(2)
+    batch = torch.rand(1, 4, 5, 5)
+    with torch.inference_mode():
+        assert torch.equal(fuse_for_inference(layers)(batch), layers(batch))

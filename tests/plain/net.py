@@ -52,7 +52,7 @@ def loss(model: ReIDModel, images: Tensor, labels: Tensor) -> Tensor:
         F.cross_entropy(F.linear(feature, classifier.weight), labels)
         for feature, classifier in zip(outputs, model.head.classifiers, strict=True)
     ]
-    terms += [triplet(feature, labels) for feature in outputs[: model.head.triplet_vectors]]
+    terms += [triplet(feature, labels) for feature in outputs[: len(model.head.losses_triplet)]]
     return sum(terms) / len(terms)
 
 

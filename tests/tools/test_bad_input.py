@@ -181,7 +181,7 @@ WRONG_OPTIONS = {
         ["split='training'", "'train'"],
     ),
     'more vectors than the head has': (
-        {'model.neck.num_parts': 3},
+        {'model.neck.num_parts': 3, 'model.head.num_vectors': 5},
         ['6 vectors', 'num_vectors=5'],
     ),
     'SyncBN by True': ({'sync_bn': True}, ["sync_bn must be 'torch'", 'True']),

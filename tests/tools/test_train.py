@@ -67,7 +67,7 @@ def test_the_default_work_dir_is_named_after_the_config(data_root, tmp_path, mon
 
 
 def test_options_reach_the_net(train, tmp_path):
-    train(**{'model.neck.num_parts': 3, 'model.head.num_vectors': 6})
+    train(**{'model.neck.num_parts': 3})
     weights = read(tmp_path / 'work' / 'averaged.pth')['state_dict']
     assert 'head.linears.5.weight' in weights
 

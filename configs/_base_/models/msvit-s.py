@@ -18,7 +18,6 @@ model = dict(
     neck=dict(type='PartPoolingNeck', num_parts=2),
     head=dict(
         type='BNNeckHead',
-        num_vectors=5,
         loss_cls=dict(type='CrossEntropyLoss'),
         loss_triplet=dict(type='BatchHardTripletLoss'),
         triplet_weight=1.0,

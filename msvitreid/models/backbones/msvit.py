@@ -80,6 +80,7 @@ class MSViT(BaseModule):
         self.split_size = (int(split_size[0]), int(split_size[1]))
         self.frozen_stages = frozen_stages
         self.out_channels = out_channels
+        self.num_branches = num_branches
         self.with_cp = with_cp
 
         rates = torch.linspace(0, drop_path_rate, sum(blocks)).tolist()
@@ -128,6 +129,27 @@ class MSViT(BaseModule):
         for stage in self.stages:
             x = self._run(stage, x)
         return tuple(self._run(branch, x) for branch in self.branches)
+
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """Depth of a parameter's layer, and the number of layers, for layer-wise rates.
+
+        The stem is layer 0 and the last layer all that follows the blocks: conv heads, and
+        what does not begin with ``prefix``. Between them a block is a layer, attention
+        included.
+        """
+        # Every block but a stage's first is two modules of the stage.
+        blocks = [(len(list(stage.children())) + 1) // 2 for stage in self.stages]
+        blocks.append(len(list(self.branches[0].get_submodule('stage').children())))
+        last = sum(blocks) + 1
+        if param_name.startswith(f'{prefix}stem.'):
+            return 0, last + 1
+        parts = param_name.removeprefix(prefix).split('.')
+        if param_name.startswith(f'{prefix}stages.'):
+            stage, module = int(parts[1]), int(parts[2])
+            return sum(blocks[:stage]) + (module + 1) // 2 + 1, last + 1
+        if param_name.startswith(f'{prefix}branches.') and parts[2] == 'stage':
+            return sum(blocks[:3]) + int(parts[3]) + 1, last + 1
+        return last, last + 1
 
     def _run(self, part: nn.Module, x: Tensor) -> Tensor:
         if not (self.with_cp and self.training):

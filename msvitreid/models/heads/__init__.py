@@ -1,4 +1,5 @@
 from .bnneck_head import BNNeckHead
 from .imagenet_head import ImageNetHead
+from .single_bnneck_head import SingleBNNeckHead
 
-__all__ = ['BNNeckHead', 'ImageNetHead']
+__all__ = ['BNNeckHead', 'ImageNetHead', 'SingleBNNeckHead']

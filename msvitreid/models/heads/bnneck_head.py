@@ -8,8 +8,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
+
+from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
 
 INIT_CFG: list[dict] = [
     {'type': 'Kaiming', 'layer': 'Linear', 'mode': 'fan_in', 'nonlinearity': 'relu'},
@@ -28,15 +31,16 @@ class BNNeckHead(BaseModule):
         num_classes: identities of the training set; ``None`` builds a head for inference,
             without classifiers (a checkpoint's classifiers are then left out on loading).
             :class:`~msvitreid.engine.ReIDRunner` fills it in from the training dataset.
-        num_vectors: vectors the neck gives.
-        in_channels: length of a vector and of its features.
+        num_vectors: vectors the neck gives; :class:`~msvitreid.models.ReIDModel` fills it in.
+        in_channels: length of a vector and of its features; filled in as well.
         triplet_vectors: how many vectors, from the first, enter the triplet loss.
         frozen_bias_from: index of the first vector whose BatchNorm bias is frozen (no
             gradient, hence no decay); 2 in the published net.
         triplet_weight: ``w`` of the total
             ``(sum of CE + w * sum of triplet) / (number of CE + w * number of triplet)``.
         loss_cls, loss_triplet: loss configs; called with ``(logits, labels)`` and
-            ``(features, labels)``, the latter with labels on the CPU.
+            ``(features, labels)``, the latter with labels on the CPU and one for each vector.
+            One that takes ``num_classes`` or ``in_channels`` is told them.
         init_cfg: mmengine initialisation of linear and BatchNorm layers; classifiers are
             drawn from a normal distribution of std 0.001.
 
@@ -59,7 +63,6 @@ class BNNeckHead(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.num_classes = num_classes
         self.num_vectors = num_vectors
-        self.triplet_vectors = triplet_vectors
         self.triplet_weight = triplet_weight
         self.linears = nn.ModuleList(
             nn.Linear(in_channels, in_channels, bias=False) for _ in range(num_vectors)
@@ -72,10 +75,14 @@ class BNNeckHead(BaseModule):
             self.classifiers.extend(
                 [nn.Linear(in_channels, num_classes, bias=False) for _ in range(num_vectors)]
             )
+            known = {'num_classes': lambda: num_classes, 'in_channels': lambda: in_channels}
+            self.loss_cls = MODELS.build(fill_in(loss_cls, **known))
+            self.losses_triplet = nn.ModuleList(
+                MODELS.build(fill_in(loss_triplet, **known))
+                for _ in range(min(triplet_vectors, num_vectors))
+            )
         else:
-            self.register_load_state_dict_pre_hook(_leave_out_classifiers)
-        self.loss_cls = MODELS.build(dict(loss_cls))
-        self.loss_triplet = MODELS.build(dict(loss_triplet))
+            leave_out_on_loading(self, 'classifiers', 'loss_cls', 'losses_triplet')
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -106,10 +113,7 @@ class BNNeckHead(BaseModule):
         ``acc`` is the share of images whose identity the first classifier names.
         """
         if not self.classifiers:
-            raise ConfigError(
-                'BNNeckHead was built without num_classes, so it has no classifiers to train; '
-                'train through ReIDRunner, which counts them, or set model.head.num_classes'
-            )
+            raise ConfigError(f'BNNeckHead {NO_CLASSIFIER}')
         labels = torch.tensor([sample.label for sample in data_samples])
         features = self(vectors)
         device_labels = labels.to(features[0].device, non_blocking=True)
@@ -135,12 +139,8 @@ class BNNeckHead(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """Cross-entropy of every vector and triplet loss of the first ones, each 1-d."""
         ce = torch.stack([self.loss_cls(logit, device_labels) for logit in logits])
-        triplet = [self.loss_triplet(f, labels) for f in features[: self.triplet_vectors]]
+        triplet = [
+            loss(feature, labels)
+            for loss, feature in zip(self.losses_triplet, features, strict=False)
+        ]
         return ce, torch.stack(triplet) if triplet else ce.new_zeros(0)
-
-
-def _leave_out_classifiers(
-    module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: object
-) -> None:
-    for key in [key for key in state_dict if key.startswith(f'{prefix}classifiers.')]:
-        del state_dict[key]

@@ -1,3 +1,4 @@
+from .global_pooling import GlobalPoolingNeck
 from .part_pooling import PartPoolingNeck
 
-__all__ = ['PartPoolingNeck']
+__all__ = ['GlobalPoolingNeck', 'PartPoolingNeck']

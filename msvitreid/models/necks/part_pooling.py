@@ -20,7 +20,7 @@ class PartPoolingNeck(BaseModule):
     A backbone that gives one map has it used for both.
 
     Args:
-        num_parts: horizontal parts ``P``.
+        num_parts: horizontal parts ``P``; 0 for the three vectors of whole maps only.
         part_mode: 'interleaved' takes rows ``i::P`` as part i; 'contiguous' cuts the map
             into chunks of ``ceil(rows / P)`` rows, the last one shorter.
 
@@ -38,10 +38,14 @@ class PartPoolingNeck(BaseModule):
             raise ConfigError(
                 f"part_mode {part_mode!r} is unknown; use 'interleaved' or 'contiguous'"
             )
-        if num_parts < 1:
-            raise ConfigError(f'num_parts must be at least 1, got {num_parts}')
+        if num_parts < 0:
+            raise ConfigError(f'num_parts must not be negative, got {num_parts}')
         self.num_parts = num_parts
         self.part_mode = part_mode
+
+    def count_vectors(self, num_maps: int) -> int:
+        """How many vectors come of one map or of two."""
+        return 3 + self.num_parts
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """One or two ``(N, C, H, W)`` maps to ``3 + num_parts`` vectors ``(N, C)``.
@@ -60,6 +64,8 @@ class PartPoolingNeck(BaseModule):
         ]
 
     def _parts(self, part_map: Tensor) -> list[Tensor]:
+        if self.num_parts == 0:
+            return []
         rows = part_map.shape[2]
         if self.part_mode == 'interleaved':
             parts = [part_map[:, :, i :: self.num_parts] for i in range(self.num_parts)]

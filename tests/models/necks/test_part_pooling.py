@@ -53,9 +53,16 @@ def test_unknown_mode():
         PartPoolingNeck(2, 'striped')
 
 
-def test_no_parts():
-    with pytest.raises(ConfigError, match='num_parts must be at least 1, got 0'):
-        PartPoolingNeck(0)
+@pytest.mark.parametrize('mode', ['interleaved', 'contiguous'])
+def test_no_parts_leaves_the_vectors_of_whole_maps(mode):
+    neck = PartPoolingNeck(0, mode)
+    assert [v.item() for v in neck([ROWS])] == pytest.approx([math.sqrt(6), math.sqrt(6), 4])
+    assert (neck.count_vectors(2), PartPoolingNeck(2).count_vectors(1)) == (3, 5)
+
+
+def test_a_negative_number_of_parts():
+    with pytest.raises(ConfigError, match='num_parts must not be negative, got -1'):
+        PartPoolingNeck(-1)
 
 
 def test_three_maps():

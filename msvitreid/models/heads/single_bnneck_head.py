@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from msvitreid.errors import ConfigError
+from msvitreid.models.fill_in import fill_in
+from msvitreid.registry import MODELS
+from msvitreid.structures import ReIDDataSample
+
+from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
+
+
+@MODELS.register_module()
+class SingleBNNeckHead(BaseModule):
+    """One BatchNorm and one classifier on all vectors in a row: the "bag of tricks" head.
+
+    The triplet loss sees the vectors, the classifier and retrieval the BatchNorm's output,
+    whose bias is frozen. The total is the sum of both losses.
+
+    Args:
+        num_classes: identities of the training set; ``None`` builds a head for inference,
+            without a classifier. :class:`~msvitreid.engine.ReIDRunner` fills it in.
+        num_vectors, in_channels: how many vectors the neck gives, and their length;
+            :class:`~msvitreid.models.ReIDModel` fills them in.
+        triplet_weight: of the triplet loss; the classifier's has 1.
+        loss_cls, loss_triplet: loss configs, called with ``(logits, labels)`` and
+            ``(vectors, labels)``, the latter with labels on the CPU; ``loss_triplet=None``
+            leaves the second out. One that takes ``num_classes`` or ``in_channels`` is told
+            them.
+
+    Source: Luo et al., "Bag of tricks and a strong baseline for deep person
+    re-identification", 2019.
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        num_vectors: int = 1,
+        in_channels: int = 2048,
+        triplet_weight: float = 1.0,
+        loss_cls: Mapping = {'type': 'CrossEntropyLoss'},
+        loss_triplet: Mapping | None = {
+            'type': 'BatchHardTripletLoss',
+            'margin': 0.3,
+            'normalize': False,
+        },
+        init_cfg: dict | Sequence[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        channels = num_vectors * in_channels
+        self.num_classes = num_classes
+        self.triplet_weight = triplet_weight
+        self.norm = nn.BatchNorm1d(channels)
+        self.norm.bias.requires_grad_(False)
+        self.classifier: nn.Linear | None = None
+        self.loss_triplet: nn.Module | None = None
+        if num_classes is None:
+            leave_out_on_loading(self, 'classifier', 'loss_cls', 'loss_triplet')
+            return
+        self.classifier = nn.Linear(channels, num_classes, bias=False)
+        known = {'num_classes': lambda: num_classes, 'in_channels': lambda: channels}
+        self.loss_cls = MODELS.build(fill_in(loss_cls, **known))
+        if loss_triplet is not None:
+            self.loss_triplet = MODELS.build(fill_in(loss_triplet, **known))
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.classifier is not None:
+            nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """Vectors ``(N, C)`` to one feature ``(N, num_vectors * C)``."""
+        return [self.norm(torch.cat(list(vectors), dim=1))]
+
+    def loss(
+        self, vectors: Sequence[Tensor], data_samples: Sequence[ReIDDataSample]
+    ) -> dict[str, Tensor]:
+        """Total ``loss``, and for the log ``ce``, ``triplet`` and the classifier's ``acc``."""
+        if self.classifier is None:
+            raise ConfigError(f'SingleBNNeckHead {NO_CLASSIFIER}')
+        labels = torch.tensor([sample.label for sample in data_samples])
+        vector = torch.cat(list(vectors), dim=1)
+        logits = self.classifier(self.norm(vector)).float()
+        device_labels = labels.to(vector.device, non_blocking=True)
+        ce = self.loss_cls(logits, device_labels)
+        losses = {
+            'loss': ce,
+            'ce': ce.detach(),
+            'acc': (logits.detach().argmax(dim=1) == device_labels).float().mean(),
+        }
+        if self.loss_triplet is not None:
+            triplet = self.loss_triplet(vector, labels)
+            losses['loss'] = ce + self.triplet_weight * triplet
+            losses['triplet'] = triplet.detach()
+        return losses

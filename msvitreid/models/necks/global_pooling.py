@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+
+from .part_pooling import root_mean_square
+
+#: Least value that is raised to GeM's power.
+EPSILON = 1e-6
+
+
+@MODELS.register_module()
+class GlobalPoolingNeck(BaseModule):
+    """Pool each map of the backbone as a whole: one vector a map.
+
+    Args:
+        pooling: 'avg', 'max', 'rms' (root mean square) or 'gem' (generalised mean, whose
+            power is learned).
+        power: GeM's power before training; 1 is the mean, infinity the maximum.
+
+    Source of GeM: Radenovic, Tolias and Chum, "Fine-tuning CNN image retrieval with no human
+    annotation", 2018.
+    """
+
+    def __init__(
+        self, pooling: str = 'avg', power: float = 3.0, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        poolings = {
+            'avg': lambda x: x.mean(dim=(2, 3)),
+            'max': lambda x: x.amax(dim=(2, 3)),
+            'rms': root_mean_square,
+            'gem': self._generalised_mean,
+        }
+        if pooling not in poolings:
+            raise ConfigError(f'pooling {pooling!r} is unknown; use one of {sorted(poolings)}')
+        if power <= 0:
+            raise ConfigError(f'power must be above 0, got {power}')
+        self.pooling = pooling
+        self._pool = poolings[pooling]
+        if pooling == 'gem':
+            self.power = nn.Parameter(torch.tensor(float(power)))
+
+    @staticmethod
+    def count_vectors(num_maps: int) -> int:
+        """How many vectors come of so many maps."""
+        return num_maps
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """``(N, C, H, W)`` maps to as many vectors ``(N, C)``.
+
+        What is a vector already, such as a transformer's class token, stays as it is.
+        """
+        return [x if x.dim() == 2 else self._pool(x) for x in maps]
+
+    def _generalised_mean(self, x: Tensor) -> Tensor:
+        x = x.to(torch.promote_types(x.dtype, torch.float32)).clamp(min=EPSILON)
+        with torch.autocast(x.device.type, enabled=False):
+            return x.pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
