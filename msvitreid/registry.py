@@ -14,18 +14,24 @@ from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 from .errors import ConfigError
+from .utils.mmpretrain import SCOPE as MMPRETRAIN
+from .utils.mmpretrain import load_mmpretrain
 from .utils.near_names import did_you_mean
 
 
 class SuggestingRegistry(Registry):
     """A registry whose failed look-up is an error with near matches.
 
+    The first look-up of one of mmpretrain's components imports mmpretrain.
+
     Raises:
         ConfigError: the name is neither in this registry nor in an ancestor
-            (mmengine's own answer would be ``None``).
+            (mmengine's own answer would be ``None``), or mmpretrain is not installed.
     """
 
     def get(self, key: str) -> type:
+        if isinstance(key, str) and key.startswith(f'{MMPRETRAIN}.'):
+            load_mmpretrain()
         found = super().get(key)
         if found is None:
             raise ConfigError(
@@ -40,6 +46,8 @@ class SuggestingRegistry(Registry):
         Raises:
             ConfigError: the config names no type, or an option that it does not take.
         """
+        if cfg.get('_scope_') == MMPRETRAIN:
+            load_mmpretrain()
         try:
             return super().build(cfg, *args, **kwargs)
         except TypeError as error:
@@ -54,7 +62,8 @@ class SuggestingRegistry(Registry):
 
     def _near_matches(self, key: str) -> str:
         names: set[str] = set()
-        registry: Registry | None = self
+        scope = self.split_scope_key(key)[0]
+        registry = self._get_root_registry()._search_child(scope) if scope else self
         while registry is not None:
             names.update(registry.module_dict)
             registry = registry.parent

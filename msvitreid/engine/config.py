@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from msvitreid.errors import ConfigError
+from msvitreid.utils.mmpretrain import SCOPE as MMPRETRAIN
 from msvitreid.utils.near_names import did_you_mean
 
 from .option_values import check_option_values
@@ -72,10 +73,9 @@ def complete_config(cfg: Config) -> Config:
         ConfigError: the identity sampler is given another batch size than its loader, or a
             documented option has a value that it cannot have.
     """
-    shared = {key: cfg[key] for key in SHARED_DATASET_OPTIONS if key in cfg}
     for name, loader in _loaders(cfg):
         for dataset in _datasets(loader.get('dataset')):
-            for key, value in shared.items():
+            for key, value in _shared_options(cfg, dataset).items():
                 dataset.setdefault(key, value)
         sampler = _identity_sampler(loader)
         batch_size = loader.get('batch_size')
@@ -99,8 +99,8 @@ def _forget_repeated(cfg: Config) -> None:
     """
     for _, loader in _loaders(cfg):
         for dataset in _datasets(loader.get('dataset')):
-            for key in SHARED_DATASET_OPTIONS:
-                if key in dataset and dataset[key] == cfg.get(key):
+            for key, value in _shared_options(cfg, dataset).items():
+                if dataset.get(key) == value:
                     del dataset[key]
         sampler = _identity_sampler(loader)
         if sampler.get('batch_size') == loader.get('batch_size'):
@@ -129,15 +129,21 @@ def own_type(node: Mapping) -> str | None:
     return name if scope in ('', 'msvitreid') else None
 
 
+def _shared_options(cfg: Config, dataset: Mapping) -> dict[str, Any]:
+    """What a config states once for a dataset like this; mmpretrain's take the root only."""
+    keys = SHARED_DATASET_OPTIONS if own_type(dataset) is not None else ('data_root',)
+    return {key: cfg[key] for key in keys if key in cfg}
+
+
 def _datasets(node: Any) -> Iterator[dict]:
-    """Dataset configs of our own scope, inside wrappers such as ``ConcatDataset`` too."""
+    """Dataset configs of our own or mmpretrain's scope, inside of wrappers too."""
     if not isinstance(node, dict):
         return
     inner = [node['dataset']] if 'dataset' in node else list(node.get('datasets', ()))
     if inner:
         for child in inner:
             yield from _datasets(child)
-    elif own_type(node) is not None:
+    elif own_type(node) is not None or str(node.get('type')).startswith(f'{MMPRETRAIN}.'):
         yield node
 
 

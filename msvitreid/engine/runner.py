@@ -8,28 +8,35 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
 from msvitreid.errors import CheckpointError
-from msvitreid.registry import DATASETS, LOOPS, MODEL_WRAPPERS, RUNNERS
+from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.config_text import format_configs_once
 from msvitreid.utils.files import appearing
 from msvitreid.utils.versions import versions
 
 from .bare_model import bare_model
 from .checkpoint import digest, fill_model, read_checkpoint, use_safe_loading, weights_of
+from .class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config import complete_config
 from .gloo import group_timeout, join_processes
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 from .hooks.preemption_hook import PreemptionHook
+from .hooks.start_summary_hook import StartSummaryHook
 from .hooks.step_seed_hook import StepSeedHook
+from .initial_weights import require_initial_weights
 from .load_except import load_exceptions
+from .log_backends import require_packages
 from .resume_check import require_same_file, require_same_optimizer, require_training_state
 from .stop_request import StopRequest
 from .sync_batch_norm import synchronise_bn
+from .terminal import begin_start
 from .train_loop import ResumableTrainLoop
 
 
@@ -38,17 +45,20 @@ class ReIDRunner(Runner):
     """mmengine's ``Runner`` with the class count from the data and honest checkpoints.
 
     - ``model.head.num_classes`` is filled in from the training dataset, which is built
-      once, when the model is; without training data the head has no classifiers.
+      once, when the model is; without training data a re-identification head has no
+      classifiers, and a head that needs them is told by the test dataset.
     - A checkpoint must fill the whole model, or loading is an error.
     - Several processes run without a GPU too, over gloo; ``sync_bn='torch'`` as well.
     - A run goes on where it was cut off (:class:`ResumableTrainLoop`, :class:`StepSeedHook`,
       :class:`PreemptionHook`) and ends with the weights of an undisturbed one.
     - ``compile=True``, or options of ``torch.compile``, compiles the backbone.
+    - The terminal shows a summary instead of all that is logged until the first step.
     - Checkpoints hold tensors and plain containers only, so that ``weights_only=True``
       reads them, and appear under their name when they are complete.
     """
 
     _train_dataloader: Any
+    _test_dataloader: Any
     model: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,22 +72,33 @@ class ReIDRunner(Runner):
     def from_cfg(cls, cfg: Config | dict) -> ReIDRunner:
         return super().from_cfg(complete_config(Config(cfg) if type(cfg) is dict else cfg))
 
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        begin_start(logger)
+        return logger
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        require_packages(visualizer)
+        return super().build_visualizer(visualizer)
+
     def build_model(self, model: nn.Module | dict) -> nn.Module:
-        if isinstance(model, Mapping) and isinstance(self._train_dataloader, Mapping):
-            head = model.get('head')
-            if isinstance(head, Mapping) and 'num_classes' not in head:
-                head = {**head, 'num_classes': self._count_classes()}
-                model = {**model, 'head': head}
+        if isinstance(model, Mapping):
+            if isinstance(self._train_dataloader, Mapping):
+                require_initial_weights(model)
+                model = with_class_count(model, partial(self._count_classes, 'train'))
+            elif isinstance(self._test_dataloader, Mapping) and needs_classes(model):
+                model = with_class_count(model, partial(self._count_classes, 'test'))
         return super().build_model(model)
 
-    def _count_classes(self) -> int | None:
-        """Build the training dataset, keep it for the dataloader, and ask it."""
-        dataset = self._train_dataloader['dataset']
+    def _count_classes(self, split: str) -> int | None:
+        """Build the dataset of the training or the test, keep it for its loader, and ask it."""
+        name = f'_{split}_dataloader'
+        loader = getattr(self, name)
+        dataset = loader['dataset']
         if isinstance(dataset, Mapping):
-            dataset = DATASETS.build(dataset)
-            dataset.full_init()
-            self._train_dataloader = {**self._train_dataloader, 'dataset': dataset}
-        return dataset.metainfo.get('num_classes')
+            dataset = build_dataset(dataset)
+            setattr(self, name, {**loader, 'dataset': dataset})
+        return count_classes(dataset)
 
     def train(self) -> nn.Module:
         with self.stop_request:
@@ -105,7 +126,8 @@ class ReIDRunner(Runner):
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         super().register_hooks(default_hooks, custom_hooks)
-        for hook in (PlainCheckpointHook(), StepSeedHook(), PreemptionHook()):
+        own = (PlainCheckpointHook(), StepSeedHook(), PreemptionHook(), StartSummaryHook())
+        for hook in own:
             self.register_hook(hook)
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
@@ -181,11 +203,13 @@ class ReIDRunner(Runner):
                 f'file {filename!r} itself'
             )
         checkpoint = read_checkpoint(filename, map_location)
-        weights = weights_of(checkpoint, filename)
+        # Hooks may exchange them, as mmengine's EMAHook does where a run is resumed.
+        checkpoint['state_dict'] = weights_of(checkpoint, filename)
         if self._resume:
             require_training_state(self, checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         left_out = load_exceptions(self, filename)
+        weights = checkpoint['state_dict']
         report = fill_model(bare_model(self), weights, filename, left_out)
         if self._resume:
             require_same_optimizer(self, checkpoint, filename)

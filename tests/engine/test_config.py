@@ -37,7 +37,8 @@ def test_shared_options_reach_every_dataset_that_has_none():
     assert market == dict(type='Market1501', data_root='/data', on_count_mismatch='warn')
     assert repeated.dataset.data_root == '/data'
     assert 'data_root' not in repeated
-    assert foreign == dict(type='mmpretrain.ImageNet')
+    # mmpretrain's datasets take the root only.
+    assert foreign == dict(type='mmpretrain.ImageNet', data_root='/data')
     assert cfg.train_dataloader.sampler.batch_size == 24
     assert cfg.train_dataloader.persistent_workers is True
     assert cfg.test_dataloader.dataset.data_root == '/other'

@@ -1,14 +1,15 @@
 """Convert the authors' weights files to our names, or back.
 
 Both kinds are recognised by their names: the ImageNet classifier (``msvit_s.pth``) and the
-ReID net (``ema.pth``). Values stay bit-equal.
+ReID net (``ema.pth``). Of a pre-training checkpoint the exponentially averaged (EMA) weights are
+taken. Values stay bit-equal.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.cli import run_tool
@@ -30,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     if os.path.exists(args.dst) and os.path.samefile(args.src, args.dst):
         raise CheckpointError(f'{args.dst!r} is the file to read; give another one to write')
-    weights = weights_of(read_checkpoint(args.src), args.src)
+    checkpoint = read_checkpoint(args.src)
+    weights = weights_of(checkpoint, args.src)
     recognised = recognise(weights)
     if recognised is None:
         raise CheckpointError(
@@ -51,7 +53,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         meta = {'kind': kind, 'source': "authors' file"}
         converted = {'meta': meta, 'state_dict': from_official(weights, kind)}
         write_checkpoint(converted, args.dst)
-    print(f'{kind}: {len(weights)} tensors written to {args.dst}')
+    print(f'{kind}: {len(weights)} tensors written to {args.dst}{which_weights(checkpoint)}')
+
+
+def which_weights(checkpoint: Mapping) -> str:
+    """Of a training checkpoint, which of its weights its ``state_dict`` holds."""
+    # mmengine's EMAHook swaps them: the weights as trained are its ema_state_dict.
+    if 'ema_state_dict' in checkpoint:
+        return ' (the EMA weights)'
+    return ' (the weights as trained, there is no EMA)' if 'optimizer' in checkpoint else ''
 
 
 if __name__ == '__main__':

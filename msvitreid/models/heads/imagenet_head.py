@@ -21,7 +21,7 @@ class ImageNetHead(BaseModule):
     first linear layer and the BatchNorm initialise those of :class:`BNNeckHead`.
 
     Args:
-        num_classes: of the dataset.
+        num_classes: of the dataset; :class:`~msvitreid.engine.ReIDRunner` fills it in.
         in_channels: channels of the backbone's map.
         act_cfg: activation, the backbone's.
         loss: config of a loss called with ``(logits, target)``; the target is a class
@@ -57,7 +57,8 @@ class ImageNetHead(BaseModule):
             target = torch.stack([sample.gt_score for sample in data_samples])
         else:
             target = torch.cat([sample.gt_label for sample in data_samples])
-        return {'loss': self.loss_module(logits, target.to(logits.device))}
+        target = target.to(logits.device, non_blocking=True)
+        return {'loss': self.loss_module(logits, target)}
 
     def predict(self, maps: Sequence[Tensor], data_samples: Sequence[Any]) -> Sequence[Any]:
         """Give every sample its ``pred_score`` and ``pred_label``."""

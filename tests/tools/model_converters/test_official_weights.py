@@ -122,9 +122,10 @@ def test_the_prefix_of_a_wrapper_is_left_out(tmp_path):
 
 
 def test_a_training_checkpoint_becomes_an_official_file(trained, tmp_path):
-    run(TOOL, trained / 'epoch_1.pth', tmp_path / 'ema.pth', '--to-official')
+    outcome = run(TOOL, trained / 'epoch_1.pth', tmp_path / 'ema.pth', '--to-official')
+    assert outcome.out.endswith('ema.pth (the weights as trained, there is no EMA)\n')
     assert 'branch_2.1.conv.weight' in read(tmp_path / 'ema.pth')
-    run(TOOL, tmp_path / 'ema.pth', tmp_path / 'ours.pth')
+    assert run(TOOL, tmp_path / 'ema.pth', tmp_path / 'ours.pth').out.endswith('ours.pth\n')
     ours = read(tmp_path / 'ours.pth')['state_dict']
     assert_bit_equal(ours, read(trained / 'epoch_1.pth')['state_dict'])
 

@@ -1,0 +1,88 @@
+"""mmpretrain 1.2.0 on today's stack: its faults, each met here and nowhere else.
+
+Every workaround has a test in ``tests/utils/test_mmpretrain.py`` that fails when it can go.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from msvitreid.errors import ConfigError
+
+#: Scope of mmpretrain's components in a config: ``type='mmpretrain.ImageClassifier'``.
+SCOPE = 'mmpretrain'
+
+
+@functools.cache
+def load_mmpretrain() -> None:
+    """Import mmpretrain, once, so that its components can be looked up.
+
+    Its multimodal part is left out.
+
+    Raises:
+        ConfigError: mmpretrain, or a package it needs, is not installed or cannot be imported.
+    """
+    try:
+        with _without_multimodal(), warnings.catch_warnings():
+            # Of mmcv-lite's: it lacks compiled ops, which nothing of ours needs.
+            warnings.filterwarnings('ignore', message='Fail to import')
+            import mmpretrain.models  # noqa: F401
+            from mmpretrain.evaluation.metrics import retrieval
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f'the config names a component of mmpretrain, and {error.name} is not installed: '
+            "run pip install 'msvitreid[pretrain]'"
+        ) from error
+    except (ImportError, AttributeError, AssertionError) as error:
+        # It asserts the versions of mmcv and mmengine.
+        raise ConfigError(
+            'the config names a component of mmpretrain, which cannot be imported: '
+            f"{' '.join(str(error).split())}; pip install 'msvitreid[pretrain]' gets versions that "
+            'fit'
+        ) from error
+    if not hasattr(np, 'in1d'):
+        retrieval.np = _NumpyWithIn1d(np.__name__)
+
+
+@contextmanager
+def _without_multimodal() -> Iterator[None]:
+    """Let mmpretrain believe that pycocotools is not installed while it is imported.
+
+    Where pycocotools and transformers are, it imports its multimodal nets, which need
+    attributes that newer versions of transformers have not.
+    """
+    # mmpretrain asks this one, not Python's own.
+    metadata: Any = importlib.import_module('importlib_metadata')
+    real = metadata.distribution
+
+    def distribution(name: str) -> Any:
+        if name == 'pycocotools':
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    metadata.distribution = distribution
+    try:
+        yield
+    finally:
+        metadata.distribution = real
+        dependency: Any = sys.modules.get('mmpretrain.utils.dependency')
+        if dependency is not None:
+            dependency.distribution = real
+
+
+class _NumpyWithIn1d(ModuleType):
+    """NumPy with the function that 2.4 removed and mmpretrain's retrieval metrics call."""
+
+    in1d = staticmethod(np.isin)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
