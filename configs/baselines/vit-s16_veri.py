@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/vit-s16.py',
+    '../_base_/datasets/veri776_256x256.py',
+    '../_base_/schedules/sgd_120.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(backbone=dict(img_size=(256, 256)))

@@ -1,0 +1,8 @@
+# Loss: mmpretrain's cross-entropy with label smoothing for the plain one.
+_base_ = '../msvit/msvit-s_occluded-duke.py'
+
+model = dict(
+    head=dict(
+        loss_cls=dict(_delete_=True, type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1)
+    )
+)

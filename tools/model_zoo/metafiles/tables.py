@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .reading import Entry, MetaFile
+
+#: How figures, and sizes of nets, are set in a table's column.
+RIGHT, LEFT = '---:', '---'
+
+
+def tables_of(metafile: MetaFile) -> dict[str, str]:
+    """A metafile's tables, by name; one without rows is left out."""
+    tables = {
+        'sizes': _sizes(metafile.entries),
+        'figures': '\n\n'.join(_figures(metafile.entries)),
+        'no figures': _no_figures(metafile.entries),
+    }
+    return {name: table for name, table in tables.items() if table}
+
+
+def _sizes(entries: Sequence[Entry]) -> str:
+    """A row for every net and size of image. Nets are named by the first part of a config's."""
+    rows = dict.fromkeys(
+        (
+            entry.name.partition('_')[0],
+            entry.image_size,
+            f'{entry.parameters / 1e6:.2f}',
+            f'{entry.macs / 1e9:.2f}',
+        )
+        for entry in entries
+    )
+    header = {'net': LEFT, 'image': LEFT, 'parameters (M)': RIGHT, 'MACs (G)': RIGHT}
+    nets = [net for net, *_ in rows]
+    return _table(header, sorted(rows, key=lambda row: nets.index(row[0])))
+
+
+def _figures(entries: Iterable[Entry]) -> list[str]:
+    """A table for every set of measures, a row for every config."""
+    rows: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for entry in entries:
+        for result in entry.results:
+            if result.metrics:
+                row = (
+                    result.dataset,
+                    _link(entry),
+                    *result.metrics.values(),
+                    result.published_by,
+                )
+                rows.setdefault(tuple(result.metrics), []).append(row)
+    return [
+        _table(
+            {
+                'dataset': LEFT,
+                'config': LEFT,
+                **dict.fromkeys(metrics, RIGHT),
+                'published by': LEFT,
+            },
+            found,
+        )
+        for metrics, found in rows.items()
+    ]
+
+
+def _no_figures(entries: Iterable[Entry]) -> str:
+    """A row for every dataset and protocol, with all configs that have it."""
+    links: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        for result in entry.results:
+            if not result.metrics:
+                links.setdefault((result.dataset, result.test), []).append(_link(entry))
+    header = {'dataset': LEFT, 'configs': LEFT, 'test': LEFT}
+    return _table(
+        header, [(data, ', '.join(found), test) for (data, test), found in links.items()]
+    )
+
+
+def _link(entry: Entry) -> str:
+    return f'[{entry.name}]({Path(entry.config).name})'
+
+
+def _table(header: dict[str, str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ''
+    return '\n'.join(f'| {" | ".join(row)} |' for row in (header, header.values(), *rows))
