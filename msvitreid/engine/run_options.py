@@ -13,7 +13,11 @@ from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
 
 from .config import own_type
+from .initial_weights import without_initial_weights
 from .saved_checkpoints import newest_complete, saved_checkpoints
+
+#: Hooks that are for training only; mmengine's would copy the net that is tested.
+AVERAGING = ('WeightAverageHook', 'EMAHook')
 
 
 def default_work_dir(config: str | os.PathLike) -> str:
@@ -102,7 +106,7 @@ def use_resume(cfg: Config, checkpoint: Path | None) -> None:
     cfg.resume = True
     cfg.load_from = str(newest)
     # The checkpoint overwrites all weights, so the pretrained file need not be here.
-    _drop_pretrained(cfg)
+    cfg.model = without_initial_weights(cfg.model)
 
 
 def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
@@ -112,11 +116,11 @@ def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
         cfg[key] = None
     cfg.custom_hooks = [
-        hook for hook in cfg.get('custom_hooks') or () if own_type(hook) != 'WeightAverageHook'
+        hook for hook in cfg.get('custom_hooks') or () if own_type(hook) not in AVERAGING
     ]
     cfg.resume = False
     cfg.load_from = None if checkpoint is None else str(checkpoint)
-    _drop_pretrained(cfg)
+    cfg.model = without_initial_weights(cfg.model)
 
 
 def use_rerank(cfg: Config) -> None:
@@ -129,8 +133,3 @@ def use_rerank(cfg: Config) -> None:
     if not isinstance(evaluator, dict) or own_type(evaluator) != 'ReIDMetric':
         raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
     evaluator['rerank'] = {**RERANK_DEFAULTS, **(evaluator.get('rerank') or {})}
-
-
-def _drop_pretrained(cfg: Config) -> None:
-    if cfg.model.get('pretrained') is not None:
-        cfg.model.pretrained = None

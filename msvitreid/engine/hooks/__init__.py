@@ -3,6 +3,7 @@ from .deferred_info_hook import DeferredInfoHook
 from .non_finite_loss_hook import NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .preemption_hook import PreemptionHook
+from .start_summary_hook import StartSummaryHook
 from .step_seed_hook import StepSeedHook
 from .unreadable_image_hook import UnreadableImageHook
 from .weight_average_hook import WeightAverageHook
@@ -13,6 +14,7 @@ __all__ = [
     'NonFiniteLossHook',
     'PlainCheckpointHook',
     'PreemptionHook',
+    'StartSummaryHook',
     'StepSeedHook',
     'UnreadableImageHook',
     'WeightAverageHook',

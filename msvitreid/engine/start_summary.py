@@ -1,0 +1,231 @@
+"""What a person wants to check before a run's first step, in about ten lines."""
+
+from __future__ import annotations
+
+import locale
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import EMAHook
+from mmengine.optim import AmpOptimWrapper, OptimWrapperDict
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from msvitreid.datasets.base import ReIDDataset
+from msvitreid.datasets.joined import JoinedDataset
+
+from .bare_model import bare_model
+from .hooks.weight_average_hook import WeightAverageHook
+from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
+
+
+def training_summary(runner: Runner) -> str:
+    """One line a fact, of a run that is about to train; what cannot be told is left out."""
+    loaders = [runner.train_dataloader]
+    if runner.val_loop is not None:
+        loaders.append(runner.val_dataloader)
+    return _table(
+        'training',
+        model=[_trainable(bare_model(runner))],
+        weights=[_weights(runner)],
+        data=[line for loader in loaders for line in _data(loader.dataset)],
+        batch=_batch(runner),
+        length=[_length(runner)],
+        lr=list(_rates(runner)),
+        averaging=list(_averaging(runner)),
+        precision=[_precision(runner)],
+        output=[f'{runner.work_dir}, log in {Path(runner.log_dir).name}/'],
+    )
+
+
+def evaluation_summary(runner: Runner, loader: DataLoader) -> str:
+    """What is tested on which data."""
+    return _table(
+        'evaluation',
+        model=[_model(bare_model(runner))],
+        weights=[_weights(runner)],
+        data=_data(loader.dataset),
+        output=[runner.log_dir],
+    )
+
+
+def _table(title: str, **facts: list[str]) -> str:
+    lines = [title]
+    for name, texts in facts.items():
+        for number, text in enumerate(texts):
+            lines.append(f'  {"" if number else name:<10} {text}')
+    return '\n'.join(lines)
+
+
+def _model(model: nn.Module) -> str:
+    parts = [model.get_submodule(n) for n in ('backbone', 'neck', 'head') if _has(model, n)]
+    names = ', '.join(type(part).__name__ for part in parts)
+    title = type(model).__name__ + (f' ({names})' if names else '')
+    return f'{title}: {_count(model):,} parameters'
+
+
+def _trainable(model: nn.Module) -> str:
+    trained = _count(model, trained_only=True)
+    return f'{_model(model)}, {trained:,} trained, {_count(model) - trained:,} frozen'
+
+
+def _count(model: nn.Module, trained_only: bool = False) -> int:
+    return sum(w.numel() for w in model.parameters() if w.requires_grad or not trained_only)
+
+
+def _has(model: nn.Module, name: str) -> bool:
+    return isinstance(getattr(model, name, None), nn.Module)
+
+
+def _weights(runner: Runner) -> str:
+    file = runner._load_from
+    if runner._resume and runner._has_loaded:
+        start = getattr(runner.train_loop, 'start', 0)
+        batch = f', batch {start}' if start else ''
+        source = f' from {file}' if file else ''
+        return f'resumed{source}, after epoch {runner.epoch}{batch} (step {runner.iter:,})'
+    if runner._has_loaded:
+        return str(file)
+    model = bare_model(runner)
+    files = [getattr(model, 'pretrained', None), *_initialised_from(model), *_from_timm(runner)]
+    return ', '.join(str(file) for file in files if file) or 'from scratch'
+
+
+def _initialised_from(model: nn.Module) -> Iterator[str]:
+    """Files that mmengine's ``init_cfg`` names, of the whole or of a part."""
+    for name, module in model.named_modules():
+        configs = getattr(module, 'init_cfg', None) or ()
+        for config in [configs] if isinstance(configs, Mapping) else configs:
+            if config.get('type') == 'Pretrained':
+                yield f'{name}: {config["checkpoint"]}' if name else config['checkpoint']
+
+
+def _from_timm(runner: Runner) -> Iterator[str]:
+    """What mmpretrain's wrapper of timm's nets is told, for its nets do not remember it."""
+    backbone = (runner.cfg.get('model') or {}).get('backbone') or {}
+    if backbone.get('checkpoint_path'):
+        yield f'backbone: {backbone["checkpoint_path"]}'
+    elif backbone.get('pretrained') is True:
+        yield f"backbone: the library's {backbone.get('model_name', 'weights')}"
+
+
+def _data(dataset: Any) -> list[str]:
+    while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    read = getattr(type(dataset), 'load_data_list', None)
+    # Entries that others make may lack what is counted, and a joined dataset has no folder.
+    if read is ReIDDataset.load_data_list:
+        where = f' ({dataset.find_root()})'
+    elif read is JoinedDataset.load_data_list:
+        where = ''
+    else:
+        return [f'{type(dataset).__name__}: {len(dataset):,} images{_classes(dataset)}']
+    found = dataset.statistics()
+    return [f'{dataset.name} {split}: {counts}{where}' for split, counts in found.items()]
+
+
+def _classes(dataset: Any) -> str:
+    known = getattr(dataset, 'metainfo', None) or {}
+    count = known.get('num_classes') or len(known.get('classes') or ())
+    return f', {count:,} classes' if count else ''
+
+
+def _batch(runner: Runner) -> list[str]:
+    batches: Any = runner.train_dataloader.batch_sampler
+    # The resumable loop wraps the batch sampler in one of its own.
+    size = getattr(getattr(batches, 'batches', batches), 'batch_size', None)
+    if size is None:
+        return []
+    instances = getattr(getattr(batches, 'sampler', None), 'num_instances', None)
+    text = f'{size} images'
+    if instances:
+        text += f' = {size // instances} identities x {instances}'
+    if runner.world_size > 1:
+        text += f', x {runner.world_size} processes = {size * runner.world_size:,}'
+    for name, wrapper in _optimisers(runner):
+        window = getattr(wrapper, '_accumulative_counts', 1)
+        if window > 1:
+            text += f', {window} accumulated' + (f' by {name}' if name else '')
+    return [text]
+
+
+def _length(runner: Runner) -> str:
+    every = runner.val_interval if runner.val_loop is not None else None
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
+        text, unit = f'{runner.max_iters:,} steps', 'steps'
+    else:
+        steps = len(runner.train_dataloader)
+        text, unit = f'{runner.max_epochs} epochs of {steps:,} steps', 'epochs'
+    return text + (f', validation every {every:,} {unit}' if every else '')
+
+
+def _optimisers(runner: Runner) -> list[tuple[str | None, Any]]:
+    wrapper = runner.optim_wrapper
+    return list(wrapper.items()) if isinstance(wrapper, OptimWrapperDict) else [(None, wrapper)]
+
+
+def _rates(runner: Runner) -> Iterator[str]:
+    """A line an optimiser: its curve drawn small, and the numbers to check."""
+    for name, wrapper in _optimisers(runner):
+        text = f'{name}: ' if name else ''
+        rates = learning_rates(runner, name)
+        groups = [starting_rate(group) for group in wrapper.optimizer.param_groups]
+        if rates is None:
+            text += f'base {max(groups):.3g}; '
+        else:
+            text += f'{sparkline(rates)}  ' if _can_show(BLOCKS) else ''
+            text += f'first {rates[0]:.3g}, highest {max(rates):.3g}, last {rates[-1]:.3g}; '
+        text += type(wrapper.optimizer).__name__
+        if min(groups) < max(groups):
+            lowest, highest = min(groups), max(groups)
+            text += f', {len(groups)} groups of {lowest:.3g} to {highest:.3g}'
+            text += ', the highest shown' if rates is not None else ''
+        if 'ReduceOnPlateau' in str(runner.cfg.get('param_scheduler')):
+            text += ', lowered when validation stalls'
+        yield text
+
+
+def _can_show(text: str) -> bool:
+    """Whether terminal and log file have these characters."""
+    for encoding in (getattr(sys.stdout, 'encoding', None), locale.getpreferredencoding(False)):
+        try:
+            text.encode(encoding or 'utf-8')
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
+def _averaging(runner: Runner) -> Iterator[str]:
+    for hook in runner.hooks:
+        if isinstance(hook, WeightAverageHook):
+            count = runner.max_epochs - hook.begin + 1
+            yield (
+                f'uniform mean of the weights after epochs {hook.begin} to {runner.max_epochs} '
+                f'({count} snapshots), to {hook.filename}'
+            )
+        elif isinstance(hook, EMAHook):
+            begin = (
+                f'epoch {hook.begin_epoch}' if hook.begin_epoch else f'step {hook.begin_iter}'
+            )
+            momentum = getattr(hook.ema_model, 'momentum', None)
+            share = f', momentum {momentum:g}' if momentum is not None else ''
+            yield f'{type(hook.ema_model).__name__} from {begin} on{share}'
+
+
+def _precision(runner: Runner) -> str:
+    device = next(bare_model(runner).parameters()).device
+    kinds = []
+    for _, wrapper in _optimisers(runner):
+        if isinstance(wrapper, AmpOptimWrapper):
+            dtype = wrapper.cast_dtype or torch.get_autocast_dtype(device.type)
+            kinds.append(f'{str(dtype).removeprefix("torch.")} (AMP)')
+        else:
+            kinds.append('float32')
+    compiled = runner.cfg.get('compile') not in (None, False)
+    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type.upper()
+    text = ' and '.join(dict.fromkeys(kinds)) + (', backbone compiled' if compiled else '')
+    return f'{text}, on {name}'

@@ -1,0 +1,46 @@
+"""What of a run's log reaches the terminal."""
+
+from __future__ import annotations
+
+import logging
+
+#: mmengine's complaints about itself, which nobody can mend.
+OF_NO_USE = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
+
+#: What was taken from a weights file, and what was not.
+LOADED = 'tensors loaded from'
+
+
+class TerminalFilter(logging.Filter):
+    """Leaves what a run logs while it is built to its log file; a summary follows.
+
+    While ``starting``, only warnings, errors and what was loaded from weights files pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starting = True
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            return not message.startswith(OF_NO_USE)
+        return not self.starting or LOADED in message
+
+
+def begin_start(logger: logging.Logger) -> None:
+    """Log to the file only, but for what nobody must miss, until :func:`end_start`."""
+    for handler in logger.handlers:
+        # A file handler is a stream handler too.
+        if isinstance(handler, logging.StreamHandler) and not isinstance(
+            handler, logging.FileHandler
+        ):
+            handler.addFilter(TerminalFilter())
+
+
+def end_start(logger: logging.Logger) -> None:
+    """From now on, log to the terminal as well."""
+    for handler in logger.handlers:
+        for present in handler.filters:
+            if isinstance(present, TerminalFilter):
+                present.starting = False

@@ -1,0 +1,209 @@
+"""Several runs in one picture: curves over training, and final figures side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .run_record import Curve, RunRecord
+from .run_table import Groups, group_statistics, is_share, spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Told apart by most colour-blind eyes (Okabe and Ito), and two more.
+_COLOURS = (
+    '#0072b2',
+    '#d55e00',
+    '#009e73',
+    '#cc79a7',
+    '#e69f00',
+    '#56b4e9',
+    '#222222',
+    '#8c564b',
+    '#8a8f98',
+)
+_DASHES = ('-', '--', ':')
+_FAINT = '#6e757d'
+
+
+def draw_runs(
+    runs: Sequence[RunRecord],
+    groups: Groups,
+    metrics: Sequence[str],
+    out: str | Path | None = None,
+) -> Figure:
+    """Draw loss, learning rate and validation curves, and the final figures.
+
+    A group has one colour: its runs are thin lines, their mean a thick one.
+
+    Args:
+        runs: all runs, those of groups too; all with the same ``unit``.
+        groups: runs that belong together, by name; they can be none.
+        metrics: figures to draw, one column each.
+        out: PNG file to save the picture to; its folder is made if need be.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    # Here, as nothing else needs it; a figure of its own leaves pyplot's backend alone.
+    from matplotlib.figure import Figure
+
+    series = _series(runs, groups)
+    rows = _curve_rows(runs, metrics)
+    finals = [metric for metric in metrics if any(metric in run.final for run in runs)]
+    if not rows and not finals:
+        raise ValueError('the runs have neither curves nor figures to draw')
+    columns = max([len(row) for row in rows] + [len(finals)])
+    heights = [3.0] * len(rows) + [0.8 + 0.34 * len(series)] * bool(finals)
+    figure = Figure(figsize=(5.6 * columns, sum(heights) + 0.9), dpi=110, layout='constrained')
+    axes = figure.subplots(len(heights), columns, height_ratios=heights, squeeze=False)
+    for ax in axes.flat:
+        ax.set_visible(False)
+    for row, panels in zip(axes, rows, strict=False):
+        for ax, (kind, key) in zip(row, panels, strict=False):
+            _plot_curves(ax, series, kind, key, runs[0].unit)
+    for ax, metric in zip(axes[-1], finals, strict=False):
+        _plot_finals(ax, series, metric)
+    if rows:
+        _draw_legend(figure, series)
+    if out is not None:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out)
+    return figure
+
+
+def _series(runs: Sequence[RunRecord], groups: Groups) -> dict[str, list[RunRecord]]:
+    """What has a colour of its own: the groups, then the runs outside of them."""
+    grouped = {id(run) for members in groups.values() for run in members}
+    single = {run.name: [run] for run in runs if id(run) not in grouped}
+    return {**{name: list(members) for name, members in groups.items()}, **single}
+
+
+def _curve_rows(
+    runs: Sequence[RunRecord], metrics: Sequence[str]
+) -> list[list[tuple[str, str]]]:
+    """Panels with curves, each a kind and a key; one validation makes no curve."""
+    training = [key for key in ('loss', 'lr') if any(key in run.training for run in runs)]
+    validation = [
+        metric
+        for metric in metrics
+        if any(len(run.validation.get(metric, ())) > 1 for run in runs)
+    ]
+    rows = [[('training', key) for key in training], [('validation', m) for m in validation]]
+    return [row for row in rows if row]
+
+
+def _style(number: int) -> tuple[str, str]:
+    return _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
+
+
+def _plot_curves(
+    ax: Axes, series: Mapping[str, Sequence[RunRecord]], kind: str, key: str, unit: str
+) -> None:
+    scale = _scale(key)
+    for number, members in enumerate(series.values()):
+        colour, dash = _style(number)
+        # Runs often share a schedule: what lies below shows on both sides of what lies above.
+        width = 1.5 + 0.8 * (len(series) - 1 - number) * (key == 'lr')
+        curves = [curve for run in members if (curve := getattr(run, kind).get(key))]
+        marker = 'o' if kind == 'validation' else None
+        alone = len(members) == 1
+        for curve in curves:
+            x, y = np.array(curve).T
+            ax.plot(
+                x,
+                y * scale,
+                color=colour,
+                ls=dash,
+                lw=width if alone else 0.8,
+                alpha=1 if alone else 0.45,
+                marker=marker if alone else None,
+                ms=3.5,
+            )
+        if not alone and curves:
+            x, y = _mean_curve(curves)
+            ax.plot(x, y * scale, color=colour, ls=dash, lw=width + 0.5, marker=marker, ms=3.5)
+    names = {'lr': 'learning rate', 'loss': 'training loss'}
+    title = names.get(key, f'{key} in validation') + (' (%)' if scale != 1 else '')
+    _finish(ax, title, unit)
+
+
+def _mean_curve(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over the part that all curves cover, at the points of the first."""
+    first = max(curve[0][0] for curve in curves)
+    last = min(curve[-1][0] for curve in curves)
+    x = np.array([point for point, _ in curves[0] if first <= point <= last])
+    heights = [np.interp(x, *np.array(curve).T) for curve in curves]
+    return x, np.mean(heights, axis=0)
+
+
+def _plot_finals(ax: Axes, series: Mapping[str, Sequence[RunRecord]], metric: str) -> None:
+    scale = _scale(metric)
+    statistics = group_statistics(series, metric)
+    for number, (name, members) in enumerate(series.items()):
+        if name not in statistics:
+            continue
+        colour, _ = _style(number)
+        middle, deviation = statistics[name]
+        values = np.array([run.final[metric] for run in members if metric in run.final])
+        if deviation is None:
+            ax.plot(values * scale, [number], 'o', color=colour, ms=7)
+        else:
+            ax.plot(values * scale, [number] * len(values), 'o', color=colour, ms=5, alpha=0.45)
+            ax.errorbar(
+                middle * scale, number, xerr=deviation * scale, fmt='|', color=colour,
+                ms=13, mew=2.2, capsize=4,
+            )  # fmt: skip
+        ax.annotate(
+            spread(metric, middle, deviation),
+            (1, number),
+            xycoords=('axes fraction', 'data'),
+            xytext=(6, 0),
+            textcoords='offset points',
+            va='center',
+            fontsize=9,
+        )
+    ax.set_yticks(range(len(series)), [_shortened(name) for name in series])
+    ax.set_ylim(len(series) - 0.5, -0.5)
+    ax.margins(x=0.15)
+    ax.grid(axis='x', color='#e3e6ea')
+    sources = {run.source for members in series.values() for run in members}
+    which = sources.pop() if len(sources) == 1 else 'not all of the same kind of net'
+    _finish(ax, f'final {metric}' + (' (%)' if scale != 1 else '') + f', {which}', None)
+
+
+def _finish(ax: Axes, title: str, unit: str | None) -> None:
+    ax.set_visible(True)
+    ax.set_title(title, fontsize=11)
+    ax.set_axisbelow(True)
+    ax.spines[['top', 'right']].set_visible(False)
+    if unit is not None:
+        ax.set_xlabel(unit, color=_FAINT)
+        ax.grid(color='#e3e6ea')
+
+
+def _draw_legend(figure: Figure, series: Mapping[str, Sequence[RunRecord]]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for number, (name, members) in enumerate(series.items()):
+        colour, dash = _style(number)
+        count = f' (mean of {len(members)})' if len(members) > 1 else ''
+        label = _shortened(name) + count
+        handles.append(Line2D([], [], color=colour, ls=dash, lw=2, label=label))
+    figure.legend(
+        handles=handles, loc='outside upper center', ncols=min(4, len(handles)), frameon=False
+    )
+
+
+def _shortened(name: str, length: int = 28) -> str:
+    return name if len(name) <= length else f'{name[: length - 1]}…'
+
+
+def _scale(metric: str) -> int:
+    return 100 if is_share(metric) else 1
