@@ -34,7 +34,14 @@ setup(
         'pillow>=10',
         'scipy>=1.11',
     ],
-    extras_require={'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19']},
+    extras_require={
+        'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],
+        'tensorboard': ['tensorboard>=2.17,<3'],
+        'wandb': ['wandb>=0.18,<1'],
+        'metric-learning': ['pytorch-metric-learning>=2.9,<3'],
+        # Through mmpretrain; these versions read files of weights with weights_only=True.
+        'timm': ['timm>=1.0.30,<2', 'mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],
+    },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',
         'Programming Language :: Python :: 3',

@@ -7,6 +7,7 @@ on first use.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,13 @@ class SuggestingRegistry(Registry):
             if 'must contain the key "type"' not in str(error):
                 raise
             raise ConfigError(f'a {self.name} of the config has no type: {cfg}') from error
+
+    def parameters(self, cfg: Mapping) -> Mapping[str, inspect.Parameter]:
+        """What the component that a config names can be given; nothing if it names none."""
+        kind = cfg.get('type')
+        if kind is None:
+            return {}
+        return inspect.signature(self.get(kind) if isinstance(kind, str) else kind).parameters
 
     def _near_matches(self, key: str) -> str:
         names: set[str] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,7 +26,7 @@ def with_class_count(
         head = {**head, 'num_classes': count()}
     told: dict[str, Any] = {**model, 'head': head}
     preprocessor = model.get('data_preprocessor')
-    if isinstance(preprocessor, Mapping) and 'num_classes' in _parameters(preprocessor):
+    if isinstance(preprocessor, Mapping) and 'num_classes' in MODELS.parameters(preprocessor):
         told['data_preprocessor'] = {'num_classes': head['num_classes'], **preprocessor}
     return told
 
@@ -38,7 +37,9 @@ def needs_classes(model: Mapping[str, Any]) -> bool:
     So a test has to know their number too.
     """
     head = model.get('head')
-    parameter = _parameters(head).get('num_classes') if isinstance(head, Mapping) else None
+    if not isinstance(head, Mapping):
+        return False
+    parameter = MODELS.parameters(head).get('num_classes')
     return parameter is not None and parameter.default is not None
 
 
@@ -68,10 +69,3 @@ def count_classes(dataset: Dataset) -> int | None:
     metainfo = dataset.metainfo  # type: ignore[attr-defined]
     names = metainfo.get('classes')
     return metainfo.get('num_classes', None if names is None else len(names))
-
-
-def _parameters(cfg: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:
-    kind = cfg.get('type')
-    if kind is None:
-        return {}
-    return inspect.signature(MODELS.get(kind) if isinstance(kind, str) else kind).parameters

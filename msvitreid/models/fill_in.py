@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,10 +17,7 @@ CHANNEL_ATTRIBUTES = ('out_channels', 'feat_dim', 'num_features', 'embed_dims')
 
 def fill_in(cfg: Mapping[str, Any], **known: Callable[[], Any]) -> dict[str, Any]:
     """``cfg`` of a model's part with those of ``known`` that it takes and does not state."""
-    if 'type' not in cfg:
-        return dict(cfg)
-    kind = cfg['type']
-    takes = inspect.signature(MODELS.get(kind) if isinstance(kind, str) else kind).parameters
+    takes = MODELS.parameters(cfg)
     missing = {key: value for key, value in known.items() if key in takes and key not in cfg}
     return {**cfg, **{key: value() for key, value in missing.items()}}
 

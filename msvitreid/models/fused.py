@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .backbones.blocks import CNNBlock, SparseAttentionBlock, SqueezeExcitation
+from .backbones.msvit import MSViT
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
@@ -19,7 +20,13 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
     and does not follow later changes of ``model``. Parts that are not MSViT's stay as they
     are.
     """
-    return _fuse(copy.deepcopy(model).eval().requires_grad_(False))
+    fused = copy.deepcopy(model).requires_grad_(False)
+    fused.eval()
+    for module in list(fused.modules()):
+        # Other nets have layers of the same names in another order.
+        if isinstance(module, MSViT):
+            _fuse(module)
+    return fused
 
 
 class FusedConv(nn.Module):
