@@ -47,11 +47,15 @@ class SuggestingRegistry(Registry):
         Raises:
             ConfigError: the config names no type, or an option that it does not take.
         """
-        if cfg.get('_scope_') == MMPRETRAIN:
+        if isinstance(cfg, Mapping) and cfg.get('_scope_') == MMPRETRAIN:
             load_mmpretrain()
         try:
             return super().build(cfg, *args, **kwargs)
         except TypeError as error:
+            if cfg is None or isinstance(cfg, str):
+                raise ConfigError(
+                    f'a {self.name} of the config must be a dict with its type, got {cfg!r}'
+                ) from error
             if not is_call_mismatch(error):
                 raise
             owner = f'{self.name} {cfg["type"]!r}' if 'type' in cfg else 'the config'
@@ -61,12 +65,13 @@ class SuggestingRegistry(Registry):
                 raise
             raise ConfigError(f'a {self.name} of the config has no type: {cfg}') from error
 
-    def parameters(self, cfg: Mapping) -> Mapping[str, inspect.Parameter]:
-        """What the component that a config names can be given; nothing if it names none."""
-        kind = cfg.get('type')
-        if kind is None:
-            return {}
-        return inspect.signature(self.get(kind) if isinstance(kind, str) else kind).parameters
+    def parameters(self, cfg: Any) -> Mapping[str, inspect.Parameter]:
+        """What the component that ``cfg`` names can be given; nothing if it names none."""
+        kind = cfg.get('type') if isinstance(cfg, Mapping) else None
+        if isinstance(kind, str):
+            scope = cfg.get('_scope_')
+            kind = self.get(kind if scope is None or '.' in kind else f'{scope}.{kind}')
+        return {} if kind is None else inspect.signature(kind).parameters
 
     def _near_matches(self, key: str) -> str:
         names: set[str] = set()

@@ -68,3 +68,19 @@ def test_a_bug_inside_a_component_keeps_its_error():
 
     with pytest.raises(TypeError, match='unsupported operand'):
         registry.MODELS.build(dict(type='Buggy'))
+
+
+@pytest.mark.parametrize('cfg', [None, 'PartPoolingNeck'])
+def test_what_is_no_config_is_an_error(cfg):
+    with pytest.raises(
+        ConfigError, match=f'a model of the config must be a dict.* got {cfg!r}'
+    ):
+        registry.MODELS.build(cfg)
+    assert registry.MODELS.parameters(cfg) == {}
+
+
+def test_the_options_of_a_component():
+    assert 'num_parts' in registry.MODELS.parameters({'type': 'PartPoolingNeck'})
+    assert registry.MODELS.parameters({'num_parts': 2}) == {}
+    scoped = {'type': 'ClsDataPreprocessor', '_scope_': 'mmpretrain'}
+    assert 'num_classes' in registry.MODELS.parameters(scoped)

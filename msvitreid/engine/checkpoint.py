@@ -20,6 +20,7 @@ from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import appearing
 
 from .checkpoint_archive import require_plain_archive
+from .class_weights import weights_of_classes
 from .load_except import keys_below
 from .load_report import LoadReport, Reshaped
 
@@ -160,7 +161,7 @@ def fill_model(
         print_log(report.full_text(), logger='current', level=logging.WARNING)
         raise CheckpointError(
             f'checkpoint {str(source)!r} does not fit the model of the config: '
-            f'{report.problems()}{_hint(report, weights)}'
+            f'{report.problems()}{_hint(report, weights, model)}'
         )
     return report
 
@@ -171,17 +172,19 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> 
         torch.save(dict(checkpoint), temporary)
 
 
-def _hint(report: LoadReport, weights: Mapping[str, Tensor]) -> str:
+def _hint(report: LoadReport, weights: Mapping[str, Tensor], model: nn.Module) -> str:
     """What to do about the commonest misfits."""
     if {'stem.conv.weight', 'first_conv.conv.weight'} & set(weights):
         return (
             "; it has the authors' names: convert it with "
             'tools/model_converters/official_weights.py'
         )
-    if all(key.startswith('head.classifiers.') for key in report.misfits):
+    of_classes = weights_of_classes(model)
+    if of_classes and all(key.startswith(of_classes) for key in report.misfits):
+        parts = sorted({'.'.join(key.split('.')[:2]) for key in report.misfits})
         return (
             '; these are the classifiers of other identities: to fine-tune on yours, start a '
-            "new run with load_from and load_except=['head.classifiers']"
+            f'new run with load_from and load_except={parts}'
         )
     return ''
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -15,9 +15,14 @@ from msvitreid.registry import MODELS
 CHANNEL_ATTRIBUTES = ('out_channels', 'feat_dim', 'num_features', 'embed_dims')
 
 
-def fill_in(cfg: Mapping[str, Any], **known: Callable[[], Any]) -> dict[str, Any]:
-    """``cfg`` of a model's part with those of ``known`` that it takes and does not state."""
+def fill_in(cfg: Any, **known: Callable[[], Any]) -> Any:
+    """``cfg`` of a model's part with those of ``known`` that it takes and does not state.
+
+    What names no component comes back as it is, for the registry to complain about.
+    """
     takes = MODELS.parameters(cfg)
+    if not takes:
+        return cfg
     missing = {key: value for key, value in known.items() if key in takes and key not in cfg}
     return {**cfg, **{key: value() for key, value in missing.items()}}
 

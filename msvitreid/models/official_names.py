@@ -50,7 +50,8 @@ def recognise(names: Mapping[str, object]) -> tuple[Kind, bool] | None:
     if 'backbone.stem.conv.weight' in names:
         if 'head.fc.weight' in names:
             return 'classifier', False
-        if 'head.linears.0.weight' in names:
+        # Under another head than the published one, the second branch tells.
+        if {'head.linears.0.weight', 'backbone.branches.1.conv_head.conv.weight'} & names.keys():
             return 'reid', False
     return None
 
@@ -80,7 +81,7 @@ def _rename(
                 target = new + name[len(old) :]
                 break
         else:
-            raise CheckpointError(f'weight {name!r} belongs to no part of the net')
+            raise CheckpointError(f"weight {name!r} belongs to no part of the authors' net")
         for old, new in inner:
             target = target.replace(old, new)
         renamed[target] = value

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from msvitreid.engine.checkpoint import digest, read_checkpoint, weights_of
+from msvitreid.engine.class_weights import weights_of_classes
 from msvitreid.engine.load_report import LoadReport, Reshaped
 from msvitreid.errors import CheckpointError
 
@@ -51,7 +52,7 @@ def load_pretrained(model: nn.Module, path: str) -> None:
         name: source
         for name in own
         if (source := _classifier_name(name) if kind == 'classifier' else name) in weights
-        and not name.startswith('head.classifiers.')
+        and not name.startswith(weights_of_classes(model))
     }
     reshaped = [
         Reshaped(name, tuple(weights[source].shape), tuple(own[name].shape))
@@ -67,7 +68,7 @@ def load_pretrained(model: nn.Module, path: str) -> None:
     _report(path, filled, missing, reshaped, weights.keys() - set(sources.values()))
 
 
-def _classifier_name(name: str) -> str:
+def _classifier_name(name: str) -> str | None:
     """Where a ReID weight starts from in a classifier."""
     parts = name.split('.')
     if name.startswith('backbone.branches.'):
@@ -75,6 +76,8 @@ def _classifier_name(name: str) -> str:
     elif name.startswith(('head.linears.', 'head.norms.')):
         layer = 'fc' if parts[1] == 'linears' else 'norm'
         parts[1:3] = [layer]
+    elif name.startswith('head.'):
+        return None
     return '.'.join(parts)
 
 

@@ -165,6 +165,13 @@ def test_other_classes_are_recognised():
     weights = nn.ModuleDict({'head': MODELS.build(dict(type='BNNeckHead', num_classes=4))})
     with pytest.raises(CheckpointError, match=r"load_except=\['head\.classifiers'\]"):
         fill_model(model, weights.state_dict(), 'a.pth')
+    one_neck = [MODELS.build(dict(type='SingleBNNeckHead', num_classes=n)) for n in (3, 4)]
+    with pytest.raises(CheckpointError, match=r"load_except=\['head\.classifier'\]"):
+        fill_model(
+            nn.ModuleDict({'head': one_neck[0]}),
+            nn.ModuleDict({'head': one_neck[1]}).state_dict(),
+            'a.pth',
+        )
     other = {n: w for n, w in weights.state_dict().items() if n != 'head.linears.0.weight'}
     with pytest.raises(CheckpointError, match=r'does not fit') as caught:
         fill_model(model, other, 'a.pth')

@@ -55,6 +55,39 @@ def test_a_classifier_fills_both_branches_and_every_vector(classifier, form, tmp
         assert own[f'head.classifiers.{i}.weight'].abs().max() < 0.01
 
 
+@pytest.mark.parametrize('head', ['BNNeckHead', 'SingleBNNeckHead'])
+@pytest.mark.parametrize('form', ['official', 'ours'])
+def test_a_classifier_fills_the_backbone_below_any_head(classifier, head, form, tmp_path):
+    files = {'official': to_official(classifier, 'classifier'), 'ours': classifier}
+    torch.save(files[form], tmp_path / 'w.pth')
+    config = tiny_reid_model()
+    config['head'] = dict(type=head, num_classes=3)
+    model = MODELS.build(dict(config, pretrained=str(tmp_path / 'w.pth')))
+    model.init_weights()
+    filled = model.backbone.state_dict()['branches.1.conv_head.conv.weight']
+    assert torch.equal(filled, classifier['backbone.branches.0.conv_head.conv.weight'])
+
+
+def test_a_net_with_one_bnneck_starts_another(tmp_path):
+    config = tiny_reid_model()
+    config['head'] = dict(type='SingleBNNeckHead', num_classes=9)
+    source = MODELS.build(config)
+    source.init_weights()
+    source.head.norm.weight.data.uniform_()
+    torch.save(source.state_dict(), tmp_path / 'w.pth')
+    config['head']['num_classes'] = 3
+    model = MODELS.build(dict(config, pretrained=str(tmp_path / 'w.pth')))
+    model.init_weights()
+    assert torch.equal(model.head.norm.weight, source.head.norm.weight)
+    assert model.head.classifier.weight.shape[0] == 3
+    stem = 'stem.conv.weight'
+    assert torch.equal(model.backbone.state_dict()[stem], source.backbone.state_dict()[stem])
+    with pytest.raises(
+        CheckpointError, match=r"'head\.norm\.weight' belongs to no part of the auth"
+    ):
+        to_official(source.state_dict(), 'reid')
+
+
 def test_a_reid_file_fills_all_but_the_classifiers(tmp_path):
     torch.manual_seed(1)
     source = MODELS.build(tiny_reid_model(num_classes=9))

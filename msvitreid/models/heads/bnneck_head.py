@@ -48,6 +48,9 @@ class BNNeckHead(BaseModule):
     re-identification", 2019, in the form of the multiple sparse vision transformer.
     """
 
+    #: Children that the training identities have shaped.
+    of_classes = ('classifiers', 'loss_cls', 'losses_triplet')
+
     def __init__(
         self,
         num_classes: int | None = None,
@@ -82,7 +85,7 @@ class BNNeckHead(BaseModule):
                 for _ in range(min(triplet_vectors, num_vectors))
             )
         else:
-            leave_out_on_loading(self, 'classifiers', 'loss_cls', 'losses_triplet')
+            leave_out_on_loading(self, self.of_classes)
 
     def init_weights(self) -> None:
         super().init_weights()

@@ -13,7 +13,7 @@ NO_CLASSIFIER = (
 """What a head's ``loss`` says in an error."""
 
 
-def leave_out_on_loading(head: nn.Module, *names: str) -> None:
+def leave_out_on_loading(head: nn.Module, names: tuple[str, ...]) -> None:
     """Let ``head`` load what a trained one has saved: these children's weights are passed over."""
     head.register_load_state_dict_pre_hook(partial(_leave_out, names))
 

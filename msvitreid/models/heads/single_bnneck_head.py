@@ -36,6 +36,9 @@ class SingleBNNeckHead(BaseModule):
     re-identification", 2019.
     """
 
+    #: Children that the training identities have shaped.
+    of_classes = ('classifier', 'loss_cls', 'loss_triplet')
+
     def __init__(
         self,
         num_classes: int | None = None,
@@ -59,7 +62,7 @@ class SingleBNNeckHead(BaseModule):
         self.classifier: nn.Linear | None = None
         self.loss_triplet: nn.Module | None = None
         if num_classes is None:
-            leave_out_on_loading(self, 'classifier', 'loss_cls', 'loss_triplet')
+            leave_out_on_loading(self, self.of_classes)
             return
         self.classifier = nn.Linear(channels, num_classes, bias=False)
         known = {'num_classes': lambda: num_classes, 'in_channels': lambda: channels}

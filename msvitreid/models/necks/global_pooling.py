@@ -61,5 +61,8 @@ class GlobalPoolingNeck(BaseModule):
 
     def _generalised_mean(self, x: Tensor) -> Tensor:
         x = x.to(torch.promote_types(x.dtype, torch.float32)).clamp(min=EPSILON)
+        # Powers of what is at most 1, and 1 somewhere: none of a dead channel's is lost.
+        largest = x.detach().amax(dim=(2, 3), keepdim=True)
         with torch.autocast(x.device.type, enabled=False):
-            return x.pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
+            mean = (x / largest).pow(self.power).mean(dim=(2, 3))
+            return largest.flatten(1) * mean.pow(1 / self.power)

@@ -39,10 +39,13 @@ def test_gem_learns_its_power():
     assert neck.power.grad.item() == pytest.approx(slope.item(), rel=1e-6)
 
 
-def test_gem_of_a_dead_channel_has_a_finite_gradient():
-    x = torch.zeros(1, 1, 2, 2, requires_grad=True)
-    GlobalPoolingNeck('gem')([x])[0].sum().backward()
+@pytest.mark.parametrize('power', [1, 3, 10, 50])
+def test_gem_of_a_dead_channel_has_finite_gradients(power):
+    neck = GlobalPoolingNeck('gem', power)
+    x = torch.cat([torch.zeros(1, 1, 2, 2), VALUES], dim=1).requires_grad_()
+    neck([x])[0].sum().backward()
     assert torch.isfinite(x.grad).all()
+    assert torch.isfinite(neck.power.grad)
 
 
 def test_other_poolings_have_no_weights():
