@@ -112,6 +112,11 @@ def test_no_config_counts_classes(path):
     assert not re.search(r'num_classes|num_ids|num_identities', path.read_text())
 
 
+def test_the_data_root_is_stated_once():
+    stating = [path.name for path in ALL_FILES if 'MSVITREID_DATA_ROOT' in path.read_text()]
+    assert stating == ['data_root.py']
+
+
 @pytest.mark.parametrize(
     'path', [path for path in ALL_FILES if '_base_ =' in path.read_text()], ids=config_id
 )

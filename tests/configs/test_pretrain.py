@@ -1,6 +1,7 @@
 import copy
 import hashlib
 import json
+import re
 from importlib.util import find_spec
 
 import numpy as np
@@ -146,6 +147,21 @@ def test_every_augmentation_runs_on_todays_libraries():
 
 
 @all_configs
+def test_the_told_options_switch_the_jitter_off(name):
+    page = (CONFIGS.parent / 'pretrain' / 'README.md').read_text(encoding='utf-8')
+    told = re.findall(r'train_dataloader\.dataset\.pipeline\.\S+=\S+', page)
+    changes = dict(option.split('=') for option in told)
+    assert len(changes) == 3
+    cfg = load(name, **{key: int(value) for key, value in changes.items()})
+    kinds = [step.type for step in cfg.train_dataloader.dataset.pipeline]
+    assert kinds == [step.type for step in load(name).train_dataloader.dataset.pipeline]
+    jitter = TRANSFORMS.build(cfg.train_dataloader.dataset.pipeline[4])
+    assert type(jitter).__name__ == 'ColorJitter'
+    image = np.random.default_rng(0).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+    assert np.array_equal(jitter({'img': image.copy()})['img'], image)
+
+
+@all_configs
 def test_images_are_tested_as_usual(name, tmp_path):
     write_imagenet(tmp_path)
     changes = {
@@ -158,7 +174,9 @@ def test_images_are_tested_as_usual(name, tmp_path):
     assert dataset[0]['inputs'].shape == (3, 224, 224)
     resize = TRANSFORMS.build(cfg.val_dataloader.dataset.pipeline[1])
     assert (resize.scale, resize.edge, resize.interpolation) == (256, 'short', 'bicubic')
-    assert METRICS.build(cfg.val_evaluator).topk == (1, 5)
+    metric = METRICS.build(cfg.val_evaluator)
+    assert (type(metric).__name__, metric.topk) == ('TopKAccuracy', (1, 5))
+    assert cfg.test_evaluator == cfg.val_evaluator
     assert cfg.test_dataloader.dataset.pipeline == cfg.val_dataloader.dataset.pipeline
 
 
@@ -265,9 +283,10 @@ def test_a_checkpoint_and_what_it_is_exported_to_give_the_same_figure(
         assert tested.code == 0, tested.err
         figures.append(json.loads(result.read_text())['metrics'])
     assert figures[0] == figures[1]
-    # In per cent, of six images.
+    # The share of the six images that are right.
     assert figures[0].keys() == {'accuracy/top1'}
-    right = figures[0]['accuracy/top1'] * 6 / 100
+    right = figures[0]['accuracy/top1'] * 6
+    assert 0 <= right <= 6
     assert right == pytest.approx(round(right), abs=1e-3)
 
 

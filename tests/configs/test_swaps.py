@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from msvitreid.engine import load_config
 from msvitreid.registry import MODELS, PARAM_SCHEDULERS
+from msvitreid.utils.config_diff import config_diff
 from tests.miniature import TreeShape, write_occluded_duke
 from tests.tools.user import SMALL, options, run
 
@@ -51,21 +52,11 @@ def build(cfg):
     return MODELS.build({**cfg.model, 'backbone': backbone, 'head': head})
 
 
-def flat(node, prefix=''):
-    """Dotted name -> value."""
-    if not isinstance(node, dict):
-        return {prefix[:-1]: node}
-    return {
-        key: value
-        for name, child in node.items()
-        for key, value in flat(child, f'{prefix}{name}.').items()
-    }
-
-
 @functools.cache
 def differences(path):
-    base, own = (flat(load_config(file).to_dict()) for file in (BASE, path))
-    return {key for key in base.keys() | own.keys() if base.get(key, ...) != own.get(key, ...)}
+    """Dotted names."""
+    base, own = (load_config(file).to_dict() for file in (BASE, path))
+    return {difference.key for difference in config_diff(base, own)}
 
 
 @pytest.mark.parametrize('path', SWAPS, ids=lambda path: path.stem)

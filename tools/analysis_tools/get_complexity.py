@@ -93,7 +93,7 @@ def test_image_size(cfg: Config) -> tuple[int, int]:
     Raises:
         ConfigError: the config does not tell.
     """
-    from msvitreid.datasets.transforms.output_size import output_size
+    from msvitreid.utils.output_size import output_size
 
     loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
     pipeline = loader.get('dataset', {}).get('pipeline')

@@ -1,7 +1,8 @@
-"""Write the tables of configs/*/README.md from the metafile.yml beside them.
+"""Write the tables of configs' pages from configs/*/metafile.yml.
 
-model-index.yml names the metafiles. A table stands between <!-- table: NAME --> and
-<!-- end of table -->: 'sizes', 'figures' and 'no figures', where there are such.
+model-index.yml names the metafiles, and the collections of each name its page. A table stands
+between <!-- table: NAME --> and <!-- end of table -->: 'sizes', 'figures' and 'no figures',
+where there are such.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     for metafile in read_index(args.root):
-        page = metafile.path.with_name('README.md')
+        page = metafile.page
         if not (args.root / page).is_file():
-            raise ConfigError(f'{page} does not exist, and {metafile.path} needs it')
+            raise ConfigError(f'{page} does not exist, and {metafile.path} names it')
         text = (args.root / page).read_text(encoding='utf-8')
         filled, stale = fill_blocks(text, tables_of(metafile), str(page))
         names = ' and '.join(map(repr, stale))

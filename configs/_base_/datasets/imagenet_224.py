@@ -1,7 +1,7 @@
 # ImageNet-1k in folders, <data_root>/imagenet/{train,val}/<class>/*, at 224x224: mmpretrain's
 # dataset and augmentation with the settings of the published log. Images are BGR here; the
 # model turns them to RGB.
-data_root = '{{$MSVITREID_DATA_ROOT:data}}'
+_base_ = 'data_root.py'
 
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
@@ -23,6 +23,7 @@ train_pipeline = [
         magnitude_std=0.5,
         hparams=dict(pad_val=[104, 116, 124], interpolation='bicubic'),
     ),
+    # Listed by the log; some trainers leave it out beside RandAugment, see pretrain/README.md.
     dict(
         type='mmpretrain.ColorJitter',
         brightness=0.4,
@@ -78,5 +79,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, 5))
+val_evaluator = dict(type='TopKAccuracy', topk=(1, 5))
 test_evaluator = val_evaluator

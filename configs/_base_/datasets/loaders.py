@@ -1,6 +1,7 @@
-# What all datasets share: where the data lie, how batches are made, and the person sets'
-# measure: 6 identities x 4 images a batch, the Market-1501 rule, trapezoid AP.
-data_root = '{{$MSVITREID_DATA_ROOT:data}}'
+# What all re-identification sets share: how batches are made, and the person sets' measure:
+# 6 identities x 4 images a batch, the Market-1501 rule, trapezoid AP.
+_base_ = 'data_root.py'
+
 on_count_mismatch = 'error'
 
 train_dataloader = dict(

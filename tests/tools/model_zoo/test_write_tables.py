@@ -37,6 +37,7 @@ msvit-l_cub200 72.6367 81.6678 88.0317 92.6739 73.7156
 METAFILE = """
 Collections:
   - Name: Net
+    README: configs/net/README.md
 Models:
   - Name: net-s_zoo
     In Collection: Net
@@ -133,7 +134,17 @@ def test_the_page_has_the_published_figures():
     ]
 
 
-@pytest.mark.parametrize('method', ['msvit', 'baselines'])
+def test_the_page_of_the_pre_trained_nets_has_the_logged_figures():
+    page = (REPOSITORY / 'pretrain' / 'README.md').read_text(encoding='utf-8')
+    folder = '../configs/pretrain'
+    for size, top1 in (('s', '80.53'), ('l', '82.66')):
+        name = f'msvit-{size}_8xb128_in1k'
+        row = f"| ImageNet-1k | [{name}]({folder}/{name}.py) | {top1} | its authors' log, EMA |"
+        assert row in page.splitlines()
+    assert page.count('log, EMA |') == 2
+
+
+@pytest.mark.parametrize('method', ['msvit', 'baselines', 'pretrain'])
 def test_parameters_and_macs_are_what_is_counted(method, tmp_path):
     path = REPOSITORY / 'configs' / method / 'metafile.yml'
     models = yaml.safe_load(path.read_text(encoding='utf-8'))['Models']
@@ -142,7 +153,7 @@ def test_parameters_and_macs_are_what_is_counted(method, tmp_path):
     for model in models:
         cost = model['Metadata']
         kinds.setdefault((model['Name'].split('_')[0], cost['Image Size']), []).append(model)
-    assert len(kinds) == {'msvit': 6, 'baselines': 4}[method]
+    assert len(kinds) == {'msvit': 6, 'baselines': 4, 'pretrain': 4}[method]
     for (_, image_size), alike in kinds.items():
         (cost,) = {tuple(model['Metadata'].values()) for model in alike}
         out = tmp_path / 'out.json'
@@ -192,9 +203,22 @@ def test_a_stale_table_is_an_error_and_stays(checkout):
         ('metafile.yml', 'net-s_zoo', 'net-s_sea', 'has an entry for configs/net/net-s_sea.py'),
         ('metafile.yml', 'Config: configs/net/net-s_zoo', 'Config: configs/net/net-x', 'names'),
         ('metafile.yml', 'net-l_park', 'net-s_park', 'has no entry for configs/net/net-l_park'),
-        ('metafile.yml', 'mAP: 40', 'mAP: high', "has mAP 'high', not a number from 0 to 100"),
-        ('metafile.yml', 'mAP: 40', 'mAP: nan', "has mAP 'nan', not a number from 0 to 100"),
-        ('metafile.yml', 'Published By', 'By', "'net-s_zoo' has no 'Published By'; add it"),
+        ('metafile.yml', 'mAP: 40', 'mAP: high', "has 'high' as 'mAP', not a number from 0 to"),
+        ('metafile.yml', 'mAP: 40', 'mAP: nan', "has 'nan' as 'mAP', not a number from 0 to"),
+        ('metafile.yml', 'mAP: 40', 'mAP: [40]', "has a list as 'mAP', not a text"),
+        ('metafile.yml', '1234567', '7.5M', "has '7.5M' as 'Parameters', not a whole number"),
+        ('metafile.yml', '98765432', '-1', "has '-1' as 'MACs', not a whole number from 1 on"),
+        ('metafile.yml', '98765432', '{}', "the entry 'net-s_zoo' has no 'MACs'; add it"),
+        ('metafile.yml', '64x32', '[64, 32]', "has a list as 'Image Size', not a text"),
+        ('metafile.yml', '*s', 's', "'net-s_park' has 's' as 'Metadata', not a mapping"),
+        ('metafile.yml', '*park', 'park', "'net-l_park' has 'park' as 'Results', not a list"),
+        ('metafile.yml', '*park', '[a]', "'net-l_park': item 1 of 'Results' is 'a', not a ma"),
+        ('metafile.yml', '- Name: net-s_z', '- N: net-s_z', "item 1 of 'Models' has no 'Name'"),
+        ('metafile.yml', '- Name: net-s_z', '- [1]\n  - Name: net', "'Models' is a list, not a"),
+        ('metafile.yml', '- Name: Net\n', '  Name: Net\n', "has a mapping as 'Collections', not a"),
+        ('metafile.yml', 'README', 'Page', "item 1 of 'Collections' has no 'README'; add it"),
+        ('metafile.yml', 'Models:', '  - {Name: B, README: b}\nModels:', "must have one 'README'"),
+        ('metafile.yml', 'Published By', 'By', "item 1 of 'Results' has no 'Published By'; add it"),
         ('metafile.yml', 'MACs: 98765432', '', "the entry 'net-s_zoo' has no 'MACs'; add it"),
         ('metafile.yml', '- Name: Net', '- Name: N', "is in collection 'Net', which the file"),
         ('metafile.yml', '&park', '*park', 'configs/net/metafile.yml is no YAML: '),
@@ -211,6 +235,42 @@ def test_mistakes_are_one_sentence(file, old, new, sentence, checkout):
     assert sentence in outcome.err
     assert outcome.err.startswith(f'error: configs/net/{file}')
     assert outcome.err.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('file', 'content', 'sentence'),
+    [
+        ('configs/net/metafile.yml', '- a\n- b\n', 'is a list, not a mapping'),
+        ('configs/net/metafile.yml', '', "has no 'Collections'; add it"),
+        ('configs/net/metafile.yml', '\udcff', 'is no YAML: '),
+        ('model-index.yml', 'text', "is 'text', not a mapping"),
+        ('model-index.yml', '', "has no 'Import'; add it"),
+        (
+            'model-index.yml',
+            'Import: configs/net/metafile.yml',
+            "has 'configs/net/metafile.yml' as 'Import', not a list",
+        ),
+        ('model-index.yml', 'Import:\n  - a: b\n', "has a mapping in 'Import', not a text"),
+    ],
+)
+def test_a_file_of_other_content(file, content, sentence, checkout):
+    (checkout / file).write_text(content, errors='surrogateescape')
+    outcome = run(TOOL, '--root', checkout)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f'error: {file} {sentence}')
+    assert outcome.err.count('\n') == 1
+
+
+def test_a_page_elsewhere(checkout):
+    """Its links lead to the configs."""
+    path = checkout / 'configs' / 'net' / 'metafile.yml'
+    path.write_text(METAFILE.replace('configs/net/README.md', 'weights/about.md'))
+    page = checkout / 'weights' / 'about.md'
+    page.parent.mkdir()
+    page.write_text(PAGE)
+    assert run(TOOL, '--root', checkout).out.startswith("weights/about.md: 'figures' and ")
+    assert page.read_text() == WRITTEN.replace('](net-', '](../configs/net/net-')
+    assert (checkout / 'configs' / 'net' / 'README.md').read_text() == PAGE
 
 
 def test_an_entry_that_is_there_twice(checkout):
@@ -242,5 +302,5 @@ def test_a_page_must_be_there(checkout):
     (checkout / 'configs' / 'net' / 'README.md').unlink()
     outcome = run(TOOL, '--root', checkout)
     assert outcome.err == (
-        'error: configs/net/README.md does not exist, and configs/net/metafile.yml needs it\n'
+        'error: configs/net/README.md does not exist, and configs/net/metafile.yml names it\n'
     )

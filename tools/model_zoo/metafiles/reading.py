@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from msvitreid.errors import ConfigError
+
+from .node import Node, read_yaml
 
 
 class Result(NamedTuple):
@@ -36,9 +36,15 @@ class Entry(NamedTuple):
 
 
 class MetaFile(NamedTuple):
-    """All entries of one file, in its order; ``path`` is relative to the repository."""
+    """All entries of one file, in its order.
+
+    Attributes:
+        path: of the file, relative to the repository.
+        page: the page whose tables are written from it, relative to the repository.
+    """
 
     path: Path
+    page: Path
     entries: tuple[Entry, ...]
 
 
@@ -49,7 +55,7 @@ def read_index(root: Path) -> list[MetaFile]:
         ConfigError: it does not name all of ``configs/*/metafile.yml`` and nothing else, or
             see :func:`read_metafile`.
     """
-    named = _load(root, Path('model-index.yml')).get('Import', [])
+    named = read_yaml(root, Path('model-index.yml')).texts('Import')
     found = [str(path.relative_to(root)) for path in root.glob('configs/*/metafile.yml')]
     for path in sorted({*named, *found}):
         if path not in named:
@@ -63,71 +69,52 @@ def read_metafile(root: Path, path: Path) -> MetaFile:
     """Read and check a metafile, ``path`` below ``root``.
 
     Raises:
-        ConfigError: it lacks something, figures are no numbers or nobody's, or its entries
-            are not those of the configs in its folder.
+        ConfigError: it lacks something, a value is not what it has to be, figures are no
+            numbers or nobody's, its collections name several pages, or its entries are not
+            those of the configs in its folder.
     """
-    content = _load(root, path)
-    collections = {item.get('Name') for item in content.get('Collections', [])}
-    entries = []
-    for model in content.get('Models', []):
-        entry = _entry(path, model)
-        if model.get('In Collection') not in collections:
-            raise ConfigError(
-                f'{path}: {entry.name} is in collection {model.get("In Collection")!r}, which '
-                'the file does not have'
-            )
-        entries.append(entry)
+    content = read_yaml(root, path)
+    pages = {item.text('Name'): item.text('README') for item in content.nodes('Collections')}
+    if len(set(pages.values())) > 1:
+        raise ConfigError(
+            f"{path}: its collections must have one 'README', not {' and '.join(pages.values())}"
+        )
+    entries = [_entry(path, model, list(pages)) for model in content.nodes('Models')]
     _require_all_configs(root, path, entries)
-    return MetaFile(path, tuple(entries))
+    return MetaFile(path, Path(next(iter(pages.values()))), tuple(entries))
 
 
-def _load(root: Path, path: Path) -> dict[str, Any]:
-    if not (root / path).is_file():
-        raise ConfigError(f'{path} does not exist in {str(root)!r}')
-    try:
-        # Of the safe loaders the one that leaves numbers as they are written.
-        return yaml.load((root / path).read_text(encoding='utf-8'), yaml.BaseLoader) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f'{path} is no YAML: {" ".join(str(error).split())}') from error
-
-
-def _entry(path: Path, model: Mapping[str, Any]) -> Entry:
-    name = model.get('Name')
-    where = f'{path}: the entry {name!r}'
-    config = _get(model, 'Config', where)
+def _entry(path: Path, model: Node, collections: Sequence[str]) -> Entry:
+    name = model.text('Name')
+    model = model.renamed(f'{path}: the entry {name!r}')
+    config, collection = model.text('Config'), model.text('In Collection')
     if Path(config).stem != name or Path(config).parent != path.parent:
-        raise ConfigError(f'{where} names {config}, not {path.parent / f"{name}.py"}')
-    cost = _get(model, 'Metadata', where)
+        raise ConfigError(f'{model.where} names {config}, not {path.parent / f"{name}.py"}')
+    if collection not in collections:
+        raise ConfigError(
+            f'{model.where} is in collection {collection!r}, which the file does not have'
+        )
+    cost = model.node('Metadata')
     return Entry(
         name,
         config,
-        _get(cost, 'Image Size', where),
-        int(_get(cost, 'Parameters', where)),
-        int(_get(cost, 'MACs', where)),
-        tuple(_result(result, where) for result in _get(model, 'Results', where)),
+        cost.text('Image Size'),
+        cost.count('Parameters'),
+        cost.count('MACs'),
+        tuple(map(_result, model.nodes('Results'))),
     )
 
 
-def _result(result: Mapping[str, Any], where: str) -> Result:
-    metrics = dict(result.get('Metrics', {}))
-    for metric, value in metrics.items():
-        if not _is_percentage(value):
-            raise ConfigError(f'{where} has {metric} {value!r}, not a number from 0 to 100')
+def _result(result: Node) -> Result:
+    dataset = result.text('Dataset')
     # What is not published has a protocol, what is has an author.
-    told = 'Published By' if metrics else 'Test'
-    _get(result, told, where)
-    return Result(
-        _get(result, 'Dataset', where),
-        result.get('Test', ''),
-        result.get('Published By', ''),
-        metrics,
-    )
-
-
-def _get(node: Mapping[str, Any], key: str, where: str) -> Any:
-    if not node.get(key):
-        raise ConfigError(f'{where} has no {key!r}; add it')
-    return node[key]
+    if 'Metrics' not in result.value:
+        return Result(dataset, result.text('Test'), '', {})
+    metrics = result.node('Metrics')
+    for metric in metrics.value:
+        if not _is_percentage(metrics.text(metric)):
+            raise metrics.wrong(metric, 'a number from 0 to 100')
+    return Result(dataset, '', result.text('Published By'), metrics.value)
 
 
 def _is_percentage(text: str) -> bool:

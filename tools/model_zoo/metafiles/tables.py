@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from .reading import Entry, MetaFile
@@ -13,8 +14,8 @@ def tables_of(metafile: MetaFile) -> dict[str, str]:
     """A metafile's tables, by name; one without rows is left out."""
     tables = {
         'sizes': _sizes(metafile.entries),
-        'figures': '\n\n'.join(_figures(metafile.entries)),
-        'no figures': _no_figures(metafile.entries),
+        'figures': '\n\n'.join(_figures(metafile)),
+        'no figures': _no_figures(metafile),
     }
     return {name: table for name, table in tables.items() if table}
 
@@ -35,15 +36,15 @@ def _sizes(entries: Sequence[Entry]) -> str:
     return _table(header, sorted(rows, key=lambda row: nets.index(row[0])))
 
 
-def _figures(entries: Iterable[Entry]) -> list[str]:
+def _figures(metafile: MetaFile) -> list[str]:
     """A table for every set of measures, a row for every config."""
     rows: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-    for entry in entries:
+    for entry in metafile.entries:
         for result in entry.results:
             if result.metrics:
                 row = (
                     result.dataset,
-                    _link(entry),
+                    _link(entry, metafile.page),
                     *result.metrics.values(),
                     result.published_by,
                 )
@@ -62,21 +63,22 @@ def _figures(entries: Iterable[Entry]) -> list[str]:
     ]
 
 
-def _no_figures(entries: Iterable[Entry]) -> str:
+def _no_figures(metafile: MetaFile) -> str:
     """A row for every dataset and protocol, with all configs that have it."""
     links: dict[tuple[str, str], list[str]] = {}
-    for entry in entries:
+    for entry in metafile.entries:
         for result in entry.results:
             if not result.metrics:
-                links.setdefault((result.dataset, result.test), []).append(_link(entry))
+                link = _link(entry, metafile.page)
+                links.setdefault((result.dataset, result.test), []).append(link)
     header = {'dataset': LEFT, 'configs': LEFT, 'test': LEFT}
     return _table(
         header, [(data, ', '.join(found), test) for (data, test), found in links.items()]
     )
 
 
-def _link(entry: Entry) -> str:
-    return f'[{entry.name}]({Path(entry.config).name})'
+def _link(entry: Entry, page: Path) -> str:
+    return f'[{entry.name}]({os.path.relpath(entry.config, page.parent)})'
 
 
 def _table(header: dict[str, str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from msvitreid.datasets.transforms.output_size import output_size
+from msvitreid.utils.output_size import output_size
 
 LOAD, PACK = {'type': 'LoadImage'}, {'type': 'PackReIDInputs'}
 
