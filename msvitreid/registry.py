@@ -14,6 +14,7 @@ from typing import Any
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
+from .build_errors import explain
 from .errors import ConfigError
 from .utils.mmpretrain import SCOPE as MMPRETRAIN
 from .utils.mmpretrain import load_mmpretrain
@@ -35,31 +36,29 @@ class SuggestingRegistry(Registry):
             load_mmpretrain()
         found = super().get(key)
         if found is None:
-            raise ConfigError(
-                f'unknown {self.name} {key!r}: no such component is registered'
-                f'{self._near_matches(key)}'
-            )
+            raise ConfigError(f'unknown {self.name} {key!r}: {self._why_unknown(key)}')
         return found
 
     def build(self, cfg: Mapping, *args: Any, **kwargs: Any) -> Any:
         """Build a component.
 
         Raises:
-            ConfigError: the config names no type, or an option that it does not take.
+            ConfigError: the config names no type, or an option that it does not take, or a
+                package that the component needs is missing.
         """
         if isinstance(cfg, Mapping) and cfg.get('_scope_') == MMPRETRAIN:
             load_mmpretrain()
         try:
             return super().build(cfg, *args, **kwargs)
-        except TypeError as error:
+        except (TypeError, ImportError) as error:
             if cfg is None or isinstance(cfg, str):
                 raise ConfigError(
                     f'a {self.name} of the config must be a dict with its type, got {cfg!r}'
                 ) from error
-            if not is_call_mismatch(error):
+            sentence = explain(error)
+            if sentence is None:
                 raise
-            owner = f'{self.name} {cfg["type"]!r}' if 'type' in cfg else 'the config'
-            raise ConfigError(f'an option of {owner} is wrong: {error}') from error
+            raise sentence from error
         except KeyError as error:
             if 'must contain the key "type"' not in str(error):
                 raise
@@ -73,19 +72,25 @@ class SuggestingRegistry(Registry):
             kind = self.get(kind if scope is None or '.' in kind else f'{scope}.{kind}')
         return {} if kind is None else inspect.signature(kind).parameters
 
-    def _near_matches(self, key: str) -> str:
+    def _why_unknown(self, key: str) -> str:
+        scope, name = self.split_scope_key(key)
+        root = self._get_root_registry()
+        registry = self if scope is None else root._search_child(scope)
+        if registry is None:
+            scopes = sorted({str(root.scope), *root.children, MMPRETRAIN})
+            return (
+                f'the scope {scope!r} is unknown (there are {", ".join(scopes)}), and nothing of '
+                f'this name can be imported{did_you_mean(scope, scopes)}'
+            )
         names: set[str] = set()
-        scope = self.split_scope_key(key)[0]
-        registry = self._get_root_registry()._search_child(scope) if scope else self
         while registry is not None:
             names.update(registry.module_dict)
             registry = registry.parent
-        return did_you_mean(key.rsplit('.', 1)[-1], names)
-
-
-def is_call_mismatch(error: TypeError) -> bool:
-    """Whether a call was given a keyword that it does not take, or lacks an argument."""
-    return 'keyword argument' in str(error) or 'required positional' in str(error)
+        if scope is not None:
+            # Without the scope, in which all of them are alike.
+            near = [known for known in names if did_you_mean(name, [known])]
+            name, names = key, {f'{scope}.{known}' for known in near}
+        return f'no such component is registered{did_you_mean(name, names)}'
 
 
 def _child(name: str, *locations: str) -> SuggestingRegistry:
@@ -108,7 +113,7 @@ EVALUATOR = _child('EVALUATOR')
 RUNNER_CONSTRUCTORS = _child('RUNNER_CONSTRUCTORS')
 STRATEGIES = _child('STRATEGIES')
 MODEL_WRAPPERS = _child('MODEL_WRAPPERS')
-WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS')
+WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS', 'msvitreid.engine')
 OPTIMIZERS = _child('OPTIMIZERS')
 OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS')
 OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS')

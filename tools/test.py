@@ -24,6 +24,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         action='store_true',
         help='also rank by k-reciprocal re-ranking (20, 6, 0.3)',
     )
+    parser.add_argument(
+        '--backend',
+        choices=['torch', 'openvino', 'openvino-int8'],
+        default='torch',
+        help='what computes the net; int8 is inexact, and calibrated with training images',
+    )
     add_config_options(parser)
     add_launcher_option(parser)
     args = parser.parse_args(argv)
@@ -59,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     make_work_dir(cfg.work_dir)
     if args.out is not None:
         make_work_dir(Path(args.out).parent)
+    if args.backend != 'torch':
+        from msvitreid.deployment.backends import use_backend
+
+        use_backend(cfg, args.backend)
     use_test_only(cfg, args.checkpoint)
     if args.rerank:
         use_rerank(cfg)
@@ -70,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             'evaluator': cfg.test_evaluator.to_dict(),
             'config': args.config,
             'options': args.cfg_options,
-            'checkpoint': {'path': args.checkpoint, 'sha256': sha256},
+            'checkpoint': {'path': os.path.abspath(args.checkpoint), 'sha256': sha256},
+            'backend': args.backend,
             'versions': versions(),
         }
         write_text_atomically(args.out, json.dumps(result, indent=2) + '\n')

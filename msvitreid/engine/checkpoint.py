@@ -32,11 +32,13 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
     on resuming.
 
     Raises:
-        CheckpointError: the file is missing, is truncated, compressed or of another kind, or
-            contains pickled objects other than tensors and plain containers (they are not
+        CheckpointError: the file is missing, a folder, truncated, compressed or of another kind,
+            or contains pickled objects other than tensors and plain containers (they are not
             run).
     """
     path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(_is_folder(path))
     if not path.is_file():
         raise CheckpointError(f'checkpoint {str(path)!r} does not exist')
     try:
@@ -71,8 +73,10 @@ def digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits.
 
     Raises:
-        CheckpointError: the file is missing.
+        CheckpointError: the file is missing or is a folder.
     """
+    if Path(path).is_dir():
+        raise CheckpointError(_is_folder(path))
     try:
         with open(path, 'rb') as file:
             sha256 = hashlib.sha256()
@@ -164,6 +168,10 @@ def fill_model(
             f'{report.problems()}{_hint(report, weights, model)}'
         )
     return report
+
+
+def _is_folder(path: str | os.PathLike) -> str:
+    return f'checkpoint {str(path)!r} is a folder; name a file in it, such as averaged.pth'
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:

@@ -50,7 +50,7 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
         ) from error
     except Exception as error:
         # A config is code and may raise anything.
-        raise ConfigError(f'config {str(path)!r} cannot be read: {error}') from error
+        raise ConfigError(f'config {str(path)!r}{_why_unreadable(error)}') from error
     _forget_repeated(cfg)
     for key, value in (options or {}).items():
         _check_section(cfg, key)
@@ -59,6 +59,18 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f'option {key!r} cannot be set to {value!r}: {error}') from error
     return cfg
+
+
+def _why_unreadable(error: Exception) -> str:
+    failed = error.__cause__
+    if isinstance(error, ImportError) and isinstance(failed, ImportError):
+        # Of custom_imports: mmengine's own text lists all of sys.path.
+        module = str(failed).removeprefix('Failed to import ')
+        return (
+            f': cannot import {module!r} ({failed.__context__}); install the package or set '
+            'PYTHONPATH to the folder that holds it'
+        )
+    return f' cannot be read: {error}'
 
 
 def complete_config(cfg: Config) -> Config:
@@ -73,6 +85,9 @@ def complete_config(cfg: Config) -> Config:
         ConfigError: the identity sampler is given another batch size than its loader, or a
             documented option has a value that it cannot have.
     """
+    if cfg.get('sync_bn') is False:
+        cfg.sync_bn = None  # whatever is not None is on to mmengine
+    check_option_values(cfg)
     for name, loader in _loaders(cfg):
         for dataset in _datasets(loader.get('dataset')):
             for key, value in _shared_options(cfg, dataset).items():
@@ -86,9 +101,6 @@ def complete_config(cfg: Config) -> Config:
             )
         loader.setdefault('pin_memory', torch.cuda.is_available())
         loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
-    if cfg.get('sync_bn') is False:
-        cfg.sync_bn = None  # whatever is not None is on to mmengine
-    check_option_values(cfg)
     return cfg
 
 
@@ -105,7 +117,7 @@ def _forget_repeated(cfg: Config) -> None:
         sampler = _identity_sampler(loader)
         if sampler.get('batch_size') == loader.get('batch_size'):
             sampler.pop('batch_size', None)
-        if loader.get('persistent_workers') == (loader.get('num_workers', 0) > 0):
+        if loader.get('persistent_workers') == (loader.get('num_workers') not in (None, 0)):
             del loader['persistent_workers']
 
 

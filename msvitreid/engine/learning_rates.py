@@ -13,7 +13,7 @@ from torch import nn
 BLOCKS = '▁▂▃▄▅▆▇█'
 
 #: Changes of single parameter groups beyond which a curve takes longer than anyone waits.
-MOST_CHANGES = 2_000_000
+MOST_CHANGES = 500_000
 
 
 def learning_rates(runner: Runner, name: str | None = None) -> list[float] | None:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from msvitreid.utils.printable import printable
 
+#: How the line on what was taken from a weights file goes on after its count.
+LOADED = 'tensors loaded from'
+
 #: Lines a group of the full text has at most; nets have some thousand keys.
 MAX_LINES = 10_000
 
@@ -44,9 +47,14 @@ class LoadReport:
         """All keys that did not fit; with none, the model is filled."""
         return [*self.missing, *self.unexpected, *(key.name for key in self.reshaped)]
 
+    @property
+    def wanted(self) -> int:
+        """How many tensors of the model the file might have filled."""
+        return len(self.loaded) + len(self.missing) + len(self.reshaped)
+
     def summary(self, sha256: str) -> str:
         """One line on what was loaded from which file, and what was left out."""
-        line = f'{len(self.loaded)} tensors loaded from {self.source} (sha256 {sha256[:12]})'
+        line = f'{len(self.loaded)} {LOADED} {self.source} (sha256 {sha256[:12]})'
         if self.left_out:
             line += f'; left out: {len(self.left_out)} keys ({_first(self.left_out, 10)})'
         return line
@@ -58,6 +66,10 @@ class LoadReport:
             for what, keys in self._groups().items()
             if keys
         )
+
+    def first_missing(self) -> str:
+        """Count and first names of what is not in the file; '' if nothing."""
+        return f'{len(self.missing)} keys ({_first(self.missing, 3)})' if self.missing else ''
 
     def full_text(self) -> str:
         """Every key that did not fit, one a line, below the heading of its kind."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from msvitreid.errors import ConfigError
 
+from .short_type import short_type
+
 #: What to install for a backend of mmengine's: the module, and how pip calls it.
 PACKAGES = {
     'TensorboardVisBackend': ('tensorboard', "'msvitreid[tensorboard]'"),
@@ -30,7 +32,7 @@ def require_packages(visualizer: Any) -> None:
     """
     backends = visualizer.get('vis_backends') if isinstance(visualizer, Mapping) else None
     for backend in backends or ():
-        kind = str(backend.get('type')).rpartition('.')[2]
+        kind = short_type(backend)
         module, requirement = PACKAGES.get(kind, (None, None))
         if module is not None and find_spec(module) is None:
             raise ConfigError(

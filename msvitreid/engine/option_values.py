@@ -13,6 +13,12 @@ from msvitreid.utils.near_names import did_you_mean
 
 from .gloo import group_timeout
 
+#: The sections of validation, which go together.
+VALIDATION = ('val_dataloader', 'val_cfg', 'val_evaluator')
+
+#: NumPy takes none above.
+LARGEST_SEED = 2**32 - 1
+
 #: What starting several processes takes.
 DIST_OPTIONS = ('backend', 'init_backend', 'timeout', 'port')
 
@@ -32,6 +38,17 @@ def check_option_values(cfg: Config) -> None:
     _check_compile(cfg.get('compile'))
     _check_whole_number(cfg, 'optim_wrapper', 'accumulative_counts')
     _check_whole_number(cfg, 'train_cfg', 'max_epochs')
+    _check_whole_number(
+        cfg,
+        'train_cfg',
+        'val_interval',
+        hint=f'; {" ".join(f"{key}=None" for key in VALIDATION)} trains without validation',
+    )
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        _check_whole_number(cfg, loader, 'batch_size')
+        _check_whole_number(cfg, loader, 'num_workers', lowest=0)
+    if (cfg.get('randomness') or {}).get('seed') is not None:
+        _check_whole_number(cfg, 'randomness', 'seed', lowest=0, highest=LARGEST_SEED)
     _check_processes(cfg.get('env_cfg') or {})
     # A test has no training; where a run is resumed, its checkpoint fills the whole net.
     begins = cfg.get('train_cfg') and not cfg.get('resume')
@@ -61,11 +78,24 @@ def _check_compile(options: Any) -> None:
         ) from error
 
 
-def _check_whole_number(cfg: Config, section: str, key: str) -> None:
+def _check_whole_number(
+    cfg: Config,
+    section: str,
+    key: str,
+    lowest: int = 1,
+    highest: int | None = None,
+    hint: str = '',
+) -> None:
     options = cfg.get(section)
-    value = options.get(key, 1) if isinstance(options, dict) else 1
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f'{section}.{key} must be a whole number from 1 on, got {value!r}')
+    if not isinstance(options, dict) or key not in options:
+        return
+    value = options[key]
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or value < lowest or (highest is not None and value > highest):
+        end = 'on' if highest is None else f'to {highest}'
+        raise ConfigError(
+            f'{section}.{key} must be a whole number from {lowest} {end}, got {value!r}{hint}'
+        )
 
 
 def _check_processes(env_cfg: Mapping) -> None:

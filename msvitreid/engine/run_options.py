@@ -15,6 +15,7 @@ from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
 from .config import own_type
 from .initial_weights import without_initial_weights
 from .saved_checkpoints import newest_complete, saved_checkpoints
+from .short_type import short_type
 
 #: Hooks that are for training only; mmengine's would copy the net that is tested.
 AVERAGING = ('WeightAverageHook', 'EMAHook')
@@ -116,7 +117,7 @@ def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
         cfg[key] = None
     cfg.custom_hooks = [
-        hook for hook in cfg.get('custom_hooks') or () if own_type(hook) not in AVERAGING
+        hook for hook in cfg.get('custom_hooks') or () if short_type(hook) not in AVERAGING
     ]
     cfg.resume = False
     cfg.load_from = None if checkpoint is None else str(checkpoint)

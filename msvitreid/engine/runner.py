@@ -9,7 +9,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -26,6 +25,7 @@ from .checkpoint import digest, fill_model, read_checkpoint, use_safe_loading, w
 from .class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config import complete_config
 from .gloo import group_timeout, join_processes
+from .hooks.inference_net_hook import InferenceNetHook
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 from .hooks.preemption_hook import PreemptionHook
 from .hooks.start_summary_hook import StartSummaryHook
@@ -126,9 +126,15 @@ class ReIDRunner(Runner):
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         super().register_hooks(default_hooks, custom_hooks)
-        own = (PlainCheckpointHook(), StepSeedHook(), PreemptionHook(), StartSummaryHook())
+        own = (
+            PlainCheckpointHook,
+            StepSeedHook,
+            PreemptionHook,
+            StartSummaryHook,
+            InferenceNetHook,
+        )
         for hook in own:
-            self.register_hook(hook)
+            self.register_hook(hook())
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
         loader = super().build_dataloader(*args, **kwargs)
@@ -161,24 +167,11 @@ class ReIDRunner(Runner):
         return super().build_train_loop(loop)
 
     def _maybe_compile(self, target: str) -> None:
-        if target != 'train_step':
-            self._fuse()
         # mmengine compiles the whole step, whose optimiser and logging break the graph often.
         options = self.cfg.get('compile')
         if options not in (None, False):
             backbone = bare_model(self).get_submodule('backbone')
             backbone.compile(**({} if options is True else options))
-
-    def _fuse(self) -> None:
-        """Speed up a net whose weights will not change any more."""
-        # Models import the engine's checkpoints.
-        from msvitreid.models.fused import fuse_for_inference
-
-        fused = fuse_for_inference(bare_model(self))
-        if is_model_wrapper(self.model):
-            self.model.module = fused
-        else:
-            self.model = fused
 
     def load_checkpoint(
         self,

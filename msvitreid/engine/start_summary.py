@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import locale
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,22 @@ from msvitreid.datasets.joined import JoinedDataset
 
 from .bare_model import bare_model
 from .hooks.weight_average_hook import WeightAverageHook
+from .initial_weights import is_timm, pretrained_entries
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
+from .pretrained_part import LOADED_PARTS
 
 
 def training_summary(runner: Runner) -> str:
     """One line a fact, of a run that is about to train; what cannot be told is left out."""
-    loaders = [runner.train_dataloader]
+    loaders = [('train', runner.train_dataloader)]
     if runner.val_loop is not None:
-        loaders.append(runner.val_dataloader)
+        loaders.append(('validation', runner.val_dataloader))
     return _table(
         'training',
         model=[_trainable(bare_model(runner))],
         weights=[_weights(runner)],
-        data=[line for loader in loaders for line in _data(loader.dataset)],
+        data=[line for name, loader in loaders for line in _data(loader.dataset, name)],
+        losses=_losses(bare_model(runner)),
         batch=_batch(runner),
         length=[_length(runner)],
         lr=list(_rates(runner)),
@@ -48,7 +51,7 @@ def evaluation_summary(runner: Runner, loader: DataLoader) -> str:
         'evaluation',
         model=[_model(bare_model(runner))],
         weights=[_weights(runner)],
-        data=_data(loader.dataset),
+        data=_data(loader.dataset, 'test'),
         output=[runner.log_dir],
     )
 
@@ -98,22 +101,27 @@ def _weights(runner: Runner) -> str:
 def _initialised_from(model: nn.Module) -> Iterator[str]:
     """Files that mmengine's ``init_cfg`` names, of the whole or of a part."""
     for name, module in model.named_modules():
-        configs = getattr(module, 'init_cfg', None) or ()
-        for config in [configs] if isinstance(configs, Mapping) else configs:
-            if config.get('type') == 'Pretrained':
-                yield f'{name}: {config["checkpoint"]}' if name else config['checkpoint']
+        for entry in pretrained_entries(getattr(module, 'init_cfg', None)):
+            file = entry['checkpoint']
+            text = f'{name}: {file}' if name else file
+            report = LOADED_PARTS.get(module, {}).get(file)
+            if report is not None:
+                text += f' ({len(report.loaded)} of {report.wanted} tensors)'
+            yield text
 
 
 def _from_timm(runner: Runner) -> Iterator[str]:
     """What mmpretrain's wrapper of timm's nets is told, for its nets do not remember it."""
     backbone = (runner.cfg.get('model') or {}).get('backbone') or {}
+    if not is_timm(backbone):
+        return
     if backbone.get('checkpoint_path'):
         yield f'backbone: {backbone["checkpoint_path"]}'
     elif backbone.get('pretrained') is True:
         yield f"backbone: the library's {backbone.get('model_name', 'weights')}"
 
 
-def _data(dataset: Any) -> list[str]:
+def _data(dataset: Any, use: str) -> list[str]:
     while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset
     read = getattr(type(dataset), 'load_data_list', None)
@@ -123,7 +131,8 @@ def _data(dataset: Any) -> list[str]:
     elif read is JoinedDataset.load_data_list:
         where = ''
     else:
-        return [f'{type(dataset).__name__}: {len(dataset):,} images{_classes(dataset)}']
+        kind = type(dataset).__name__
+        return [f'{kind}, {use}: {len(dataset):,} images{_classes(dataset)}']
     found = dataset.statistics()
     return [f'{dataset.name} {split}: {counts}{where}' for split, counts in found.items()]
 
@@ -132,6 +141,22 @@ def _classes(dataset: Any) -> str:
     known = getattr(dataset, 'metainfo', None) or {}
     count = known.get('num_classes') or len(known.get('classes') or ())
     return f', {count:,} classes' if count else ''
+
+
+def _losses(model: nn.Module) -> list[str]:
+    """Kinds of the head's losses, and how many vectors each is for."""
+    names = []
+    if _has(model, 'head'):
+        for name, child in model.get_submodule('head').named_children():
+            if name.startswith('loss'):
+                parts = list(child) if isinstance(child, nn.ModuleList) else [child]
+                names += [_loss_name(parts[0]) + f' x {len(parts)}' * (len(parts) > 1)]
+    return [', '.join(names)] if names else []
+
+
+def _loss_name(loss: nn.Module) -> str:
+    """An adapter's is that of the loss inside of it."""
+    return type(loss.loss if _has(loss, 'loss') else loss).__name__
 
 
 def _batch(runner: Runner) -> list[str]:
@@ -212,7 +237,7 @@ def _averaging(runner: Runner) -> Iterator[str]:
                 f'epoch {hook.begin_epoch}' if hook.begin_epoch else f'step {hook.begin_iter}'
             )
             momentum = getattr(hook.ema_model, 'momentum', None)
-            share = f', momentum {momentum:g}' if momentum is not None else ''
+            share = f', decay {1 - momentum:g}' if momentum is not None else ''
             yield f'{type(hook.ema_model).__name__} from {begin} on{share}'
 
 

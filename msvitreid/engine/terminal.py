@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from .load_report import LOADED
+
 #: mmengine's complaints about itself, which nobody can mend.
 OF_NO_USE = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
-
-#: What was taken from a weights file, and what was not.
-LOADED = 'tensors loaded from'
 
 
 class TerminalFilter(logging.Filter):

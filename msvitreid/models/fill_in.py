@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
@@ -27,6 +27,11 @@ def fill_in(cfg: Any, **known: Callable[[], Any]) -> Any:
     return {**cfg, **{key: value() for key, value in missing.items()}}
 
 
+def count_maps(backbone: nn.Module) -> int:
+    """How many maps a backbone says that it gives."""
+    return getattr(backbone, 'num_branches', 1)
+
+
 def count_vectors(neck: nn.Module, backbone: nn.Module) -> int:
     """How many vectors ``neck`` gives for ``backbone``'s maps.
 
@@ -39,7 +44,7 @@ def count_vectors(neck: nn.Module, backbone: nn.Module) -> int:
             f'{type(neck).__name__} has no count_vectors(num_maps), so the head cannot know how '
             'many vectors it gets; set model.head.num_vectors'
         )
-    return count(getattr(backbone, 'num_branches', 1))
+    return count(count_maps(backbone))
 
 
 def count_channels(backbone: nn.Module) -> int:
@@ -60,3 +65,39 @@ def count_channels(backbone: nn.Module) -> int:
         f'{type(backbone).__name__} does not tell the channels of its maps: it has none of '
         f'{", ".join(CHANNEL_ATTRIBUTES)}; set model.head.in_channels'
     )
+
+
+class ToldMaps:
+    """What a head was told of a backbone's maps, to hold against those that come.
+
+    Args:
+        backbone: the net.
+        told: what was filled in for the head; what the config states is not checked.
+    """
+
+    def __init__(self, backbone: nn.Module, told: Mapping[str, Any]) -> None:
+        self.kind = type(backbone)
+        self.number = count_maps(backbone) if 'num_vectors' in told else None
+        self.channels = told.get('in_channels')
+
+    def check(self, maps: Any) -> None:
+        """Check what the backbone gave, by its shapes only.
+
+        Raises:
+            ConfigError: it is no tuple of tensors, or another number of maps or channels.
+        """
+        name = self.kind.__name__
+        if not isinstance(maps, tuple | list) or not all(isinstance(x, Tensor) for x in maps):
+            raise ConfigError(
+                f'{name} must give a tuple of maps (N, C, H, W), got a {type(maps).__name__}'
+            )
+        if self.number is not None and len(maps) != self.number:
+            raise ConfigError(
+                f'{name} gives {len(maps)} maps where its num_branches (1 if it has none) says '
+                f'{self.number}; set num_branches = {len(maps)} in it, or model.head.num_vectors'
+            )
+        if self.channels is not None and maps[-1].shape[1] != self.channels:
+            raise ConfigError(
+                f'{name} gives {tuple(maps[-1].shape)} where it says {self.channels} channels; '
+                f'mend its {" or ".join(CHANNEL_ATTRIBUTES)}, or set model.head.in_channels'
+            )

@@ -51,7 +51,10 @@ def recognise(names: Mapping[str, object]) -> tuple[Kind, bool] | None:
         if 'head.fc.weight' in names:
             return 'classifier', False
         # Under another head than the published one, the second branch tells.
-        if {'head.linears.0.weight', 'backbone.branches.1.conv_head.conv.weight'} & names.keys():
+        if {
+            'head.linears.0.weight',
+            'backbone.branches.1.conv_head.conv.weight',
+        } & names.keys():
             return 'reid', False
     return None
 

@@ -11,7 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
-from .fill_in import count_channels, count_vectors, fill_in
+from .fill_in import ToldMaps, count_channels, count_vectors, fill_in
 from .pretrained import load_pretrained
 
 
@@ -46,13 +46,14 @@ class ReIDModel(BaseModel):
         super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck)
-        self.head = MODELS.build(
-            fill_in(
-                head,
-                num_vectors=lambda: count_vectors(self.neck, self.backbone),
-                in_channels=lambda: count_channels(self.backbone),
-            )
+        filled = fill_in(
+            head,
+            num_vectors=lambda: count_vectors(self.neck, self.backbone),
+            in_channels=lambda: count_channels(self.backbone),
         )
+        self.head = MODELS.build(filled)
+        told = {key: value for key, value in filled.items() if key not in head}
+        self._told_maps = ToldMaps(self.backbone, told)
         self.pretrained = pretrained
         self.flip_test = flip_test
 
@@ -99,8 +100,26 @@ class ReIDModel(BaseModel):
         raise ConfigError(f"mode {mode!r} is unknown; use 'tensor', 'loss' or 'predict'")
 
     def vectors(self, images: Tensor) -> list[Tensor]:
-        """Pooled vectors of the images, before the head."""
-        return self.neck(self.backbone(images))
+        """Pooled vectors of the images, before the head.
+
+        Raises:
+            ConfigError: the backbone does not give the maps that it told of, or what the neck
+                cannot pool.
+        """
+        maps = self.backbone(images)
+        # A net of another runtime, which takes the backbone's place, told nothing.
+        if type(self.backbone) is self._told_maps.kind:
+            self._told_maps.check(maps)
+        try:
+            return self.neck(maps)
+        except IndexError as error:
+            shapes = [tuple(x.shape) for x in maps if x.dim() != 4]
+            if not shapes:
+                raise
+            raise ConfigError(
+                f'{type(self.neck).__name__} takes maps (N, C, H, W), and '
+                f'{type(self.backbone).__name__} gives {shapes[0]}'
+            ) from error
 
     def embed(self, images: Tensor, flip: bool = True) -> Tensor:
         """Unit embeddings ``(N, D)`` of a preprocessed float batch ``(N, 3, H, W)``.

@@ -23,8 +23,8 @@ PREEMPTED = 75
 def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
 
-    So does an option that a component which mmengine itself builds does not take, and a file
-    that cannot be read or written. Ctrl-C is a line and exit code 130.
+    So does what is wrong with a component that mmengine itself builds, and a file that cannot
+    be read or written. Ctrl-C is a line and exit code 130.
     """
     try:
         main(None)
@@ -33,10 +33,11 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
         sys.exit(130)
     except ReIDError as error:
         sentence = _sentence(error)
-    except TypeError as error:
-        if not _is_wrong_option(error):
+    except (ImportError, TypeError, ValueError) as error:
+        explanation = _explanation(error)
+        if explanation is None:
             raise
-        sentence = f'an option of the config is wrong: {error}'
+        sentence = escaped(explanation)
     except OSError as error:
         if error.filename is None:
             raise
@@ -107,12 +108,18 @@ def _parse_value(text: str) -> Any:
         return text
 
 
-def _is_wrong_option(error: TypeError) -> bool:
-    """Whether mmengine called what it built with a keyword that this does not take."""
-    from msvitreid.registry import is_call_mismatch
+def _explanation(error: Exception) -> str | None:
+    from msvitreid.build_errors import explain, is_call_mismatch
 
+    explained = explain(error)
+    if explained is not None:
+        return str(explained)
+    # Some of what a config names, mmengine calls without a registry.
     caller = traceback.extract_tb(error.__traceback__)[-1]
-    return is_call_mismatch(error) and 'mmengine' in Path(caller.filename).parts
+    by_mmengine = 'mmengine' in Path(caller.filename).parts
+    if by_mmengine and isinstance(error, TypeError) and is_call_mismatch(error):
+        return f'an option of the config is wrong: {error}'
+    return None
 
 
 def _sentence(error: ReIDError) -> str:

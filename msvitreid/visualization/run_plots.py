@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from .run_table import Groups, group_statistics, is_share, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 #: Told apart by most colour-blind eyes (Okabe and Ito), and two more.
 _COLOURS = (
@@ -29,6 +30,9 @@ _COLOURS = (
 )
 _DASHES = ('-', '--', ':')
 _FAINT = '#6e757d'
+
+#: Of names, in characters: where a line ends, and what is cut. A line's height in inches.
+_WIDTH, _LONGEST, _LINE = 26, 72, 0.17
 
 
 def draw_runs(
@@ -52,6 +56,7 @@ def draw_runs(
     """
     # Here, as nothing else needs it; a figure of its own leaves pyplot's backend alone.
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     series = _series(runs, groups)
     rows = _curve_rows(runs, metrics)
@@ -59,18 +64,20 @@ def draw_runs(
     if not rows and not finals:
         raise ValueError('the runs have neither curves nor figures to draw')
     columns = max([len(row) for row in rows] + [len(finals)])
-    heights = [3.0] * len(rows) + [0.8 + 0.34 * len(series)] * bool(finals)
-    figure = Figure(figsize=(5.6 * columns, sum(heights) + 0.9), dpi=110, layout='constrained')
-    axes = figure.subplots(len(heights), columns, height_ratios=heights, squeeze=False)
-    for ax in axes.flat:
-        ax.set_visible(False)
-    for row, panels in zip(axes, rows, strict=False):
-        for ax, (kind, key) in zip(row, panels, strict=False):
-            _plot_curves(ax, series, kind, key, runs[0].unit)
-    for ax, metric in zip(axes[-1], finals, strict=False):
-        _plot_finals(ax, series, metric)
+    labels = _labels(list(series))
+    legend = _legend_height(labels, columns)
+    heights = [3.0 * len(rows) + legend] * bool(rows)
+    heights += [0.8 + max(0.34, _LINE * _most_lines(labels)) * len(series)] * bool(finals)
+    # So that numbers beside a panel, and names before it, end well before whatever is next.
+    engine = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.06)
+    figure = Figure(figsize=(5.6 * columns, sum(heights)), dpi=110, layout=engine)
+    # Curves and final figures apart: room for the names is taken from the latter only.
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     if rows:
-        _draw_legend(figure, series)
+        _draw_curves(parts[0], series, rows, columns, runs[0].unit)
+        _draw_legend(parts[0], series, labels, 2 * columns)
+    if finals:
+        _draw_finals(parts[-1], series, labels, finals, columns)
     if out is not None:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out)
@@ -98,6 +105,38 @@ def _curve_rows(
     return [row for row in rows if row]
 
 
+def _draw_curves(
+    part: SubFigure,
+    series: Mapping[str, Sequence[RunRecord]],
+    rows: Sequence[Sequence[tuple[str, str]]],
+    columns: int,
+    unit: str,
+) -> None:
+    axes = part.subplots(len(rows), columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set_visible(False)
+    for row, panels in zip(axes, rows, strict=True):
+        for ax, (kind, key) in zip(row, panels, strict=False):
+            _plot_curves(ax, series, kind, key, unit)
+
+
+def _draw_finals(
+    part: SubFigure,
+    series: Mapping[str, Sequence[RunRecord]],
+    labels: Sequence[str],
+    metrics: Sequence[str],
+    columns: int,
+) -> None:
+    # The names stand before the first panel and count for all.
+    axes = part.subplots(1, columns, sharey=True, squeeze=False)[0]
+    for ax in axes:
+        ax.set_visible(False)
+    for ax, metric in zip(axes, metrics, strict=False):
+        _plot_finals(ax, series, metric)
+    axes[0].set_yticks(range(len(series)), labels, fontsize=9)
+    axes[0].set_ylim(len(series) - 0.5, -0.5)
+
+
 def _style(number: int) -> tuple[str, str]:
     return _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
 
@@ -111,8 +150,10 @@ def _plot_curves(
         # Runs often share a schedule: what lies below shows on both sides of what lies above.
         width = 1.5 + 0.8 * (len(series) - 1 - number) * (key == 'lr')
         curves = [curve for run in members if (curve := getattr(run, kind).get(key))]
-        marker = 'o' if kind == 'validation' else None
         alone = len(members) == 1
+        # Without a marker, nothing is seen of a single point.
+        marked = kind == 'validation' or any(len(curve) == 1 for curve in curves)
+        marker = 'o' if marked else None
         for curve in curves:
             x, y = np.array(curve).T
             ax.plot(
@@ -122,8 +163,8 @@ def _plot_curves(
                 ls=dash,
                 lw=width if alone else 0.8,
                 alpha=1 if alone else 0.45,
-                marker=marker if alone else None,
-                ms=3.5,
+                marker=marker,
+                ms=3.5 if alone else 2.5,
             )
         if not alone and curves:
             x, y = _mean_curve(curves)
@@ -149,7 +190,7 @@ def _plot_finals(ax: Axes, series: Mapping[str, Sequence[RunRecord]], metric: st
         if name not in statistics:
             continue
         colour, _ = _style(number)
-        middle, deviation = statistics[name]
+        middle, deviation, _ = statistics[name]
         values = np.array([run.final[metric] for run in members if metric in run.final])
         if deviation is None:
             ax.plot(values * scale, [number], 'o', color=colour, ms=7)
@@ -160,7 +201,7 @@ def _plot_finals(ax: Axes, series: Mapping[str, Sequence[RunRecord]], metric: st
                 ms=13, mew=2.2, capsize=4,
             )  # fmt: skip
         ax.annotate(
-            spread(metric, middle, deviation),
+            spread(metric, statistics[name], len(members)),
             (1, number),
             xycoords=('axes fraction', 'data'),
             xytext=(6, 0),
@@ -168,9 +209,8 @@ def _plot_finals(ax: Axes, series: Mapping[str, Sequence[RunRecord]], metric: st
             va='center',
             fontsize=9,
         )
-    ax.set_yticks(range(len(series)), [_shortened(name) for name in series])
-    ax.set_ylim(len(series) - 0.5, -0.5)
     ax.margins(x=0.15)
+    ax.locator_params(axis='x', nbins=6)
     ax.grid(axis='x', color='#e3e6ea')
     sources = {run.source for members in series.values() for run in members}
     which = sources.pop() if len(sources) == 1 else 'not all of the same kind of net'
@@ -178,31 +218,65 @@ def _plot_finals(ax: Axes, series: Mapping[str, Sequence[RunRecord]], metric: st
 
 
 def _finish(ax: Axes, title: str, unit: str | None) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     ax.set_visible(True)
     ax.set_title(title, fontsize=11)
     ax.set_axisbelow(True)
     ax.spines[['top', 'right']].set_visible(False)
     if unit is not None:
         ax.set_xlabel(unit, color=_FAINT)
+        whole = MaxNLocator('auto', integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+        ax.xaxis.set_major_locator(whole)
         ax.grid(color='#e3e6ea')
 
 
-def _draw_legend(figure: Figure, series: Mapping[str, Sequence[RunRecord]]) -> None:
+def _draw_legend(
+    part: SubFigure,
+    series: Mapping[str, Sequence[RunRecord]],
+    labels: Sequence[str],
+    columns: int,
+) -> None:
     from matplotlib.lines import Line2D
 
     handles = []
-    for number, (name, members) in enumerate(series.items()):
+    for number, (label, members) in enumerate(zip(labels, series.values(), strict=True)):
         colour, dash = _style(number)
-        count = f' (mean of {len(members)})' if len(members) > 1 else ''
-        label = _shortened(name) + count
-        handles.append(Line2D([], [], color=colour, ls=dash, lw=2, label=label))
-    figure.legend(
-        handles=handles, loc='outside upper center', ncols=min(4, len(handles)), frameon=False
+        count = f'\n(mean of {len(members)})' if len(members) > 1 else ''
+        handles.append(Line2D([], [], color=colour, ls=dash, lw=2, label=label + count))
+    part.legend(
+        handles=handles,
+        loc='outside upper center',
+        ncols=min(columns, len(handles)),
+        frameon=False,
+        fontsize=9,
     )
 
 
-def _shortened(name: str, length: int = 28) -> str:
-    return name if len(name) <= length else f'{name[: length - 1]}…'
+def _legend_height(labels: Sequence[str], columns: int) -> float:
+    rows = -(-len(labels) // (2 * columns))
+    return 0.3 + rows * _LINE * (_most_lines(labels) + 1)
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """The names in lines; long ones are cut in their middle while they stay different."""
+    longest = max(map(len, names))
+    for length in range(min(_LONGEST, longest), longest + 1):
+        cut = [_cut(name, length) for name in names]
+        if len(set(cut)) == len(names):
+            break
+    return [textwrap.fill(name, _WIDTH) for name in cut]
+
+
+def _cut(name: str, length: int) -> str:
+    if len(name) <= length:
+        return name
+    end = length // 2
+    return f'{name[: length - 1 - end]}…{name[-end:]}'
+
+
+def _most_lines(labels: Sequence[str]) -> int:
+    return max(label.count('\n') for label in labels) + 1
 
 
 def _scale(metric: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -67,11 +68,11 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
         result = _read_result(path)
         if result is None:
             raise ConfigError(f'{path} is no test result; name a file of tools/test.py --out')
-        work_dir = Path(str(result['checkpoint'].get('path', ''))).parent
-        run = _read_logs(work_dir, name or path.stem)
+        name = name or path.stem
+        checkpoint = _checkpoint(result)
+        run = _read_logs(checkpoint.parent, name) if checkpoint else RunRecord(name)
         return _take_result(run, result)
-    if not path.is_dir():
-        raise ConfigError(f'run {str(path)!r} does not exist; name a work directory')
+    _require_work_dir(path)
     run = _read_logs(path, name or path.resolve().name)
     files = [*sorted(path.glob('*.json')), *sorted((path / 'test').glob('*.json'))]
     found = {file: result for file in files if (result := _read_result(file)) is not None}
@@ -90,11 +91,30 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     return run
 
 
+def _require_work_dir(path: Path) -> None:
+    if not path.exists():
+        raise ConfigError(f'run {str(path)!r} does not exist; name a work directory')
+    if not path.is_dir():
+        raise ConfigError(
+            f'{str(path)!r} is neither a work directory nor a .json file of tools/test.py --out'
+        )
+    if START.fullmatch(path.resolve().name) and (path / 'vis_data').is_dir():
+        run = os.path.normpath(path / '..')
+        raise ConfigError(f'{str(path)!r} is one start of a run; name the run, {run!r}')
+
+
 def _take_result(run: RunRecord, result: dict) -> RunRecord:
     run.final = _figures(result['metrics'])
-    run.source = f'test of {Path(str(result["checkpoint"].get("path"))).name}'
+    checkpoint = _checkpoint(result)
+    run.source = f'test of {checkpoint.name}' if checkpoint else 'test'
     run.evaluator = result.get('evaluator')
     return run
+
+
+def _checkpoint(result: dict) -> Path | None:
+    """What was tested, where the result states it."""
+    path = result['checkpoint'].get('path')
+    return Path(path) if isinstance(path, str) and path else None
 
 
 def _read_result(path: Path) -> dict | None:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, stdev
+from typing import Any, NamedTuple
 
 from msvitreid.errors import ConfigError
 
@@ -14,6 +15,9 @@ from .run_record import RunRecord
 
 #: Figures that are shares; those of joined datasets have a prefix.
 _SHARE = re.compile(r'(.*/)?(mAP|mINP|rank-\d+|recall@\d+|NMI)(-rerank)?')
+
+#: Options of evaluators that add figures and change none of the others.
+_ADDING = ('topk', 'nmi', 'rerank')
 
 Groups = Mapping[str, Sequence[RunRecord]]
 
@@ -31,13 +35,28 @@ def final_metrics(runs: Iterable[RunRecord], wanted: Sequence[str] = ()) -> list
     return list(wanted) or known
 
 
-def group_statistics(groups: Groups, metric: str) -> dict[str, tuple[float, float | None]]:
-    """Mean and sample standard deviation (``None`` of one run) of each group that has it."""
+class Spread(NamedTuple):
+    """One figure of a group.
+
+    Attributes:
+        mean: over the runs that have the figure.
+        deviation: their sample standard deviation, ``None`` of one run.
+        runs: how many have it.
+    """
+
+    mean: float
+    deviation: float | None
+    runs: int
+
+
+def group_statistics(groups: Groups, metric: str) -> dict[str, Spread]:
+    """What each group has of a figure; a group of which no run has it is left out."""
     found = {}
     for name, runs in groups.items():
         values = [run.final[metric] for run in runs if metric in run.final]
         if values:
-            found[name] = mean(values), stdev(values) if len(values) > 1 else None
+            deviation = stdev(values) if len(values) > 1 else None
+            found[name] = Spread(mean(values), deviation, len(values))
     return found
 
 
@@ -57,18 +76,40 @@ def require_alike(groups: Groups) -> None:
             )
 
 
-def evaluator_note(runs: Iterable[RunRecord]) -> str | None:
-    """A sentence if the test results were made by evaluators of different options."""
-    kinds: dict[str, list[str]] = {}
+def evaluator_notes(runs: Iterable[RunRecord], metrics: Iterable[str]) -> list[str]:
+    """Sentences that say where evaluators of different options made the test results.
+
+    Options of re-ranking count for re-ranked figures only.
+    """
+    all_figures, reranked = _Kinds(), _Kinds()
     for run in runs:
         if run.evaluator is not None:
-            text = ', '.join(f'{key}={value!r}' for key, value in run.evaluator.items())
-            kinds.setdefault(text, []).append(run.name)
-    if len(kinds) < 2:
-        return None
-    return 'Not comparable as they are, for the evaluators differ: ' + '; '.join(
-        f'{", ".join(names)}: {text}' for text, names in kinds.items()
-    )
+            common = {k: v for k, v in run.evaluator.items() if k not in _ADDING}
+            all_figures.add(run.name, common)
+            if run.evaluator.get('rerank') is not None:
+                reranked.add(run.name, run.evaluator['rerank'])
+    notes = []
+    if len(all_figures.names) > 1:
+        notes.append(f'Not comparable as they are, for the evaluators differ: {all_figures}')
+    if len(reranked.names) > 1 and any(metric.endswith('-rerank') for metric in metrics):
+        notes.append(
+            f'Re-ranked figures are not comparable, for the re-ranking differs: {reranked}'
+        )
+    return notes
+
+
+class _Kinds:
+    """Runs by the options that they share."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, list[str]] = {}
+
+    def add(self, name: str, options: Mapping[str, Any]) -> None:
+        text = ', '.join(f'{key}={options[key]!r}' for key in sorted(options))
+        self.names.setdefault(text, []).append(name)
+
+    def __str__(self) -> str:
+        return '; '.join(f'{", ".join(names)}: {text}' for text, names in self.names.items())
 
 
 def markdown_table(runs: Sequence[RunRecord], groups: Groups, metrics: Sequence[str]) -> str:
@@ -80,7 +121,7 @@ def markdown_table(runs: Sequence[RunRecord], groups: Groups, metrics: Sequence[
             cells = []
             for metric in metrics:
                 found = group_statistics({name: members}, metric).get(name)
-                cells.append('' if found is None else spread(metric, *found))
+                cells.append('' if found is None else spread(metric, found, len(members)))
             rows.append([name, str(len(members)), members[0].source, *cells])
         tables.append(_markdown(['group', 'runs', 'figures of', *map(_title, metrics)], rows))
         tables.append('Mean ± sample standard deviation over the runs of a group.')
@@ -89,12 +130,11 @@ def markdown_table(runs: Sequence[RunRecord], groups: Groups, metrics: Sequence[
         for run in runs
     ]
     tables.append(_markdown(['run', 'figures of', *map(_title, metrics)], rows))
-    note = evaluator_note(runs)
-    return '\n\n'.join([*tables, note] if note else tables) + '\n'
+    return '\n\n'.join([*tables, *evaluator_notes(runs, metrics)]) + '\n'
 
 
 def csv_table(runs: Sequence[RunRecord], groups: Groups, metrics: Sequence[str]) -> str:
-    """The figures unrounded, a row a run; a group's runs are followed by mean and std."""
+    """The figures unrounded, a row a run; a group's are followed by mean, std and count."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['group', 'run', 'figures_of', *metrics])
@@ -105,9 +145,11 @@ def csv_table(runs: Sequence[RunRecord], groups: Groups, metrics: Sequence[str])
             cells = [run.final.get(metric, '') for metric in metrics]
             writer.writerow([name, run.name, run.source, *cells])
         if name:
-            found = [group_statistics({name: members}, m).get(name, ('', '')) for m in metrics]
-            writer.writerow([name, 'mean', members[0].source, *(f[0] for f in found)])
-            writer.writerow([name, 'std', members[0].source, *(f[1] for f in found)])
+            found = [group_statistics({name: members}, m).get(name) for m in metrics]
+            columns = [('', '', 0) if figure is None else figure for figure in found]
+            for row, title in enumerate(('mean', 'std', 'count')):
+                figures = [column[row] for column in columns]
+                writer.writerow([name, title, members[0].source, *figures])
     return text.getvalue()
 
 
@@ -123,10 +165,12 @@ def shown(metric: str, value: float | None) -> str:
     return f'{100 * value:.2f}' if is_share(metric) else f'{value:.4g}'
 
 
-def spread(metric: str, middle: float, deviation: float | None) -> str:
-    """``mean ± std``, or the mean of a single run."""
-    text = shown(metric, middle)
-    return text if deviation is None else f'{text} ± {shown(metric, deviation)}'
+def spread(metric: str, found: Spread, runs: int) -> str:
+    """``mean ± std``, or the mean of a single run; ``(2 of 3)`` if not all ``runs`` have it."""
+    text = shown(metric, found.mean)
+    if found.deviation is not None:
+        text += f' ± {shown(metric, found.deviation)}'
+    return text if found.runs == runs else f'{text} ({found.runs} of {runs})'
 
 
 def _title(metric: str) -> str:

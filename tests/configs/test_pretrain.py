@@ -334,7 +334,10 @@ def test_the_result_starts_a_re_identification_run(trained, data_root, tmp_path)
             "cannot be read: The number of subfolders (3) doesn't match",
         ),
         ({'data_root': 'nowhere'}, 'nowhere/imagenet/train: No such file'),
-        ({'model.type': 'mmpretrain.ImageClasifier'}, "did you mean 'ImageClassifier'"),
+        (
+            {'model.type': 'mmpretrain.ImageClasifier'},
+            "did you mean 'mmpretrain.ImageClassifier'",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(change, expected, data_root, tmp_path):

@@ -91,6 +91,15 @@ def test_missing_file(tmp_path):
         read_checkpoint(tmp_path / 'gone.pth')
 
 
+@pytest.mark.parametrize('read', [read_checkpoint, digest])
+def test_a_folder_is_no_checkpoint(read, tmp_path):
+    with pytest.raises(CheckpointError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"checkpoint '{tmp_path}' is a folder; name a file in it, such as averaged.pth"
+    )
+
+
 def test_a_bare_tensor_is_no_checkpoint(tmp_path):
     torch.save(torch.zeros(2), tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match='holds a Tensor, not a dict'):

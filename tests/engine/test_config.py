@@ -92,6 +92,32 @@ def test_broken_configs(tmp_path, text, sentence):
         load_config(tmp_path / 'a.py')
 
 
+@pytest.mark.parametrize(
+    ('module', 'content', 'reason'),
+    [
+        ('my_lost_reid.zoo', None, "No module named 'my_lost_reid'"),
+        ('my_found_reid', 'import my_needs', "No module named 'my_needs'"),
+    ],
+)
+def test_custom_imports_that_fail(module, content, reason, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if content is not None:
+        (tmp_path / f'{module}.py').write_text(content)
+    path = tmp_path / 'a.py'
+    path.write_text(f'custom_imports = dict(imports=["os", "{module}"])\n')
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value) == (
+        f"config '{path}': cannot import '{module}' ({reason}); install the package or set "
+        'PYTHONPATH to the folder that holds it'
+    )
+
+
+def test_workers_written_as_text_are_left_to_the_check(tmp_path):
+    (tmp_path / 'a.py').write_text("train_dataloader = dict(num_workers='2')\n")
+    assert load_config(tmp_path / 'a.py').train_dataloader.num_workers == '2'
+
+
 def test_missing_config(tmp_path):
     with pytest.raises(ConfigError, match=r"gone\.py' does not exist"):
         load_config(tmp_path / 'gone.py')

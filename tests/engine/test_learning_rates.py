@@ -98,6 +98,11 @@ def test_too_many_steps_are_not_gone_through(about_to_train):
     endless = dict(type='CosineAnnealingLR', by_epoch=False, T_max=10**9, end=10**9)
     runner = about_to_train([endless], **{'train_cfg.max_epochs': 10**6})
     assert learning_rates(runner) is None
+    # This one would take two seconds.
+    groups = len(runner.optim_wrapper.param_groups)
+    long = dict(endless, end=600_000 // groups)
+    runner = about_to_train([long], **{'train_cfg.max_epochs': 150_000 // groups + 1})
+    assert learning_rates(runner) is None
 
 
 def test_sparkline():

@@ -12,6 +12,9 @@ def test_a_whole_report():
         left_out=['x.y'],
     )
     assert report.misfits == ['c', 'd', 'e', 'f', 'g', 'h']
+    assert report.wanted == 4
+    assert report.first_missing() == '1 keys (c)'
+    assert LoadReport('a.pth', ['a']).first_missing() == ''
     assert report.problems() == (
         '1 keys are missing (c), 4 keys are unexpected (d, e, f, ...), '
         '1 keys are of another shape (h (1, 2) instead of (3, 2))'

@@ -2,6 +2,7 @@ import importlib.util
 import json
 
 import pytest
+from mmengine.visualization import WandbVisBackend
 
 from msvitreid.engine import log_backends
 from msvitreid.engine.log_backends import PACKAGES, require_packages
@@ -42,6 +43,13 @@ def test_the_usual_log_needs_nothing(nothing_installed):
     require_packages(None)
     require_packages(dict(type='Visualizer', vis_backends=[LOCAL]))
     require_packages(dict(type='Visualizer', vis_backends=None))
+    require_packages(dict(type='Visualizer', vis_backends=dict(type='LocalVisBackend')))
+    require_packages(dict(type='Visualizer', vis_backends=[object()]))
+
+
+def test_a_backend_given_as_a_class_is_checked(nothing_installed):
+    with pytest.raises(ConfigError, match='has WandbVisBackend, which needs the package wandb'):
+        require_packages(visualizer(WandbVisBackend))
 
 
 def test_an_installed_package_passes(monkeypatch):

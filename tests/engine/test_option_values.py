@@ -23,6 +23,10 @@ def check(**options):
         dict(compile=dict(mode='reduce-overhead', dynamic=True)),
         dict(optim_wrapper=dict(accumulative_counts=4)),
         dict(train_cfg=dict(max_epochs=1)),
+        dict(train_cfg=dict(max_epochs=1, val_interval=1)),
+        dict(train_dataloader=dict(batch_size=1, num_workers=0), val_dataloader=None),
+        dict(randomness=dict(seed=None)),
+        dict(randomness=dict(seed=2**32 - 1)),
         dict(train_cfg=dict(by_epoch=False, max_iters=100)),
         dict(env_cfg=dict(cudnn_benchmark=True)),
         dict(env_cfg=dict(dist_cfg=None)),
@@ -83,13 +87,42 @@ def test_what_torch_compile_does_not_take(options, reason):
 
 @pytest.mark.parametrize('value', [0, -1, 2.0, True, '3', None])
 @pytest.mark.parametrize(
-    ('section', 'key'), [('optim_wrapper', 'accumulative_counts'), ('train_cfg', 'max_epochs')]
+    ('section', 'key'),
+    [
+        ('optim_wrapper', 'accumulative_counts'),
+        ('train_cfg', 'max_epochs'),
+        ('train_dataloader', 'batch_size'),
+    ],
 )
 def test_counts_are_whole_numbers(section, key, value):
     with pytest.raises(ConfigError) as caught:
         check(**{section: {key: value}})
     wanted = f'{section}.{key} must be a whole number from 1 on, got {value!r}'
     assert str(caught.value) == wanted
+
+
+@pytest.mark.parametrize('value', [-1, 0.5, '2', None])
+@pytest.mark.parametrize('loader', ['train', 'val', 'test'])
+def test_workers_are_counted_from_none_on(loader, value):
+    with pytest.raises(
+        ConfigError, match=rf'^{loader}_dataloader\.num_workers .* from 0 on, got'
+    ):
+        check(**{f'{loader}_dataloader': dict(num_workers=value)})
+
+
+@pytest.mark.parametrize('value', ['abc', -1, 2**32, 1.5])
+def test_the_seed_is_one_that_numpy_takes(value):
+    with pytest.raises(ConfigError, match=r'^randomness\.seed .* from 0 to 4294967295, got'):
+        check(randomness=dict(seed=value))
+
+
+def test_validation_is_not_switched_off_by_its_interval():
+    with pytest.raises(ConfigError) as caught:
+        check(train_cfg=dict(max_epochs=3, val_interval=0))
+    assert str(caught.value) == (
+        'train_cfg.val_interval must be a whole number from 1 on, got 0; val_dataloader=None '
+        'val_cfg=None val_evaluator=None trains without validation'
+    )
 
 
 def test_options_of_the_process_group():
@@ -117,5 +150,8 @@ def test_nothing_is_left_out_of_what_is_not_loaded():
 
 
 def test_a_config_is_checked_when_it_is_completed():
+    # Before what is completed depends on it.
+    with pytest.raises(ConfigError, match='num_workers must be a whole number'):
+        complete_config(Config(dict(train_dataloader=dict(num_workers='two'))))
     with pytest.raises(ConfigError, match='sync_bn'):
         complete_config(Config(dict(sync_bn=True)))

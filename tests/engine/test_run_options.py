@@ -1,6 +1,7 @@
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 
 from msvitreid.engine import (
     default_work_dir,
@@ -13,6 +14,7 @@ from msvitreid.engine import (
     use_resume,
     use_test_only,
 )
+from msvitreid.engine.hooks import WeightAverageHook
 from msvitreid.errors import CheckpointError, ConfigError
 
 
@@ -79,6 +81,14 @@ def test_test_only_needs_no_training_data(tmp_path):
     assert cfg.load_from == 'a.pth'
     assert cfg.resume is False
     assert cfg.model.pretrained is None
+
+
+@pytest.mark.parametrize('kind', ['EMAHook', 'mmengine.EMAHook', EMAHook, WeightAverageHook])
+def test_no_weights_are_averaged_in_a_test(kind, tmp_path):
+    cfg = config(tmp_path)
+    cfg.custom_hooks = [dict(type=kind), dict(type='Mine')]
+    use_test_only(cfg, 'a.pth')
+    assert cfg.custom_hooks == [dict(type='Mine')]
 
 
 def test_rerank(tmp_path):

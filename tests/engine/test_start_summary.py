@@ -78,6 +78,12 @@ def facts_of(text):
     return facts
 
 
+def test_losses_have_the_names_of_those_inside(summarised):
+    own = {'type': 'MetricLearningLoss', 'loss': 'CircleLoss'}
+    facts = summarised(**{'model.head': dict(type='SingleBNNeckHead', loss_triplet=own)})
+    assert facts['losses'] == 'CrossEntropyLoss, CircleLoss'
+
+
 def test_a_run_of_ours(summarised, market, tmp_path):
     weights = {}
     root = next(market.iterdir())
@@ -94,6 +100,7 @@ def test_a_run_of_ours(summarised, market, tmp_path):
             f'Market1501 query: 3 images, 3 identities, 1 cameras ({root})',
             f'Market1501 gallery: 21 images, 4 identities, 6 cameras ({root})',
         ],
+        'losses': 'CrossEntropyLoss, BatchHardTripletLoss x 3',
         'batch': '8 images = 4 identities x 2',
         'length': '3 epochs of 4 steps, validation every 100 epochs',
         'lr': '███  first 0.05, highest 0.05, last 0.05; SGD',
@@ -114,7 +121,7 @@ def test_another_sampler_accumulation_and_an_exponential_mean(summarised):
         }
     )
     assert facts['batch'] == '8 images, 2 accumulated'
-    assert facts['averaging'] == 'ExponentialMovingAverage from epoch 1 on, momentum 0.02'
+    assert facts['averaging'] == 'ExponentialMovingAverage from epoch 1 on, decay 0.98'
 
 
 def test_a_terminal_without_blocks_gets_the_numbers(summarised, monkeypatch):
@@ -156,7 +163,7 @@ def test_several_processes(summarised):
 
 def test_a_classifier_on_other_data(summarised, tmp_path):
     start = tmp_path / 'start.pth'
-    torch.save({'state_dict': nn.Linear(3, 3).state_dict()}, start)
+    torch.save({'state_dict': Classifier().state_dict()}, start)
     facts = summarised(
         model=dict(
             _delete_=True,
@@ -173,8 +180,8 @@ def test_a_classifier_on_other_data(summarised, tmp_path):
         custom_hooks=[],
     )
     assert facts['model'] == 'Classifier (Linear): 12 parameters, 12 trained, 0 frozen'
-    assert facts['weights'] == str(start)
-    assert facts['data'][0] == 'Pictures: 10 images, 2 classes'
+    assert facts['weights'] == f'{start} (2 of 2 tensors)'
+    assert facts['data'][0] == 'Pictures, train: 10 images, 2 classes'
     assert facts['batch'] == '5 images'
     assert facts['length'].startswith('3 epochs of 2 steps')
 
@@ -206,7 +213,7 @@ def test_data_of_a_stranger_are_counted_as_far_as_they_can_be(summarised):
     DATASETS.register_module(module=OwnEntries)
     facts = summarised(**{'train_dataloader.dataset.type': 'OwnEntries'})
     DATASETS._module_dict.pop('OwnEntries')
-    assert facts['data'][0] == 'OwnEntries: 30 images, 6 classes'
+    assert facts['data'][0] == 'OwnEntries, train: 30 images, 6 classes'
 
 
 def test_where_weights_came_from(market, tmp_path):
@@ -230,6 +237,17 @@ def test_where_weights_came_from(market, tmp_path):
         f'resumed from {checkpoint}, after epoch 1, batch 3 (step 4)'
     )
     assert weights_line(**{'model.pretrained': 'pretrain/a.pth'}) == 'pretrain/a.pth'
+
+
+@pytest.mark.parametrize(
+    ('kind', 'weights'),
+    [('mmpretrain.TIMMBackbone', "backbone: the library's net"), ('UserNet', 'from scratch')],
+)
+def test_only_timms_options_tell_of_weights(kind, weights, market, tmp_path):
+    runner = build_runner(tiny_config(market, tmp_path / 'timm'))
+    runner.cfg.model.backbone = dict(type=kind, model_name='net', pretrained=True)
+    facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
+    assert facts['weights'] == weights
 
 
 def test_half_precision_is_named(summarised):

@@ -3,6 +3,7 @@ import logging
 import pytest
 
 from msvitreid.engine import use_test_only
+from msvitreid.engine.load_report import LoadReport
 from msvitreid.engine.terminal import begin_start, end_start
 from tests.engine.tiny_run import build_runner, tiny_config
 
@@ -23,16 +24,17 @@ def logged(tmp_path):
 
 def test_what_a_start_logs_is_in_the_file_only(logged):
     logger, terminal, file = logged
+    loaded = f'pretrained weights: {LoadReport("a.pth", ["a"]).summary("0" * 64)}'
     begin_start(logger)
     logger.info('a long config')
-    logger.info('pretrained weights: 3 tensors loaded from a.pth')
+    logger.info(loaded)
     logger.warning('this matters')
     logger.error('this too')
     end_start(logger)
     logger.info('step 1')
     assert file == [
         'a long config',
-        'pretrained weights: 3 tensors loaded from a.pth',
+        loaded,
         'this matters',
         'this too',
         'step 1',

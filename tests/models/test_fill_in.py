@@ -1,9 +1,10 @@
 import pytest
+import torch
 from torch import nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.models import GlobalPoolingNeck, PartPoolingNeck, ReIDModel
-from msvitreid.models.fill_in import count_channels, count_vectors, fill_in
+from msvitreid.models.fill_in import ToldMaps, count_channels, count_vectors, fill_in
 from msvitreid.registry import MODELS
 
 TINY = dict(
@@ -90,3 +91,119 @@ def test_a_stranger_that_does_not_tell():
         count_vectors(Net(), Net())
     with pytest.raises(ConfigError, match=r'Net does not tell.*model\.head\.in_channels'):
         count_channels(Net())
+
+
+class Own(nn.Module):
+    """A backbone that gives what it was told to, whatever it says."""
+
+    def __init__(self, gives, **says):
+        super().__init__()
+        self.gives = gives
+        for name, value in says.items():
+            setattr(self, name, value)
+
+    def forward(self, images):
+        return self.gives
+
+
+MODELS.register_module(module=Own, force=True)
+MAP = torch.rand(4, 32, 6, 2)
+VECTORS = torch.rand(4, 32)
+
+
+def run(neck, gives, says, **head):
+    model = ReIDModel(
+        dict(type='Own', gives=gives, **says),
+        dict(type=neck),
+        dict(type='BNNeckHead', num_classes=3, **head),
+    )
+    return model(torch.zeros(4, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ('neck', 'gives', 'says', 'sentence'),
+    [
+        (
+            'PartPoolingNeck',
+            (MAP,),
+            dict(out_channels=64),
+            'Own gives (4, 32, 6, 2) where it says 64 channels; mend its out_channels or '
+            'feat_dim or num_features or embed_dims, or set model.head.in_channels',
+        ),
+        (
+            'PartPoolingNeck',
+            (VECTORS,),
+            dict(out_channels=32),
+            'PartPoolingNeck takes maps (N, C, H, W), and Own gives (4, 32)',
+        ),
+        (
+            'PartPoolingNeck',
+            MAP,
+            dict(out_channels=32),
+            'Own must give a tuple of maps (N, C, H, W), got a Tensor',
+        ),
+        (
+            'GlobalPoolingNeck',
+            (MAP, MAP),
+            dict(out_channels=32),
+            'Own gives 2 maps where its num_branches (1 if it has none) says 1; set '
+            'num_branches = 2 in it, or model.head.num_vectors',
+        ),
+        (
+            'GlobalPoolingNeck',
+            (MAP, None),
+            dict(out_channels=32, num_branches=2),
+            'Own must give a tuple of maps (N, C, H, W), got a tuple',
+        ),
+    ],
+    ids=['channels', 'vectors', 'no tuple', 'number', 'no tensor'],
+)
+def test_a_backbone_that_breaks_the_contract(neck, gives, says, sentence):
+    with pytest.raises(ConfigError) as caught:
+        run(neck, gives, says)
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ('neck', 'gives', 'says', 'head', 'vectors'),
+    [
+        ('GlobalPoolingNeck', (VECTORS,), dict(out_channels=32), {}, 1),
+        ('GlobalPoolingNeck', [MAP, MAP], dict(out_channels=32, num_branches=2), {}, 2),
+        # What the config states is not asked of the backbone.
+        ('GlobalPoolingNeck', (MAP, MAP), dict(out_channels=32), dict(num_vectors=2), 2),
+        ('GlobalPoolingNeck', (MAP,), dict(out_channels=64), dict(in_channels=32), 1),
+    ],
+    ids=['vectors', 'list', 'stated number', 'stated channels'],
+)
+def test_a_backbone_that_keeps_it(neck, gives, says, head, vectors):
+    assert len(run(neck, gives, says, **head)) == vectors
+
+
+def test_an_index_error_of_a_neck_keeps_its_traceback():
+    model = ReIDModel(
+        dict(type='Own', gives=(MAP,), out_channels=32),
+        dict(type='GlobalPoolingNeck'),
+        dict(type='BNNeckHead', num_classes=3),
+    )
+    model.neck.forward = lambda maps: [maps[5]]
+    with pytest.raises(IndexError):
+        model(torch.zeros(4, 3, 8, 8))
+
+
+def test_a_net_that_takes_the_place_of_the_backbone_told_nothing():
+    model = ReIDModel(
+        dict(type='Own', gives=(MAP,), out_channels=32),
+        dict(type='GlobalPoolingNeck'),
+        dict(type='BNNeckHead', num_classes=3),
+    )
+    model.backbone, model.neck, model.head = nn.Identity(), nn.Identity(), nn.Identity()
+    images = torch.zeros(4, 3, 8, 8)
+    assert model(images) is images
+
+
+def test_the_check_looks_at_shapes_only():
+    told = ToldMaps(Net(num_branches=2), dict(num_vectors=2, in_channels=32))
+    # These have no values that it could wait for.
+    told.check((MAP.to('meta'), MAP.to('meta')))
+    with pytest.raises(ConfigError, match=r'gives \(4, 32, 6, 2\) where it says 16'):
+        ToldMaps(Net(), dict(in_channels=16)).check((MAP.to('meta'),))

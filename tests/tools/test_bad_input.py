@@ -170,7 +170,7 @@ WRONG_OPTIONS = {
     'unknown option of the metric': ({'val_evaluator.top': 3}, ['ReIDMetric', "'top'"]),
     'unknown option of the loop': (
         {'train_cfg.epochs': 3},
-        ['EpochBasedTrainLoop', "'epochs'"],
+        ["loop 'ResumableTrainLoop' has no option 'epochs'", "did you mean 'max_epochs'"],
     ),
     'unknown option of the loader': (
         {'train_dataloader.batchsize': 3},
@@ -188,6 +188,39 @@ WRONG_OPTIONS = {
     'unknown mode of compile': ({'compile.mode': 'fastest'}, ['compile=', 'fastest']),
     'text in place of a bool': ({'model.backbone.with_cp': 'yes'}, ['with_cp', "'yes'"]),
     'no epochs': ({'train_cfg.max_epochs': 0}, ['train_cfg.max_epochs', 'from 1 on', '0']),
+    'validation never': (
+        {'train_cfg.val_interval': 0},
+        ['train_cfg.val_interval', 'from 1 on, got 0', 'val_cfg=None'],
+    ),
+    'text in place of a seed': ({'randomness.seed': 'abc'}, ['randomness.seed', "'abc'"]),
+    'fewer than no workers': (
+        {'train_dataloader.num_workers': -1},
+        ['train_dataloader.num_workers', 'from 0 on, got -1'],
+    ),
+    'text in place of a rate': (
+        {'optim_wrapper.optimizer.lr': 'abc'},
+        ['optim_wrapper cannot be built from', "'lr': 'abc'"],
+    ),
+    'decimal comma': (
+        {'optim_wrapper.optimizer.momentum': '9,0'},
+        ['optim_wrapper cannot be built from', "'momentum': (9, 0)"],
+    ),
+    'text in place of a length': (
+        {'param_scheduler.0.start_factor': 'abc'},
+        ['param_scheduler cannot be built from', "'start_factor': 'abc'"],
+    ),
+    'unknown part of the model': (
+        {'model.bakbone.arch': 'l'},
+        ["model 'ReIDModel' has no option 'bakbone'", "did you mean 'backbone'"],
+    ),
+    'another type over inherited options': (
+        {'model.neck.type': 'GlobalPoolingNeck'},
+        ["'GlobalPoolingNeck' has no option 'num_parts'", '_delete_=True'],
+    ),
+    'unknown scope': (
+        {'model.backbone.type': 'nosuch.ResNet'},
+        ["'nosuch.ResNet'", "the scope 'nosuch' is unknown"],
+    ),
     'no batches to a step': (
         {'optim_wrapper.accumulative_counts': 0},
         ['optim_wrapper.accumulative_counts', 'from 1 on', '0'],
@@ -239,6 +272,26 @@ def test_unusable_config(tool, text, expected, bench):
     given = [bench.trained / 'averaged.pth'] if tool == 'test' else []
     outcome = run(*getattr(bench, tool)(*given, config=config))
     check(outcome, bench, config, expected)
+
+
+def test_missing_package_of_ones_own(bench):
+    config = bench.files / 'mine.py'
+    config.write_text(f"_base_ = {MARKET!r}\ncustom_imports = dict(imports=['my_reid.zoo'])\n")
+    reason = "cannot import 'my_reid.zoo' (No module named 'my_reid')"
+    check(run(*bench.train(config=config)), bench, config, reason, 'PYTHONPATH')
+
+
+def test_missing_timm(bench, monkeypatch):
+    pytest.importorskip('mmpretrain')
+    monkeypatch.setitem(sys.modules, 'timm', None)
+    backbone = {
+        '_delete_': True,
+        'type': 'mmpretrain.TIMMBackbone',
+        'model_name': 'resnet18',
+    }
+    changes = {'model.backbone.arch': None, 'model.backbone': backbone}
+    outcome = run(*bench.train(changes))
+    check(outcome, bench, 'mmpretrain.TIMMBackbone', "pip install 'msvitreid[timm]'")
 
 
 # --- datasets -----------------------------------------------------------------------------
@@ -421,6 +474,11 @@ def test_checkpoint_of_another_net(place, change, bench):
     path = bench.files / 'given.bin'
     torch.save(checkpoint, path)
     check(run(*PLACES[place](bench, path)), bench, path, 'does not fit the model', expected)
+
+
+def test_folder_in_place_of_a_checkpoint(bench):
+    outcome = run(*bench.test(bench.trained))
+    check(outcome, bench, bench.trained, 'is a folder', 'averaged.pth')
 
 
 def test_checkpoint_of_another_arch(bench):

@@ -122,3 +122,15 @@ def test_a_checkpoint_of_training_and_a_wrapped_one_do_as_well(evaluate, trained
 
 def test_plain_average_precision_is_an_option(evaluate):
     assert evaluate(**{'test_evaluator.ap': 'plain'})['mAP'] != evaluate()['mAP']
+
+
+def test_the_report_says_where_the_checkpoint_is_from_any_folder(
+    hard_tree, trained, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(trained)
+    result = tmp_path / 'result.json'
+    changes = {**SMALL, 'data_root': hard_tree[0]}
+    given = ['--work-dir', tmp_path / 'work', '--out', result, *options(changes)]
+    assert run('test.py', MARKET, 'averaged.pth', *given).code == 0
+    checkpoint = json.loads(result.read_text())['checkpoint']
+    assert checkpoint['path'] == str(trained / 'averaged.pth')

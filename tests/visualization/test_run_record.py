@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from msvitreid.errors import ConfigError
@@ -103,6 +105,18 @@ def test_a_test_result_has_the_curves_of_its_checkpoints_run(tmp_path):
     assert len(run.training['loss']) == 4
     write_result(result, tmp_path / 'elsewhere' / 'averaged.pth', {'mAP': 0.7})
     assert (read_run(result).training, read_run(result).final) == ({}, {'mAP': 0.7})
+
+
+@pytest.mark.parametrize('path', [None, '', 3])
+def test_a_test_result_that_names_no_checkpoint_has_no_curves(path, tmp_path, monkeypatch):
+    result = write_result(tmp_path / 'a.json', path, {'mAP': 0.7})
+    content = json.loads(result.read_text())
+    content['checkpoint']['path'] = path
+    result.write_text(json.dumps(content))
+    # The current folder is a run, but not this result's.
+    monkeypatch.chdir(finished_run(tmp_path / 'run'))
+    run = read_run(result)
+    assert (run.final, run.source, run.training) == ({'mAP': 0.7}, 'test', {})
 
 
 @pytest.mark.parametrize('content', ['[1]', 'no json', '{"metrics": {}}', '\x00'])

@@ -8,7 +8,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.visualization import RunRecord
 from msvitreid.visualization.run_table import (
     csv_table,
-    evaluator_note,
+    evaluator_notes,
     final_metrics,
     group_statistics,
     is_share,
@@ -27,8 +27,8 @@ OTHER = run('other', mAP=0.5, loss=1.23456)
 
 def test_mean_and_sample_standard_deviation():
     found = group_statistics({'seeds': SEEDS, 'one': [OTHER], 'none': [run('empty')]}, 'mAP')
-    assert found['seeds'] == pytest.approx((0.64, 0.04))
-    assert found['one'] == (0.5, None)
+    assert found['seeds'] == pytest.approx((0.64, 0.04, 3))
+    assert found['one'] == (0.5, None, 1)
     assert set(found) == {'seeds', 'one'}
 
 
@@ -62,6 +62,7 @@ def test_csv_is_unrounded():
         ('a, b', 'seed2', 0.68),
         ('a, b', 'mean', pytest.approx(0.64)),
         ('a, b', 'std', pytest.approx(deviation)),
+        ('a, b', 'count', 3),
         ('', 'other', 0.5),
     ]
 
@@ -94,9 +95,38 @@ def test_a_group_does_not_mix_nets():
         require_alike({'seeds': SEEDS, 'mixed': mixed})
 
 
+def test_a_figure_that_only_some_runs_have_says_how_many():
+    members = [run('a', mAP=0.5, mINP=0.2), run('b', mAP=0.5, mINP=0.4), run('c', mAP=0.5)]
+    text = markdown_table(members, {'G': members}, ['mAP', 'mINP', 'NMI'])
+    assert '| G | 3 | averaged net | 50.00 ± 0.00 | 30.00 ± 14.14 (2 of 3) |  |' in text
+    rows = csv.DictReader(io.StringIO(csv_table(members, {'G': members}, ['mINP', 'NMI'])))
+    found = {row['run']: (row['mINP'], row['NMI']) for row in rows}
+    assert (found['count'], found['c'], found['std'][1]) == (('2', '0'), ('', ''), '')
+
+
 def test_different_evaluators_are_named():
     plain, trapezoid = (run(ap, evaluator={'ap': ap}, mAP=0.5) for ap in ('plain', 'trapezoid'))
-    assert evaluator_note([plain, plain, OTHER]) is None
-    note = evaluator_note([plain, trapezoid])
-    assert note.endswith("plain: ap='plain'; trapezoid: ap='trapezoid'")
+    assert evaluator_notes([plain, plain, OTHER], ['mAP']) == []
+    (note,) = evaluator_notes([plain, trapezoid], ['mAP'])
+    assert note.endswith("differ: plain: ap='plain'; trapezoid: ap='trapezoid'")
     assert note in markdown_table([plain, trapezoid], {}, ['mAP'])
+
+
+def test_what_an_evaluator_adds_leaves_its_other_figures_comparable():
+    options = {
+        'a': {},
+        'b': {'rerank': {'k1': 20, 'k2': 6}},
+        'c': {'topk': [1, 5], 'nmi': True},
+    }
+    runs = [run(name, evaluator={'ap': 'plain', **more}) for name, more in options.items()]
+    assert evaluator_notes(runs, ['mAP', 'mAP-rerank']) == []
+
+
+def test_re_ranking_of_different_options_is_named_where_it_is_shown():
+    runs = [run(f'k{k}', evaluator={'ap': 'plain', 'rerank': {'k1': k}}) for k in (20, 30)]
+    runs.append(run('without', evaluator={'ap': 'plain', 'rerank': None}))
+    assert evaluator_notes(runs, ['mAP']) == []
+    (note,) = evaluator_notes(runs, ['mAP', 'mAP-rerank'])
+    assert note == (
+        'Re-ranked figures are not comparable, for the re-ranking differs: k20: k1=20; k30: k1=30'
+    )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import glob
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='where runs.png, runs.md and runs.csv go (default: %(default)s)',
     )
     args = parser.parse_args(argv)
+    repeated = duplicates(name for name, _ in args.group)
+    if repeated:
+        parser.error(f'--group {repeated[0]} is given twice; name all of its runs in one')
     if not args.runs and not args.group:
         parser.error('name at least one RUN or --group')
     if args.names and len(args.names) != len(args.runs):
@@ -64,12 +68,22 @@ def group(text: str) -> tuple[str, list[str]]:
     paths = [path for part in members.split(',') if part for path in expanded(part)]
     if not (name and equals and paths):
         raise argparse.ArgumentTypeError(f'{text!r} is not NAME=RUN,RUN,...')
+    repeated = duplicates(paths)
+    if repeated:
+        raise argparse.ArgumentTypeError(f'{name} has {repeated[0]!r} twice')
     return name, paths
 
 
 def expanded(pattern: str) -> list[str]:
-    """The files and folders that a pattern fits, or the text itself if there are none."""
-    return sorted(glob.glob(pattern)) or [pattern]
+    """The files and folders that a pattern fits; brackets can be part of a name, too."""
+    paths = [pattern] if os.path.exists(pattern) else sorted(glob.glob(pattern))
+    if not paths:
+        raise argparse.ArgumentTypeError(f'nothing matches {pattern!r}')
+    return paths
+
+
+def duplicates(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
@@ -83,7 +97,7 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 
 def require_different(names: Sequence[str]) -> None:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
+    repeated = duplicates(names)
     if repeated:
         raise ConfigError(
             f'two runs or groups are called {repeated[0]!r}; give names by --names'

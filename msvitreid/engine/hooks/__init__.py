@@ -1,5 +1,6 @@
 from .amp_skip_hook import AmpSkipHook
 from .deferred_info_hook import DeferredInfoHook
+from .inference_net_hook import InferenceNetHook
 from .non_finite_loss_hook import NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .preemption_hook import PreemptionHook
@@ -11,6 +12,7 @@ from .weight_average_hook import WeightAverageHook
 __all__ = [
     'AmpSkipHook',
     'DeferredInfoHook',
+    'InferenceNetHook',
     'NonFiniteLossHook',
     'PlainCheckpointHook',
     'PreemptionHook',

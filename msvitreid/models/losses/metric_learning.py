@@ -79,7 +79,7 @@ def _find(name: str) -> type[nn.Module]:
     except ImportError as error:
         raise ConfigError(
             f'the loss {name!r} needs pytorch-metric-learning, which cannot be imported '
-            f'({error}): pip install pytorch-metric-learning'
+            f"({error}): pip install 'msvitreid[metric-learning]'"
         ) from error
     base: type[nn.Module] = losses.BaseMetricLossFunction
     kinds = {

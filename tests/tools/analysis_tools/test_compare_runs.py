@@ -56,7 +56,7 @@ def test_groups_of_test_results(compare, tmp_path):
     assert outcome.code == 0, outcome.err
     assert '| Net | 3 | test of averaged.pth | 61.00 ± 1.00 | 80.00 ± 0.00 |' in outcome.out
     assert '| Small | 3 | test of averaged.pth | 51.00 ± 1.00 | 80.00 ± 0.00 |' in outcome.out
-    assert len(rows(tmp_path)) == 2 * (3 + 2)
+    assert len(rows(tmp_path)) == 2 * (3 + 3)
 
 
 def test_members_of_one_name_are_told_apart(compare, tmp_path):
@@ -82,9 +82,12 @@ def test_what_cannot_be_compared_is_a_sentence(compare, tmp_path):
         tmp_path / 'b', '20260101_000000', [{'loss': 1.0, 'iter': 5, 'step': 5}]
     )
     (tmp_path / 'empty').mkdir()
+    (tmp_path / 'README.md').write_text('# Read me')
     for arguments, words in [
         ((tmp_path / 'empty',), 'is no run'),
         ((tmp_path / 'none',), 'does not exist'),
+        ((tmp_path / 'README.md',), 'neither a work directory nor a .json file'),
+        ((run_a / '20260101_000000',), f'one start of a run; name the run, {str(run_a)!r}'),
         ((run_a, by_step), 'a counts epochs, b iterations'),
         ((run_a, run_a), 'are called'),
         ((run_a, '--names', 'G', '--group', f'G={run_a}'), 'are called'),
@@ -102,6 +105,32 @@ def test_usage_errors(arguments, compare):
     outcome = compare(*arguments)
     assert outcome.code == 2
     assert 'usage:' in outcome.err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['A={}/none*.json'], "nothing matches '{}/none*.json'"),
+        (['A={}/a', 'B={}/b', 'A={}/b'], '--group A is given twice'),
+        (['A={}/a,{}/?'], "A has '{}/a' twice"),
+    ],
+)
+def test_mistakes_in_groups(arguments, words, compare, tmp_path):
+    for name in 'ab':
+        finished_run(tmp_path / name)
+    given = [
+        part for text in arguments for part in ('--group', text.format(tmp_path, tmp_path))
+    ]
+    outcome = compare(*given)
+    assert outcome.code == 2
+    assert words.format(tmp_path) in outcome.err
+
+
+def test_brackets_in_the_name_of_a_run(compare, tmp_path):
+    finished_run(tmp_path / 'run[1]')
+    outcome = compare('--group', f'A={tmp_path}/run[1]')
+    assert outcome.code == 0, outcome.err
+    assert '| A | 1 | averaged net | 60.00 | 75.00 |' in outcome.out
 
 
 def test_a_run_that_has_not_validated_yet(compare, tmp_path):

@@ -1,0 +1,98 @@
+"""From torch's net to OpenVINO's graph, and from that to one of int8."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from openvino import opset15 as ops
+from openvino.frontend import FrontEndManager
+from openvino.frontend.pytorch import ConversionExtension
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+from openvino.passes import ConstantFolding, Manager
+from torch import Tensor, nn
+
+from .row_threshold import RowThreshold
+
+#: Nodes that int8 would harm most, and that take little time: gates of whole channels, what
+#: stands first, and what makes the features. Of nets other than MSViT, the last.
+FLOAT32_NODES = (
+    r'.*\.main\.2\..*',
+    r'.*\.stem/.*',
+    r'.*\.stages\.0\.0\.main\.1/.*',
+    r'.*head.*',
+)
+
+
+@torch.inference_mode()
+def to_graph(net: nn.Module, height: int, width: int) -> openvino.Model:
+    """``net`` for any number of float32 images ``(N, 3, height, width)``.
+
+    Raises:
+        ConfigError: the net's own, such as of an image size that it does not take.
+    """
+    # Two images, as a one would be taken for a dimension that is always one.
+    example = torch.zeros(2, 3, height, width)
+    net(example)
+    # Not openvino.convert_model, which reports its use over the network.
+    frontend = FrontEndManager().load_by_framework('pytorch')
+    frontend.add_extension(ConversionExtension('msvitreid::sparse_softmax', _sparse_softmax))
+    with warnings.catch_warnings():
+        # Of torch's tracer, on checks of the image size; they hold for the example.
+        warnings.simplefilter('ignore')
+        # Named, as the frontend does not keep it alive.
+        decoder = TorchScriptPythonDecoder(
+            net, example_input=(example,), trace_kwargs={'check_trace': False}
+        )
+    source = frontend.load(decoder)
+    (images,) = source.get_inputs()
+    source.set_element_type(images, openvino.Type.f32)
+    source.set_partial_shape(images, openvino.PartialShape([-1, 3, height, width]))
+    graph = frontend.convert(source)
+    # Weights that are not constants by themselves would stay in float32 when quantised.
+    manager = Manager()
+    manager.register_pass(ConstantFolding())
+    manager.run_passes(graph)
+    return graph
+
+
+def to_int8(graph: openvino.Model, calibration: Tensor) -> openvino.Model:
+    """``graph`` with products and convolutions in int8.
+
+    Args:
+        graph: of float32.
+        calibration: preprocessed images ``(N, 3, H, W)`` that tell the ranges of all activations.
+    """
+    # As in its makers' tests, nncf does not report its use over the network then.
+    os.environ.setdefault('NNCF_CI', '1')
+    import nncf
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    # Otherwise it names every node that stays in float32.
+    nncf.set_log_level(logging.WARNING)
+    return nncf.quantize(
+        graph,
+        nncf.Dataset(calibration.split(1), lambda image: image.numpy()),
+        subset_size=len(calibration),
+        ignored_scope=nncf.IgnoredScope(patterns=list(FLOAT32_NODES), validate=False),
+        # Clipping what is rare, as it does by default, costs most of the accuracy lost.
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
+    )
+
+
+def _sparse_softmax(node: Any) -> list:
+    logits, k = node.get_input(0), int(node.get_values_from_const_input(1))
+    if logits.partial_shape[-1] == k:
+        return ops.softmax(logits, -1).outputs()
+    threshold = RowThreshold([logits], k).output(0)
+    below = ops.less(logits, threshold)
+    kept = ops.select(below, ops.constant(np.float32(-math.inf)), logits)
+    return ops.softmax(kept, -1).outputs()

@@ -1,0 +1,212 @@
+"""A net in OpenVINO against the plain transcription, and what it refuses."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from msvitreid.deployment import openvino_net, use_openvino
+from msvitreid.errors import ConfigError
+from msvitreid.models import ReIDModel
+from msvitreid.registry import MODELS
+from tests.models.golden import golden, images, reid_net
+from tests.models.tiny import TINY_ARCH, tiny_reid_model
+from tests.plain import net as plain
+
+pytest.importorskip('openvino')
+
+
+def net(**backbone):
+    torch.manual_seed(0)
+    config = tiny_reid_model()
+    config['backbone']['arch'] = {**TINY_ARCH, 'blocks': (1, 2, 1, 1)}
+    config['backbone'].update(backbone)
+    model = MODELS.build(config).eval()
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.normal_(layer.bias)
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    return model
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope='module')
+def tiny():
+    return net()
+
+
+@pytest.fixture(scope='module')
+def deployed(tiny):
+    return use_openvino(tiny)
+
+
+@pytest.mark.parametrize('size', [(1, 64, 32), (3, 64, 32), (9, 64, 32), (4, 32, 96)], ids=str)
+@torch.inference_mode()
+def test_features_are_those_of_the_plain_net(tiny, deployed, size):
+    batch = torch.rand(size[0], 3, *size[1:])
+    expected, found = plain.features(tiny, batch), deployed(batch)
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('ratio', [0.25, 1.0], ids=['k = 1', 'k = all'])
+@pytest.mark.parametrize('act', ['ReLU', 'GELU'])
+@torch.inference_mode()
+def test_fewest_and_all_keys(ratio, act):
+    model = net(sparse_ratio=ratio, act_cfg=dict(type=act))
+    batch = torch.rand(2, 3, 64, 32)
+    expected = torch.cat(plain.features(model, batch), 1)
+    found = torch.cat(use_openvino(model)(batch), 1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_keeps_all_keys_that_tie(tiny):
+    """On one colour all tokens but those at the border are alike, so are their logits."""
+    batch = torch.full((1, 3, 128, 64), 0.5)
+    expected, found = torch.cat(tiny(batch), 1), torch.cat(use_openvino(tiny)(batch), 1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_golden_embedding():
+    model = reid_net(2, split_size=(8, 8), sparse_ratio=0.3).eval()
+    embedding = use_openvino(model).embed(images(2, 384, 128, 2).float())
+    expected = torch.from_numpy(golden('reid_s_384x128')['embedding'])
+    assert (embedding - expected).norm() < 1e-2 * expected.norm()
+
+
+@torch.inference_mode()
+def test_threads_change_nothing(tiny, deployed):
+    batch = torch.rand(11, 3, 64, 32)
+    expected, found = deployed(batch), use_openvino(tiny, threads=3)(batch)
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_embeds_and_predicts_as_before(tiny, deployed):
+    batch = torch.rand(5, 3, 64, 32)
+    expected = plain.embed(tiny, batch)
+    torch.testing.assert_close(deployed.embed(batch), expected, rtol=0, atol=1e-4)
+    raw = {'inputs': (batch * 255).byte()}
+    ours, theirs = deployed.test_step(raw), tiny.test_step(raw)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.embedding, other.embedding, rtol=0, atol=1e-4)
+    assert deployed.embed(batch[:0]).shape == (0, expected.shape[1])
+
+
+def test_the_model_itself_stays_as_it_is():
+    model = net()
+    before = copy.deepcopy(model.state_dict())
+    trained = [weight.requires_grad for weight in model.parameters()]
+    deployed = use_openvino(model)
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    assert [weight.requires_grad for weight in model.parameters()] == trained
+    assert isinstance(deployed, ReIDModel)
+    assert not list(deployed.parameters())
+
+
+@torch.inference_mode()
+def test_another_backbone():
+    torchvision = pytest.importorskip('torchvision')
+
+    class Net(torch.nn.Module):
+        out_channels = 512
+
+        def __init__(self):
+            super().__init__()
+            layers = list(torchvision.models.resnet18().children())
+            self.layers = torch.nn.Sequential(*layers[:-2])
+
+        def forward(self, x):
+            return (self.layers(x),)
+
+    torch.manual_seed(0)
+    model = ReIDModel(
+        backbone=dict(type=Net),
+        neck=dict(type='GlobalPoolingNeck', pooling='gem'),
+        head=dict(type='SingleBNNeckHead'),
+    ).eval()
+    batch = torch.rand(5, 3, 64, 32)
+    (expected,), (found,) = model(batch), use_openvino(model)(batch)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope='module')
+def int8(tiny):
+    pytest.importorskip('nncf')
+    return use_openvino(tiny, torch.rand(8, 3, 64, 32, generator=seeded(1)))
+
+
+@torch.inference_mode()
+def test_int8_is_close_and_not_exact(tiny, int8):
+    batch = torch.rand(6, 3, 64, 32, generator=seeded(2))
+    expected, found = tiny.embed(batch), int8.embed(batch)
+    cosine = (expected * found).sum(1)
+    assert cosine.min() > 0.95
+    assert cosine.max() < 1 - 1e-6, 'as exact as float32'
+    alone = torch.cat([int8.embed(image[None]) for image in batch])
+    torch.testing.assert_close(alone, found, rtol=0, atol=1e-5)
+
+
+def test_int8_refuses_other_sizes(int8):
+    with pytest.raises(ConfigError, match=r'calibrated with 64x32 images got 32x64 ones'):
+        int8(torch.rand(1, 3, 32, 64))
+
+
+def test_int8_needs_images(tiny):
+    pytest.importorskip('nncf')
+    with pytest.raises(ConfigError, match='calibration holds no images'):
+        use_openvino(tiny, torch.rand(0, 3, 64, 32))
+
+
+def test_missing_packages_are_named(tiny, monkeypatch):
+    monkeypatch.setattr(openvino_net, 'find_spec', lambda name: None)
+    with pytest.raises(ConfigError, match=r'openvino, .*: pip install .msvitreid\[openvino\]'):
+        use_openvino(tiny)
+    monkeypatch.setattr(openvino_net, 'find_spec', lambda name: name == 'openvino' or None)
+    with pytest.raises(ConfigError, match='package nncf'):
+        use_openvino(tiny, torch.rand(1, 3, 64, 32))
+
+
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        (lambda: net().train(), 'in evaluation mode; call its eval'),
+        (lambda: net().double(), 'the model is torch.float64 on cpu'),
+        (lambda: net().to('meta'), 'on meta; hide the GPU by CUDA_VISIBLE_DEVICES='),
+        (lambda: torch.nn.Linear(2, 2), 'takes a ReIDModel, got Linear'),
+    ],
+    ids=['training', 'float64', 'elsewhere', 'other'],
+)
+def test_models_that_are_refused(model, message):
+    with pytest.raises(ConfigError, match=message):
+        use_openvino(model())
+
+
+@pytest.mark.parametrize(
+    ('batch', 'message'),
+    [
+        (torch.rand(1, 3, 64, 32).double(), r'float32 images .* got torch.float64 of shape'),
+        (torch.rand(3, 64, 32), r'shape \(3, 64, 32\)'),
+        (torch.rand(1, 3, 40, 32), 'does not divide by split_size'),
+    ],
+    ids=['float64', 'one image', 'size'],
+)
+def test_images_that_are_refused(deployed, batch, message):
+    with pytest.raises(ConfigError, match=message):
+        deployed(batch)
+
+
+def test_cannot_be_trained(tiny):
+    with pytest.raises(ConfigError, match='cannot be trained'):
+        use_openvino(tiny).train()(torch.rand(1, 3, 64, 32))
