@@ -19,7 +19,9 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/deployment
+	# In a process of its own: nncf alters torch where it is imported.
+	$(BIN)/python -m pytest tests/deployment
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -35,6 +35,7 @@ setup(
         'scipy>=1.11',
     ],
     extras_require={
+        'openvino': ['openvino>=2026.4,<2027', 'nncf>=3.4,<4'],
         'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],
         'tensorboard': ['tensorboard>=2.17,<3'],
         'wandb': ['wandb>=0.18,<1'],

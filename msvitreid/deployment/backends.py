@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
 from msvitreid.engine.class_count import build_dataset
 from msvitreid.engine.config import complete_config
@@ -45,7 +45,7 @@ def use_backend(cfg: Config, name: str) -> None:
     cfg.backend['calibration'] = {**train['dataset'], 'pipeline': test['dataset']['pipeline']}
 
 
-def to_backend(model: ReIDModel, backend: dict[str, Any]) -> ReIDModel:
+def to_backend(model: nn.Module, backend: dict[str, Any]) -> ReIDModel:
     """``model`` as the config's ``backend`` wants it.
 
     Raises:
@@ -59,9 +59,9 @@ def to_backend(model: ReIDModel, backend: dict[str, Any]) -> ReIDModel:
     return use_openvino(model.eval(), images)
 
 
-def calibration_images(model: ReIDModel, dataset_cfg: dict[str, Any]) -> Tensor:
+def calibration_images(model: Any, dataset_cfg: dict[str, Any]) -> Tensor:
     """A preprocessed batch of :data:`CALIBRATION_IMAGES` images, or of all if they are fewer."""
     dataset = build_dataset(dataset_cfg)
-    chosen = np.random.default_rng(CALIBRATION_SEED).permutation(len(dataset))
+    chosen = np.random.default_rng(CALIBRATION_SEED).permutation(len(dataset))  # type: ignore[arg-type]
     inputs = [dataset[int(i)]['inputs'] for i in chosen[:CALIBRATION_IMAGES]]
     return model.data_preprocessor({'inputs': torch.stack(inputs)})['inputs']

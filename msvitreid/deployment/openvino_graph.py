@@ -26,7 +26,7 @@ FLOAT32_NODES = (
     r'.*\.main\.2\..*',
     r'.*\.stem/.*',
     r'.*\.stages\.0\.0\.main\.1/.*',
-    r'.*head.*',
+    r'.*\.head\..*',
 )
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ PIECE = 4
 
 
 def use_openvino(
-    model: ReIDModel, calibration: Tensor | None = None, threads: int | None = None
+    model: nn.Module, calibration: Tensor | None = None, threads: int | None = None
 ) -> ReIDModel:
     """A copy of ``model`` for inference on the CPU, whose net runs in OpenVINO.
 
@@ -27,7 +27,7 @@ def use_openvino(
     same ones. The copy cannot be trained and does not follow later changes of ``model``.
 
     Args:
-        model: in evaluation mode, on the CPU, in float32.
+        model: a :class:`ReIDModel` in evaluation mode, on the CPU, in float32.
         calibration: preprocessed images ``(N, 3, H, W)``, best 64 or more of the training
             set's. With them the net computes in int8, which is faster and inexact, on images
             of that size.
@@ -38,7 +38,7 @@ def use_openvino(
     """
     _require_packages('openvino', *(() if calibration is None else ('nncf',)))
     _check(model)
-    deployed = fuse_for_inference(model)
+    deployed = cast(ReIDModel, fuse_for_inference(model))
     net = OpenVINONet(
         pack_convolutions(_Features(deployed)), threads or torch.get_num_threads()
     )
@@ -167,7 +167,7 @@ def _require_packages(*names: str) -> None:
             )
 
 
-def _check(model: ReIDModel) -> None:
+def _check(model: nn.Module) -> None:
     if not isinstance(model, ReIDModel):
         raise ConfigError(f'use_openvino takes a ReIDModel, got {type(model).__name__}')
     if model.training:

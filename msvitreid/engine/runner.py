@@ -167,7 +167,15 @@ class ReIDRunner(Runner):
         return super().build_train_loop(loop)
 
     def _maybe_compile(self, target: str) -> None:
-        # mmengine compiles the whole step, whose optimiser and logging break the graph often.
+        # What is tested is exchanged for a faster net first: InferenceNetHook.
+        if target != 'test_step':
+            self.compile_backbone()
+
+    def compile_backbone(self) -> None:
+        """Compile it if the config says so.
+
+        mmengine compiles the whole step, whose optimiser and logging break the graph often.
+        """
         options = self.cfg.get('compile')
         if options not in (None, False):
             backbone = bare_model(self).get_submodule('backbone')

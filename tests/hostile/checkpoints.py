@@ -22,6 +22,7 @@ from .case import Case, content
 NO_TORCH = "checkpoint 'FILE' is not a PyTorch file"
 CUT = "checkpoint 'FILE' is truncated or not a PyTorch file"
 NO_WEIGHTS = "checkpoint 'FILE' holds no weights"
+FOLDER = "checkpoint 'FILE' is a folder; name a file in it, such as averaged.pth"
 MISSING = "checkpoint 'FILE' does not exist"
 TORCHSCRIPT = (
     "checkpoint 'FILE' is a TorchScript program, not weights; load it where it is trusted and "
@@ -215,7 +216,7 @@ CHECKPOINTS = {
     ),
     'empty file': case(bytes, CUT),
     'named pipe': Case(pipe, read, MISSING),
-    'folder': Case(lambda folder: folder, read, MISSING),
+    'folder': Case(lambda folder: folder, read, FOLDER),
     'storage that claims 4 TB': case(tensor((10**12,), (1,), stored=4 * 10**12), CUT),
     'storage that claims 400 GB, in the format of torch 1.5': case(legacy_of_400_gb, CUT),
     'archive that claims 4 GB': case(lying_zip, CUT),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
 
 from msvitreid.engine.bare_model import bare_model
 from msvitreid.registry import HOOKS
+
+if TYPE_CHECKING:
+    from msvitreid.engine.runner import ReIDRunner
 
 
 @HOOKS.register_module()
@@ -13,19 +17,21 @@ class InferenceNetHook(Hook):
     """Exchanges the net for a faster copy in a run that only tests.
 
     The copy is MSViT with fewer passes, or what the config's ``backend`` asks for
-    (:mod:`msvitreid.deployment.backends`).
+    (:mod:`msvitreid.deployment.backends`). With ``compile`` it is compiled then.
     """
 
     # After the summary, which names the parts of the net as it is configured.
     priority = 'LOWEST'
 
-    def before_test(self, runner: Runner) -> None:
+    def before_test(self, runner: ReIDRunner) -> None:  # type: ignore[override]
         if runner._train_loop is not None:
+            runner.compile_backbone()
             return
         # Models import the engine's checkpoints.
         from msvitreid.models.fused import fuse_for_inference
 
         backend = runner.cfg.get('backend')
+        net: Any
         if backend is None:
             net = fuse_for_inference(bare_model(runner))
         else:
@@ -36,3 +42,5 @@ class InferenceNetHook(Hook):
             runner.model.module = net
         else:
             runner.model = net
+        if backend is None:
+            runner.compile_backbone()

@@ -1,0 +1,97 @@
+"""``tools/test.py --backend``."""
+
+import json
+
+import pytest
+import torch
+
+from msvitreid.deployment import backends
+from msvitreid.engine import load_config
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+from tests.miniature import TreeShape, write_market1501
+from tests.tools.user import SMALL, leaf, options, run
+
+MARKET = leaf('msvit-s_market1501')
+SIZES = {
+    **SMALL,
+    # A quarter of the area.
+    'test_pipeline.1.scale': (64, 192),
+    'test_dataloader.dataset.pipeline.1.scale': (64, 192),
+    'model.backbone.split_size': (4, 4),
+}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A data root, and a checkpoint of a net that has seen nothing yet."""
+    root = tmp_path_factory.mktemp('data')
+    write_market1501(root, TreeShape(train_identities=3, test_identities=3, images=3))
+    torch.manual_seed(0)
+    model = MODELS.build(load_config(MARKET, SIZES).model)
+    model.init_weights()
+    torch.save(model.state_dict(), root / 'net.pth')
+    return root
+
+
+def evaluate(root, work, *flags, **changes):
+    given = [root / 'net.pth', '--work-dir', work, '--out', work / 'result.json', *flags]
+    changes = {**SIZES, 'data_root': root, **changes}
+    return run('test.py', MARKET, *given, *options(changes))
+
+
+def test_float32_gives_the_same_figures(trained, tmp_path):
+    pytest.importorskip('openvino')
+    results = {}
+    for backend in ('torch', 'openvino'):
+        outcome = evaluate(trained, tmp_path / backend, '--backend', backend)
+        assert outcome.code == 0, outcome.err
+        results[backend] = json.loads((tmp_path / backend / 'result.json').read_text())
+        assert results[backend]['backend'] == backend
+    assert results['openvino']['metrics'] == pytest.approx(results['torch']['metrics'])
+
+
+def test_int8_calibrates_with_training_images(trained, tmp_path, monkeypatch):
+    pytest.importorskip('nncf')
+    seen = []
+    take = backends.calibration_images
+    monkeypatch.setattr(backends, 'CALIBRATION_IMAGES', 5)
+    monkeypatch.setattr(
+        backends, 'calibration_images', lambda *args: seen.append(take(*args)) or seen[0]
+    )
+    outcome = evaluate(trained, tmp_path, '--backend', 'openvino-int8')
+    assert outcome.code == 0, outcome.err
+    assert json.loads((tmp_path / 'result.json').read_text())['backend'] == 'openvino-int8'
+    assert [tuple(images.shape) for images in seen] == [(5, 3, 192, 64)]
+    assert 0 <= seen[0].min() < seen[0].max() <= 1
+
+
+def test_the_chosen_images_are_the_same_every_time(trained):
+    cfg = load_config(MARKET, {**SIZES, 'data_root': str(trained)})
+    backends.use_backend(cfg, 'openvino-int8')
+    assert cfg.backend['calibration']['pipeline'] == cfg.test_dataloader.dataset.pipeline
+    assert cfg.backend['calibration']['split'] == 'train'
+    model = MODELS.build(cfg.model)
+    first, again = (
+        backends.calibration_images(model, cfg.backend['calibration']) for _ in '12'
+    )
+    assert torch.equal(first, again)
+    # All of them, as they are fewer than 64.
+    assert len(first) == 12
+
+
+def test_int8_needs_training_data(trained, tmp_path):
+    cfg = load_config(MARKET)
+    cfg.train_dataloader = None
+    with pytest.raises(ConfigError, match='--backend openvino-int8 calibrates with images of'):
+        backends.use_backend(cfg, 'openvino-int8')
+
+
+def test_a_missing_package_is_one_sentence(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr('msvitreid.deployment.openvino_net.find_spec', lambda name: None)
+    outcome = evaluate(trained, tmp_path, '--backend', 'openvino')
+    assert outcome.code == 2
+    assert outcome.err.strip().splitlines()[-1] == (
+        'error: OpenVINO needs the package openvino, which is not installed: '
+        "pip install 'msvitreid[openvino]'"
+    )
