@@ -150,7 +150,8 @@ def _losses(model: nn.Module) -> list[str]:
         for name, child in model.get_submodule('head').named_children():
             if name.startswith('loss'):
                 parts = list(child) if isinstance(child, nn.ModuleList) else [child]
-                names += [_loss_name(parts[0]) + f' x {len(parts)}' * (len(parts) > 1)]
+                kinds = [_loss_name(part) for part in parts[:1]]
+                names += [kind + f' x {len(parts)}' * (len(parts) > 1) for kind in kinds]
     return [', '.join(names)] if names else []
 
 

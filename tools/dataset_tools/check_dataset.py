@@ -194,14 +194,19 @@ def _aliases(classes: Mapping[str, Any]) -> dict[str, str]:
 def _base_names(aliases: Mapping[str, str]) -> list[str]:
     """Names of the configs' dataset parts that are not a class's: npdetected, nplabeled."""
     from msvitreid.engine import load_config
+    from msvitreid.engine.config import own_type
 
-    # ReIDDataset is the user's own data, of which a part names none.
+    def names_a_set(file: Path) -> bool:
+        dataset = load_config(file).get('test_dataloader', {}).get('dataset', {})
+        if own_type(dataset) in (None, '', 'ReIDDataset'):  # another's, or the user's own data
+            return False
+        # Without options it is a class's, in another size.
+        return bool(dataset.keys() - {'type', 'split', 'pipeline'})
+
     return [
         file.stem
         for file in sorted(BASES.glob('*.py'))
-        if _plain(file.stem) not in aliases
-        and load_config(file).test_dataloader.dataset.get('type', 'ReIDDataset')
-        != 'ReIDDataset'
+        if _plain(file.stem) not in aliases and names_a_set(file)
     ]
 
 
