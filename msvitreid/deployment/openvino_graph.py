@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -28,6 +29,16 @@ FLOAT32_NODES = (
     r'.*\.stages\.0\.0\.main\.1/.*',
     r'.*\.head\..*',
 )
+
+
+@functools.cache
+def core() -> openvino.Core:
+    """OpenVINO's entrance, one for the process and kept to its end.
+
+    Each gives signal handlers a stack, and takes it away when it goes: after a second one, the
+    first's is used again, although it is gone, and the next signal ends the process.
+    """
+    return openvino.Core()
 
 
 @torch.inference_mode()
@@ -74,6 +85,8 @@ def to_int8(graph: openvino.Model, calibration: Tensor) -> openvino.Model:
     import nncf
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
+    # Before those that nncf makes.
+    core()
     # Otherwise it names every node that stays in float32.
     nncf.set_log_level(logging.WARNING)
     return nncf.quantize(

@@ -120,7 +120,7 @@ class OpenVINONet(nn.Module):
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         if shape not in self._compiled:
-            import openvino
+            from .openvino_graph import core
 
             graph = self._graph(*shape[2:]).clone()
             graph.reshape(list(shape))
@@ -130,7 +130,7 @@ class OpenVINONet(nn.Module):
                 'INFERENCE_NUM_THREADS': self.threads,
                 'NUM_STREAMS': 1 if shape[0] == 1 else self.threads,
             }
-            self._compiled[shape] = openvino.Core().compile_model(graph, 'CPU', options)
+            self._compiled[shape] = core().compile_model(graph, 'CPU', options)
         return self._compiled[shape]
 
     def _graph(self, height: int, width: int) -> Any:

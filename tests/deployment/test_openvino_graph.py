@@ -5,9 +5,9 @@ from torch import nn
 
 from msvitreid.models.backbones.sparse_softmax import sparse_softmax
 
-openvino = pytest.importorskip('openvino')
+pytest.importorskip('openvino')
 
-from msvitreid.deployment.openvino_graph import to_graph  # noqa: E402
+from msvitreid.deployment.openvino_graph import core, to_graph
 
 
 class SparseSoftmax(nn.Module):
@@ -26,7 +26,7 @@ def test_keeps_what_sparse_softmax_keeps(k):
     # Of 8 small integers many tie with the k-th largest.
     logits = torch.randint(-2, 3, (7, 3, 5, 8), generator=torch.Generator().manual_seed(0))
     graph.reshape([7, 3, 5, 8])
-    net = openvino.Core().compile_model(graph, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    net = core().compile_model(graph, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
     found, expected = net(logits.float().numpy())[0], sparse_softmax(logits.float(), k).numpy()
     np.testing.assert_array_equal(found > 0, expected > 0)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

@@ -6,6 +6,7 @@ openvino = pytest.importorskip('openvino')
 from openvino import opset15 as ops  # noqa: E402
 
 from msvitreid.deployment import row_threshold  # noqa: E402
+from msvitreid.deployment.openvino_graph import core  # noqa: E402
 from msvitreid.deployment.row_threshold import RowThreshold  # noqa: E402
 
 
@@ -14,9 +15,8 @@ def run(numbers, k):
     graph = openvino.Model([RowThreshold([images], k)], [images])
     assert graph.output(0).partial_shape[-1] == 1
     graph.reshape(numbers.shape)
-    return openvino.Core().compile_model(graph, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})(
-        numbers
-    )[0]
+    net = core().compile_model(graph, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    return net(numbers)[0]
 
 
 @pytest.mark.parametrize('k', [1, 3, 7])
