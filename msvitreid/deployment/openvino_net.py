@@ -67,7 +67,7 @@ class OpenVINONet(nn.Module):
         self.threads = threads
         self.is_int8 = False
         self._graphs: dict[tuple[int, int], Any] = {}
-        self._compiled: dict[tuple[int, ...], Any] = {}
+        self._compiled: dict[tuple[int, ...], tuple[Any, list[int]]] = {}
 
     def quantize(self, calibration: Tensor) -> None:
         """Compute in int8 from now on, on images of the calibration's size only.
@@ -102,24 +102,24 @@ class OpenVINONet(nn.Module):
         return [torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True)]
 
     def _run(self, batch: np.ndarray, piece: int) -> list[np.ndarray]:
-        import openvino
-
-        net = self._compile((piece, *batch.shape[1:]))
-        outputs = [np.empty((len(batch), *out.shape[1:]), np.float32) for out in net.outputs]
+        queue, widths = self._compile((piece, *batch.shape[1:]))
+        outputs = [np.empty((len(batch), width), np.float32) for width in widths]
 
         def keep(request: Any, start: int) -> None:
             for i, output in enumerate(outputs):
                 output[start : start + piece] = request.get_output_tensor(i).data
 
-        queue = openvino.AsyncInferQueue(net)
         queue.set_callback(keep)
         for start in range(0, len(batch), piece):
             queue.start_async({0: batch[start : start + piece]}, start)
         queue.wait_all()
         return outputs
 
-    def _compile(self, shape: tuple[int, ...]) -> Any:
+    def _compile(self, shape: tuple[int, ...]) -> tuple[Any, list[int]]:
+        """A queue for pieces of this shape, and the lengths of their features."""
         if shape not in self._compiled:
+            import openvino
+
             from .openvino_graph import core
 
             graph = self._graph(*shape[2:]).clone()
@@ -130,7 +130,9 @@ class OpenVINONet(nn.Module):
                 'INFERENCE_NUM_THREADS': self.threads,
                 'NUM_STREAMS': 1 if shape[0] == 1 else self.threads,
             }
-            self._compiled[shape] = core().compile_model(graph, 'CPU', options)
+            net = core().compile_model(graph, 'CPU', options)
+            widths = [output.shape[1] for output in net.outputs]
+            self._compiled[shape] = openvino.AsyncInferQueue(net), widths
         return self._compiled[shape]
 
     def _graph(self, height: int, width: int) -> Any:

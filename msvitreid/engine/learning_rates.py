@@ -10,6 +10,8 @@ from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
+from .short_type import short_type
+
 BLOCKS = '▁▂▃▄▅▆▇█'
 
 #: Changes of single parameter groups beyond which a curve takes longer than anyone waits.
@@ -83,7 +85,7 @@ def _stand_in(wrapper: OptimWrapper) -> OptimWrapper:
 
 def _sets_rate(config: Any) -> bool:
     """Whether a scheduler's config is one that sets learning rates step by step."""
-    kind = config['type'] if isinstance(config['type'], str) else config['type'].__name__
+    kind = short_type(config)
     if 'Momentum' in kind or 'ReduceOnPlateau' in kind:
         return False
     return config.get('param_name', 'lr') == 'lr'

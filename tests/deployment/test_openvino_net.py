@@ -4,32 +4,19 @@ import copy
 
 import pytest
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from msvitreid.deployment import openvino_net, use_openvino
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
-from msvitreid.registry import MODELS
 from tests.models.golden import golden, images, reid_net
-from tests.models.tiny import TINY_ARCH, tiny_reid_model
+from tests.models.tiny import TINY_ARCH, tiny_tested_net
 from tests.plain import net as plain
 
 pytest.importorskip('openvino')
 
 
 def net(**backbone):
-    torch.manual_seed(0)
-    config = tiny_reid_model()
-    config['backbone']['arch'] = {**TINY_ARCH, 'blocks': (1, 2, 1, 1)}
-    config['backbone'].update(backbone)
-    model = MODELS.build(config).eval()
-    for layer in model.modules():
-        if isinstance(layer, _BatchNorm):
-            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
-            torch.nn.init.normal_(layer.bias)
-            layer.running_mean.normal_()
-            layer.running_var.uniform_(0.5, 2)
-    return model
+    return tiny_tested_net(**{'arch': {**TINY_ARCH, 'blocks': (1, 2, 1, 1)}, **backbone})
 
 
 def seeded(seed):

@@ -2,27 +2,11 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from msvitreid.models import fused
 from msvitreid.models.fused import FusedConv, fuse_for_inference
-from msvitreid.registry import MODELS
 from tests.models.golden import golden, images, reid_net
-from tests.models.tiny import tiny_reid_model
-
-
-def net(**backbone):
-    torch.manual_seed(0)
-    config = tiny_reid_model()
-    config['backbone'].update(backbone)
-    model = MODELS.build(config).eval()
-    for layer in model.modules():
-        if isinstance(layer, _BatchNorm):
-            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
-            torch.nn.init.normal_(layer.bias)
-            layer.running_mean.normal_()
-            layer.running_var.uniform_(0.5, 2)
-    return model
+from tests.models.tiny import tiny_tested_net
 
 
 @pytest.fixture(params=['one pass', 'portable'])
@@ -36,7 +20,7 @@ def kernels(request, monkeypatch):
 @pytest.mark.parametrize('size', [(1, 64, 32), (3, 32, 96)], ids=str)
 def test_gives_the_same_features(act, size):
     # Dense: a sparse net in float32 jumps where two logits are all but equal.
-    model = net(act_cfg=dict(type=act), sparse_ratio=1.0)
+    model = tiny_tested_net(act_cfg=dict(type=act), sparse_ratio=1.0)
     batch = torch.rand(size[0], 3, *size[1:])
     with torch.inference_mode():
         expected, found = model(batch), fuse_for_inference(model)(batch)
@@ -53,7 +37,7 @@ def test_golden_embedding():
 
 
 def test_the_model_itself_stays_trainable():
-    model = net().train()
+    model = tiny_tested_net().train()
     before = [p.requires_grad for p in model.parameters()]
     copy = fuse_for_inference(model)
     assert model.training

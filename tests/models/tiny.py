@@ -1,4 +1,9 @@
-"""Configs of nets small enough to train in a test."""
+"""Nets small enough to train in a test."""
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from msvitreid.registry import MODELS
 
 TINY_ARCH = {'dims': (8, 16, 16, 24), 'blocks': (1, 2, 2, 1), 'heads': (1, 2, 2)}
 
@@ -15,3 +20,18 @@ def tiny_reid_model(**head: object) -> dict:
         neck=dict(type='PartPoolingNeck'),
         head=dict(type='BNNeckHead', in_channels=16, **head),
     )
+
+
+def tiny_tested_net(**backbone: object) -> torch.nn.Module:
+    """That net in evaluation mode, its BatchNorms with statistics and weights of their own."""
+    torch.manual_seed(0)
+    config = tiny_reid_model()
+    config['backbone'].update(backbone)
+    model = MODELS.build(config).eval()
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.normal_(layer.bias)
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    return model
