@@ -24,12 +24,16 @@ from .nearest_neighbours import (
     squared_norms,
 )
 from .row_ranges import QUERY_CHUNK, RowSplit, all_at_once
+from .stacked_rows import StackedRows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _PAIRS = 1 << 12
 """Feature pairs gathered at once for their distances."""
+
+_MIXED = 32
+"""Queries whose two distances are mixed at once, few enough to stay in the caches."""
 
 
 def k_reciprocal_rerank(
@@ -95,8 +99,8 @@ class KReciprocalDistances:
         check_rerank_parameters(k1, k2, lambda_value)
         query, gallery = as_feature_pair(query_features, gallery_features)
         self.num_queries, self.num_gallery = len(query), len(gallery)
-        self._features = torch.cat([query, gallery])
-        self._norms = squared_norms(self._features)
+        self._features = StackedRows(query, gallery)
+        self._norms = torch.cat([squared_norms(query), squared_norms(gallery)])
         self._lambda = lambda_value
 
         count = len(self._features)
@@ -121,11 +125,14 @@ class KReciprocalDistances:
         squared = squared_distances(
             features[start:stop], features[queries:], norms[start:stop], norms[queries:]
         )
-        original = squared.cpu().numpy() / self._largest[start:stop, None]
-        overlap = self._overlap(start, stop)
-        jaccard = 1 - overlap / (2 - overlap)
-        mixed = (1 - self._lambda) * jaccard + self._lambda * original
-        return mixed.astype(np.float32)
+        distances = squared.cpu()
+        scale = torch.from_numpy(self._lambda / self._largest[start:stop, None])
+        for first in range(0, stop - start, _MIXED):
+            part = slice(first, first + _MIXED)
+            overlap = self._overlap(start + first, min(start + first + _MIXED, stop))
+            jaccard = 1 - overlap / (2 - overlap)
+            distances[part].mul_(scale[part]).add_(jaccard, alpha=1 - self._lambda)
+        return distances.numpy()
 
     def _encode(self, members: csr_array, nearest: Neighbours) -> csr_array:
         """Gaussian memberships of each item's neighbourhood, summing to one a row."""
@@ -161,8 +168,8 @@ class KReciprocalDistances:
             squared[pairs] = distances.cpu().numpy()
         return squared
 
-    def _overlap(self, start: int, stop: int) -> np.ndarray:
-        """Sum over members of the smaller membership, for every pair.
+    def _overlap(self, start: int, stop: int) -> torch.Tensor:
+        """Sum over members of the smaller membership, for every pair, float32.
 
         Memberships sum to one, so the larger ones sum to 2 minus this.
         """
@@ -174,7 +181,8 @@ class KReciprocalDistances:
         smaller = np.minimum(np.repeat(query.data, counts), gallery.data[entries])
         cells = np.repeat(rows, counts) * self.num_gallery + gallery.indices[entries]
         size = (stop - start) * self.num_gallery
-        return np.bincount(cells, weights=smaller, minlength=size).reshape(stop - start, -1)
+        sums = np.bincount(cells, weights=smaller, minlength=size)
+        return torch.from_numpy(sums).float().view(stop - start, self.num_gallery)
 
 
 def check_rerank_parameters(k1: int, k2: int, lambda_value: float) -> None:

@@ -9,9 +9,13 @@ import torch
 
 from .row_slots import row_slots
 from .stable_topk import top_columns
+from .stacked_rows import StackedRows
 
 BLOCK = 512
 """Items along each side of a block of distances."""
+
+_PENDING = 4
+"""Candidates of an item that wait, on average, before they are sorted in."""
 
 
 class Neighbours(NamedTuple):
@@ -45,7 +49,7 @@ def squared_distances(
 
 
 def nearest_neighbours(
-    features: torch.Tensor, norms: torch.Tensor, k: int, start: int, stop: int
+    features: torch.Tensor | StackedRows, norms: torch.Tensor, k: int, start: int, stop: int
 ) -> Neighbours:
     """Search all items for the nearest of the items ``start`` to ``stop``.
 
@@ -92,11 +96,15 @@ def nearest_neighbours(
 
 
 class _Nearest:
-    """The nearest so far of one block of items; columns come in ascending order."""
+    """The nearest so far of one block of items; columns come in ascending order.
+
+    What may be among them is collected, and sorted in when there is enough of it.
+    """
 
     def __init__(self, first: int, stop: int, k: int, device: torch.device) -> None:
         self.first = first
         self._k = k
+        self._pending: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self._nearness = torch.empty(stop - first, 0, device=device)
         self._indices = torch.empty(stop - first, 0, dtype=torch.int64, device=device)
         self._farthest = torch.zeros(stop - first, device=device)
@@ -104,33 +112,39 @@ class _Nearest:
     def add(self, nearness: torch.Tensor, first_column: int) -> None:
         """Take note of ``(B, W)`` negated distances to the items from ``first_column`` on."""
         self._farthest = torch.minimum(self._farthest, nearness.amin(dim=1))
-        values, columns = self._candidates(nearness)
-        found = torch.cat([self._nearness, values], dim=1)
-        indices = torch.cat([self._indices, columns + first_column], dim=1)
-        ordered, order = found.sort(dim=1, descending=True, stable=True)
+        if self._nearness.shape[1] < self._k:
+            columns = top_columns(nearness, min(self._k, nearness.shape[1]))
+            self._merge(nearness.gather(1, columns), columns + first_column)
+            return
+        # An equal one comes after those that are there, so it is not among the nearest.
+        rows, columns = (nearness > self._nearness[:, -1:]).nonzero(as_tuple=True)
+        self._pending.append((rows, columns + first_column, nearness[rows, columns]))
+        if sum(len(rows) for rows, *_ in self._pending) > _PENDING * len(nearness):
+            self._merge_pending()
+
+    def _merge_pending(self) -> None:
+        """Rows that have fewer candidates than others are filled up with ``-inf``."""
+        if not self._pending:
+            return
+        rows, columns, values = (torch.cat(parts) for parts in zip(*self._pending, strict=True))
+        self._pending.clear()
+        rows, order = rows.sort(stable=True)
+        slots, width = row_slots(rows, len(self._nearness))
+        nearness = values.new_full((len(self._nearness), width), -torch.inf)
+        nearness[rows, slots] = values[order]
+        indices = columns.new_zeros(nearness.shape)
+        indices[rows, slots] = columns[order]
+        self._merge(nearness, indices)
+
+    def _merge(self, nearness: torch.Tensor, indices: torch.Tensor) -> None:
+        nearness = torch.cat([self._nearness, nearness], dim=1)
+        indices = torch.cat([self._indices, indices], dim=1)
+        ordered, order = nearness.sort(dim=1, descending=True, stable=True)
         self._nearness = ordered[:, : self._k]
         self._indices = indices.gather(1, order[:, : self._k])
 
-    def _candidates(self, nearness: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Values, and columns in ascending order, of a block's items that may be nearest.
-
-        After the first blocks these are few. Rows that have fewer are filled up with ``-inf``.
-        """
-        k = min(self._k, nearness.shape[1])
-        if self._nearness.shape[1] == self._k:
-            # An equal one comes after those that are there, so it is not among the nearest.
-            rows, columns = (nearness > self._nearness[:, -1:]).nonzero(as_tuple=True)
-            slots, width = row_slots(rows, len(nearness))
-            if width <= k:
-                values = nearness.new_full((len(nearness), width), -torch.inf)
-                values[rows, slots] = nearness[rows, columns]
-                padded = columns.new_zeros(len(nearness), width)
-                padded[rows, slots] = columns
-                return values, padded
-        columns = top_columns(nearness, k)
-        return nearness.gather(1, columns), columns
-
     def write(self, found: Neighbours, place: int) -> None:
+        self._merge_pending()
         rows = slice(place, place + len(self._indices))
         found.indices[rows] = self._indices.cpu().numpy()
         found.distances[rows] = self._nearness.neg().cpu().numpy()

@@ -19,20 +19,22 @@ def brute_force(features, k):
     return order, np.take_along_axis(squared, order, axis=1), squared.max(axis=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(1, 40),
     k=st.integers(1, 12),
     block=st.integers(1, 17),
+    pending=st.integers(0, 3),
     values=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-def test_agrees_with_all_distances_ties_included(count, k, block, values, seed):
+def test_agrees_with_all_distances_ties_included(count, k, block, pending, values, seed):
     features = np.random.default_rng(seed).integers(0, values, (count, 3)).astype(np.float32)
     k = min(k, count)
     tensor = torch.from_numpy(features)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, 'BLOCK', block)
+        patch.setattr(module, '_PENDING', pending)
         norms = squared_norms(tensor)
         middle = min(count, block * (count // block // 2))
         for start, stop in ((0, count), (0, middle), (middle, count)):
