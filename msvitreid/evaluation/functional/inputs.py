@@ -17,6 +17,8 @@ def as_features(features: Array, name: str) -> torch.Tensor:
     Raises:
         ValueError: not two-dimensional, or a value is not finite.
     """
+    if isinstance(features, np.ndarray):
+        features = np.ascontiguousarray(features)  # torch knows no negative strides
     tensor = torch.as_tensor(features).detach().float()
     if tensor.ndim != 2:
         raise ValueError(f'{name} must have shape (N, D), got {tuple(tensor.shape)}')
@@ -62,11 +64,17 @@ def as_labels(labels: Labels, length: int, name: str) -> np.ndarray:
     """Labels as an int64 NumPy vector of the given length.
 
     Raises:
-        ValueError: not one label for each of ``length`` items.
+        ValueError: not one label for each of ``length`` items, or one is no whole number.
     """
     if isinstance(labels, torch.Tensor):
         labels = labels.detach().cpu().numpy()
-    vector = np.asarray(labels, dtype=np.int64)
+    given = np.asarray(labels)
+    with np.errstate(invalid='ignore'):  # NaN differs from whatever it becomes
+        vector = given.astype(np.int64)
     if vector.shape != (length,):
         raise ValueError(f'{name} must have shape ({length},), got {vector.shape}')
+    if (vector != given).any():
+        raise ValueError(
+            f'{name} must be whole numbers, got {given[np.argmax(vector != given)]}'
+        )
     return vector

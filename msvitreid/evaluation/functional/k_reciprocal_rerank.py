@@ -10,12 +10,13 @@ two thirds in common, memberships that sum to one.
 from __future__ import annotations
 
 from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from .inputs import Array, as_feature_pair
+from .inputs import Array, as_feature_pair, require_finite
 from .nearest_neighbours import (
     BLOCK,
     Neighbours,
@@ -45,11 +46,17 @@ def k_reciprocal_rerank(
 ) -> np.ndarray:
     """Distances from every query to the gallery, re-ranked.
 
-    Memory grows with ``(Q + G) * k1 * k2`` plus the result; see
-    :class:`KReciprocalDistances` for blocks of it.
+    Memory grows with ``(Q + G) * k1 * k2`` plus the result, and with how many images share a
+    neighbour where some are neighbours of very many; see :class:`KReciprocalDistances` for
+    blocks of it.
+
+    An image with ``k1`` or more exact duplicates may be missing among its own neighbours, as in
+    the authors' code; with ``k2`` of 1 its duplicates are then not all at distance 0.
 
     Args:
-        query_features: ``(Q, D)``.
+        query_features: ``(Q, D)``, of length 1 or near it: squared distances are taken from
+            norms and products in float32, which says little about points that lie much
+            closer to each other than to the origin.
         gallery_features: ``(G, D)``.
         k1: neighbours that must find each other.
         k2: neighbours whose encodings are averaged (local query expansion).
@@ -59,8 +66,8 @@ def k_reciprocal_rerank(
         ``(Q, G)`` float32, smaller is more similar.
 
     Raises:
-        ValueError: a parameter is out of its range, shapes disagree or a feature
-            is not finite.
+        ValueError: a parameter is out of its range, shapes disagree, there is no image, or a
+            feature or its squared length is not finite.
     """
     distances = KReciprocalDistances(query_features, gallery_features, k1, k2, lambda_value)
     reranked = np.empty((distances.num_queries, distances.num_gallery), dtype=np.float32)
@@ -99,8 +106,11 @@ class KReciprocalDistances:
         check_rerank_parameters(k1, k2, lambda_value)
         query, gallery = as_feature_pair(query_features, gallery_features)
         self.num_queries, self.num_gallery = len(query), len(gallery)
+        if not self.num_queries + self.num_gallery:
+            raise ValueError('there is no image to re-rank')
         self._features = StackedRows(query, gallery)
         self._norms = torch.cat([squared_norms(query), squared_norms(gallery)])
+        require_finite(self._norms, 'the vector of squared feature lengths')
         self._lambda = lambda_value
 
         count = len(self._features)
@@ -120,7 +130,7 @@ class KReciprocalDistances:
         self._gallery_by_member = encodings[self.num_queries :].T.tocsr()
 
     def rows(self, start: int, stop: int) -> np.ndarray:
-        """``(stop - start, G)`` float32 distances of these queries."""
+        """``(stop - start, G)`` float32 distances of the queries ``start`` to ``stop``."""
         features, norms, queries = self._features, self._norms, self.num_queries
         squared = squared_distances(
             features[start:stop], features[queries:], norms[start:stop], norms[queries:]
@@ -189,10 +199,11 @@ def check_rerank_parameters(k1: int, k2: int, lambda_value: float) -> None:
     """Raises:
     ValueError: a parameter is out of its range.
     """
-    if k1 < 1 or k2 < 1:
-        raise ValueError(f'k1 and k2 must be at least 1, got {k1} and {k2}')
-    if not 0 <= lambda_value <= 1:
-        raise ValueError(f'lambda_value must be from 0 to 1, got {lambda_value}')
+    for name, value in (('k1', k1), ('k2', k2)):
+        if not (isinstance(value, Integral) and value >= 1):
+            raise ValueError(f'{name} must be a whole number from 1 on, got {value!r}')
+    if not (isinstance(lambda_value, Real) and 0 <= lambda_value <= 1):
+        raise ValueError(f'lambda_value must be a number from 0 to 1, got {lambda_value!r}')
 
 
 def _adjacency(neighbours: np.ndarray) -> csr_array:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from .inner_products import inner_products
 from .row_slots import row_slots
 from .stable_topk import top_columns
 from .stacked_rows import StackedRows
@@ -22,7 +23,8 @@ class Neighbours(NamedTuple):
     """The nearest items of some items, nearest first, of equally near ones the lower index.
 
     Attributes:
-        indices: ``(B, k)`` int64, each item itself included.
+        indices: ``(B, k)`` int64, each item itself included unless ``k`` exact duplicates
+            have lower indices.
         distances: ``(B, k)`` float32, squared Euclidean.
         largest: ``(B,)`` float32, the squared distance to the farthest item.
     """
@@ -44,8 +46,8 @@ def squared_distances(
     right_norms: torch.Tensor,
 ) -> torch.Tensor:
     """``(L, R)`` squared Euclidean distances, not below 0."""
-    norms = left_norms[:, None] + right_norms
-    return torch.addmm(norms, left, right.T, alpha=-2).clamp_(min=0)
+    products = inner_products(left, right)
+    return products.mul_(-2).add_(left_norms[:, None]).add_(right_norms).clamp_(min=0)
 
 
 def nearest_neighbours(

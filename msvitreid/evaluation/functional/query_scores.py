@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .average_precision import check_ap_definition, precision_at_hits
+from .inner_products import inner_products
 from .inputs import Array, as_feature_pair
 from .market_rule import MarketRule
 from .ranked_matches import RankedMatches, SimilarityRows, rank_matches
@@ -43,7 +44,7 @@ def inner_product_rows(query_features: Array, gallery_features: Array) -> Simila
     query, gallery = as_feature_pair(query_features, gallery_features)
 
     def rows(start: int, stop: int) -> torch.Tensor:
-        return query[start:stop] @ gallery.T
+        return inner_products(query[start:stop], gallery)
 
     return rows
 

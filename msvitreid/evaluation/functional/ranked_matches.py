@@ -8,7 +8,7 @@ import torch
 
 from .market_rule import MarketRule
 from .match_ranks import match_ranks
-from .row_ranges import QUERY_CHUNK
+from .row_ranges import QUERY_CHUNK, check_chunk
 
 SimilarityRows = Callable[[int, int], torch.Tensor]
 """``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
@@ -66,11 +66,3 @@ def in_order(queries: np.ndarray, ranks: np.ndarray, num_queries: int) -> Ranked
     """The matches sorted by query, then by rank."""
     order = np.lexsort((ranks, queries))
     return RankedMatches(queries[order], ranks[order], num_queries)
-
-
-def check_chunk(chunk: int, name: str) -> None:
-    """Raises:
-    ValueError: it is below 1.
-    """
-    if chunk < 1:
-        raise ValueError(f'{name} must be at least 1, got {chunk}')

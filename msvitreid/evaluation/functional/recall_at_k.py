@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from .inner_products import inner_products
 from .inputs import Array, Labels, as_feature_pair, as_labels
 from .match_ranks import match_ranks
-from .row_ranges import QUERY_CHUNK
+from .row_ranges import QUERY_CHUNK, check_chunk
 from .same_label_pairs import SameLabelPairs
 
 
@@ -39,8 +40,8 @@ def recall_at_k(
         ``recall@k`` for every k, floats in [0, 1].
 
     Raises:
-        ValueError: no image, shapes disagree, a feature is not finite, or only one
-            of ``gallery_features`` and ``gallery_pids`` is given.
+        ValueError: no image, shapes disagree, a feature is not finite, ``query_chunk`` is below
+            1, or only one of ``gallery_features`` and ``gallery_pids`` is given.
     """
     ranks = first_match_ranks(
         features, pids, gallery_features, gallery_pids, query_chunk=query_chunk
@@ -76,6 +77,7 @@ def first_match_ranks(
     query, gallery = as_feature_pair(features, gallery_features)
     if not len(query):
         raise ValueError('features holds no image to search with')
+    check_chunk(query_chunk, 'query_chunk')
     pairs = SameLabelPairs(
         as_labels(pids, len(query), 'pids'),
         as_labels(gallery_pids, len(gallery), 'gallery_pids'),
@@ -86,7 +88,7 @@ def first_match_ranks(
     first_rank = np.full(stop - start, unfound)
     for block_start in range(start, stop, query_chunk):
         block_stop = min(block_start + query_chunk, stop)
-        similarity = query[block_start:block_stop] @ gallery.T
+        similarity = inner_products(query[block_start:block_stop], gallery)
         matches = pairs.of_block(block_start, block_stop)
         if itself_left_out:
             similarity.diagonal(block_start).fill_(-torch.inf)

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 
 from .feature_file import BlockReader, FeatureFile
+from .inner_products import inner_products
 from .inputs import Array, Labels, as_features, as_labels, check_widths
 from .market_rule import MarketRule
 from .match_ranks import count_above, count_tied_before
-from .ranked_matches import RankedMatches, check_chunk, in_order
-from .row_ranges import QUERY_CHUNK
+from .ranked_matches import RankedMatches, in_order
+from .row_ranges import QUERY_CHUNK, check_chunk
 
 GALLERY_CHUNK = 8192
 """Gallery rows that are in memory at once."""
@@ -88,7 +89,7 @@ def rank_streamed_matches(
         rows = slice(first, min(first + gallery_chunk, size))
         block = reader.read(rows)
         for chunk in chunks:
-            similarity = chunk.query @ block.T
+            similarity = inner_products(chunk.query, block)
             similarity[:, rows.stop - first :] = -torch.inf
             rule.leave_strangers(similarity, chunk.start, first)
             chunk.add(similarity, first)
@@ -145,7 +146,7 @@ def _chunk(
 
     wanted, slots = np.unique(matches.columns, return_inverse=True)
     for first in range(0, len(wanted), gallery_chunk):
-        similarity = query @ reader.read(wanted[first : first + gallery_chunk]).T
+        similarity = inner_products(query, reader.read(wanted[first : first + gallery_chunk]))
         here = np.flatnonzero((slots >= first) & (slots < first + gallery_chunk))
         places, in_block = (
             torch.as_tensor(index, device=query.device) for index in (here, slots[here] - first)

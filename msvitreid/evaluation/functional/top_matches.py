@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .inner_products import inner_products
 from .inputs import Array, Labels, as_feature_pair
 from .market_rule import MarketRule
-from .row_ranges import QUERY_CHUNK
+from .row_ranges import QUERY_CHUNK, check_chunk
 from .stable_topk import stable_topk
 
 
@@ -39,15 +40,19 @@ def top_matches(
         images to rank.
 
     Raises:
-        ValueError: shapes disagree or a feature is not finite.
+        ValueError: shapes disagree, a feature is not finite, ``query_chunk`` is below 1 or
+            ``k`` below 0.
     """
+    check_chunk(query_chunk, 'query_chunk')
+    if k < 0:
+        raise ValueError(f'k must be at least 0, got {k}')
     query, gallery = as_feature_pair(query_features, gallery_features)
     rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
     rule.check_shape(len(query), len(gallery))
     found = np.full((len(query), k), -1, dtype=np.int64)
     width = min(k, len(gallery))
     for start in range(0, len(query), query_chunk):
-        similarity = query[start : start + query_chunk] @ gallery.T
+        similarity = inner_products(query[start : start + query_chunk], gallery)
         rule.apply(similarity, start)
         values, columns = stable_topk(similarity, width)
         columns = columns.masked_fill(values == -torch.inf, -1)

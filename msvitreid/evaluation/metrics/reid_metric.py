@@ -51,16 +51,17 @@ class ReIDMetric(EmbeddingMetric):
         super().__init__(prefix=prefix)
         self.ap = ap
         self.topk = check_topk(self, topk)
-        self.rerank = None if rerank is None else {**RERANK_DEFAULTS, **rerank}
+        self.rerank: dict | None = None
         try:
             check_ap_definition(ap)
-            if self.rerank is not None:
+            if rerank is not None:
+                self.rerank = {**RERANK_DEFAULTS, **rerank}
                 check_rerank_parameters(**self.rerank)
         except ValueError as error:
             raise ConfigError(f'ReIDMetric: {error}') from error
         except TypeError as error:
             raise ConfigError(
-                f'ReIDMetric: rerank takes {", ".join(RERANK_DEFAULTS)}, got {rerank}'
+                f'ReIDMetric: rerank takes a dict of {", ".join(RERANK_DEFAULTS)}, got {rerank}'
             ) from error
 
     def score(self, images: Embeddings) -> dict[str, float]:

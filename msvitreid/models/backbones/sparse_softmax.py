@@ -17,15 +17,23 @@ BLOCK = 2**19
 def sparse_softmax(logits: Tensor, k: int) -> Tensor:
     """Softmax of every row over its ``k`` largest numbers, zero elsewhere.
 
-    Numbers that tie with the smallest one kept are kept as well. On the CPU a row is sorted
-    by NumPy, whose vectorised sort of a short row takes a tenth of the time of
-    ``torch.topk``, and only the result is kept for the way back. ``torch.compile`` takes the
-    whole as one operation.
+    Numbers that tie with the smallest one kept are kept as well; on the CPU that means below it
+    by less than the least normal number, so that it holds where a process flushes subnormal
+    differences to zero, too. There a row is sorted by NumPy, whose vectorised sort of a short
+    row takes a tenth of the time of ``torch.topk``, and only the result is kept for the way
+    back. ``torch.compile`` takes the whole as one operation.
 
     Args:
         logits: ``(..., n)``, finite, float32 or float64.
         k: from 1 to ``n``.
+
+    Raises:
+        ValueError: ``k`` is not.
     """
+    if not 1 <= k <= logits.shape[-1]:
+        raise ValueError(
+            f'k must be from 1 to {logits.shape[-1]}, the length of a row, got {k}'
+        )
     if k == logits.shape[-1]:
         return logits.softmax(-1)
     if logits.device.type == 'cpu':
@@ -38,8 +46,7 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     rows = logits.view(-1, logits.shape[-1])
     result = torch.empty_like(rows)
     height = max(1, BLOCK // rows.shape[1])
-    # What lies below the threshold, if only by the least number there is.
-    below = -float(np.finfo(rows.numpy().dtype).smallest_subnormal)
+    below = -torch.finfo(rows.dtype).tiny
     for start in range(0, len(rows), height):
         block = rows[start : start + height]
         ascending = np.sort(block.numpy(), axis=1)

@@ -91,9 +91,10 @@ def test_identical_images_do_not_divide_by_zero():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'k1': 0}, 'k1 and k2'),
-        ({'k2': 0}, 'k1 and k2'),
+        ({'k1': 0}, 'k1 must be a whole number from 1 on, got 0'),
+        ({'k2': 2.5}, r'k2 must be a whole number from 1 on, got 2\.5'),
         ({'lambda_value': 1.5}, 'from 0 to 1'),
+        ({'lambda_value': '0.3'}, "a number from 0 to 1, got '0.3'"),
     ],
 )
 def test_parameters_out_of_range(change, message):

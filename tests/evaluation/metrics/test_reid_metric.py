@@ -125,9 +125,15 @@ def test_rerank_gives_second_numbers_and_logs_its_settings(log):
     ('options', 'message'),
     [
         ({'ap': 'voc'}, "'trapezoid' or 'plain', got 'voc'"),
-        ({'rerank': {'k3': 1}}, 'rerank takes k1, k2, lambda_value'),
+        ({'rerank': {'k3': 1}}, 'rerank takes a dict of k1, k2, lambda_value'),
         ({'topk': (1, 'x')}, 'ReIDMetric: topk must be a list of whole numbers'),
-        ({'rerank': {'k1': 0}}, 'k1 and k2 must be at least 1'),
+        ({'rerank': {'k1': 0}}, 'ReIDMetric: k1 must be a whole number from 1 on, got 0'),
+        ({'rerank': {'k2': 6.0}}, r'k2 must be a whole number from 1 on, got 6\.0'),
+        (
+            {'rerank': {'lambda_value': '0.3'}},
+            "lambda_value must be a number from 0 to 1, got '",
+        ),
+        ({'rerank': True}, 'rerank takes a dict of k1, k2, lambda_value, got True'),
     ],
 )
 def test_bad_options(options, message):

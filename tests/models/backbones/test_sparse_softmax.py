@@ -16,7 +16,7 @@ ROWS = hnp.arrays(
 
 
 def by_hand(row, k):
-    kept = row >= np.sort(row)[-k]
+    kept = row - np.sort(row)[-k] > -np.finfo(row.dtype).tiny
     weights = np.where(kept, np.exp(row - row.max()), 0)
     return weights / weights.sum()
 
@@ -31,14 +31,49 @@ def test_equals_the_definition(rows, data):
     assert np.array_equal(found == 0, expected == 0)
 
 
-def test_the_least_difference_there_is_counts():
-    least = float(np.finfo(np.float32).smallest_subnormal)
+def test_the_least_normal_difference_counts():
+    least = torch.finfo(torch.float32).tiny
     rows = torch.tensor([[0.0, least, -least], [0.0, 0.0, -least]])
     assert (sparse_softmax(rows, 1) > 0).tolist() == [
         [False, True, False],
         [True, True, False],
     ]
     assert (sparse_softmax(rows, 2) > 0).tolist() == [[True, True, False]] * 2
+
+
+def test_ties_stay_where_subnormal_numbers_are_flushed():
+    if not torch.set_flush_denormal(True):
+        pytest.skip('this processor does not flush')
+    try:
+        rows = torch.tensor([[1.0, 2.0, 3.0, 3.0, 4.0]])
+        kept = [(sparse_softmax(rows, k) > 0).tolist()[0] for k in (1, 2, 4)]
+    finally:
+        torch.set_flush_denormal(False)
+    assert kept == [
+        [False, False, False, False, True],
+        [False, False, True, True, True],
+        [False, True, True, True, True],
+    ]
+
+
+@pytest.mark.parametrize('k', [-1, 0, 5])
+def test_k_out_of_range(k):
+    with pytest.raises(ValueError, match=f'from 1 to 4, the length of a row, got {k}'):
+        sparse_softmax(torch.zeros(2, 4), k)
+
+
+@settings(deadline=None)
+@given(
+    hnp.arrays(np.float32, (3, 7), elements=st.integers(-3, 3) | st.floats(-9, 9, width=32)),
+    st.integers(1, 7),
+)
+def test_gradient_in_float32_with_ties(rows, k):
+    weights = torch.linspace(-1, 1, 21).view(3, 7)
+    ours, plain = (torch.from_numpy(rows).requires_grad_() for _ in range(2))
+    (sparse_softmax(ours, k) * weights).sum().backward()
+    left_out = plain < plain.detach().sort(descending=True).values[:, k - 1, None]
+    (plain.masked_fill(left_out, -torch.inf).softmax(-1) * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize('k', [1, 3, 7])
