@@ -16,6 +16,7 @@ from mmengine.registry import Registry
 
 from .build_errors import explain
 from .errors import ConfigError
+from .option_types import refuse_wrong_types
 from .utils.mmpretrain import SCOPE as MMPRETRAIN
 from .utils.mmpretrain import load_mmpretrain
 from .utils.near_names import did_you_mean
@@ -43,11 +44,16 @@ class SuggestingRegistry(Registry):
         """Build a component.
 
         Raises:
-            ConfigError: the config names no type, or an option that it does not take, or a
-                package that the component needs is missing.
+            ConfigError: the config names no type, or an option that it does not take, or gives
+                one of ours a value of another type, or a package that the component needs
+                is missing.
         """
         if isinstance(cfg, Mapping) and cfg.get('_scope_') == MMPRETRAIN:
             load_mmpretrain()
+        kind = self._kind(cfg)
+        if kind is not None:
+            name = getattr(kind, '__name__', kind)
+            refuse_wrong_types(f'{self.name} {name!r}', kind, cfg)
         try:
             return super().build(cfg, *args, **kwargs)
         except (TypeError, ImportError) as error:
@@ -66,11 +72,16 @@ class SuggestingRegistry(Registry):
 
     def parameters(self, cfg: Any) -> Mapping[str, inspect.Parameter]:
         """What the component that ``cfg`` names can be given; nothing if it names none."""
+        kind = self._kind(cfg)
+        return {} if kind is None else inspect.signature(kind).parameters
+
+    def _kind(self, cfg: Any) -> Any:
+        """The component that ``cfg`` names, or None."""
         kind = cfg.get('type') if isinstance(cfg, Mapping) else None
         if isinstance(kind, str):
             scope = cfg.get('_scope_')
             kind = self.get(kind if scope is None or '.' in kind else f'{scope}.{kind}')
-        return {} if kind is None else inspect.signature(kind).parameters
+        return kind
 
     def _why_unknown(self, key: str) -> str:
         scope, name = self.split_scope_key(key)

@@ -41,8 +41,7 @@ def find_dataset_root(
     """
     if not os.path.isdir(data_root):
         raise DatasetError(
-            f'{dataset}: data_root {data_root!r} is not a folder; set the option data_root or '
-            f'the environment variable {DATA_ROOT_VARIABLE}'
+            f'{dataset}: data_root {data_root!r} is not a folder; {_how_to_set(data_root)}'
         )
     if not markers:
         return Path(data_root)
@@ -51,9 +50,17 @@ def find_dataset_root(
             return candidate
     raise DatasetError(
         f'{dataset}: not found in data_root {data_root!r}: looked there and in folders called '
-        f'{_either(names)} for {_either(markers)}; put the dataset there or set the option '
-        f'data_root or the environment variable {DATA_ROOT_VARIABLE}'
+        f'{_either(names)} for {_either(markers)}; put the dataset there or '
+        f'{_how_to_set(data_root)}'
     )
+
+
+def _how_to_set(data_root: str) -> str:
+    """The environment variable helps only where no config or option states the root itself."""
+    advice = 'set the option data_root'
+    if data_root == resolve_data_root(None):
+        advice += f' or the environment variable {DATA_ROOT_VARIABLE}'
+    return advice
 
 
 def _candidates(parent: Path, names: Sequence[str]) -> Iterator[Path]:

@@ -24,18 +24,24 @@ def use_openvino(
 
     ``embed``, ``predict`` and ``mode='tensor'`` work as before. In float32 the features are
     the same up to rounding; the largest logits that attention keeps, ties included, are the
-    same ones. The copy cannot be trained and does not follow later changes of ``model``.
+    same ones. The copy cannot be trained and does not follow later changes of ``model``;
+    copies of it compile anew.
 
     Args:
         model: a :class:`ReIDModel` in evaluation mode, on the CPU, in float32.
         calibration: preprocessed images ``(N, 3, H, W)``, best 64 or more of the training
             set's. With them the net computes in int8, which is faster and inexact, on images
             of that size.
-        threads: torch's number by default.
+        threads: at least 1; torch's number by default.
 
     Raises:
-        ConfigError: a package is missing, or the model or the images are others.
+        ConfigError: a package is missing, or the model, the images or the threads are others.
     """
+    if threads is not None and threads < 1:
+        raise ConfigError(
+            f'use_openvino takes at least 1 thread, got threads={threads}; leave threads out for '
+            "torch's number"
+        )
     _require_packages('openvino', *(() if calibration is None else ('nncf',)))
     _check(model)
     deployed = cast(ReIDModel, fuse_for_inference(model))
@@ -69,17 +75,26 @@ class OpenVINONet(nn.Module):
         self._graphs: dict[tuple[int, int], Any] = {}
         self._compiled: dict[tuple[int, ...], tuple[Any, list[int]]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # OpenVINO's queues cannot be copied; a copy makes its own.
+        return {**self.__dict__, '_compiled': {}}
+
     def quantize(self, calibration: Tensor) -> None:
         """Compute in int8 from now on, on images of the calibration's size only.
 
         Raises:
-            ConfigError: there are no images, or they are not float32 ones on the CPU.
+            ConfigError: there are no images, or they are not finite float32 ones on the CPU.
         """
         from .openvino_graph import to_int8
 
         _check_images(calibration)
         if len(calibration) == 0:
             raise ConfigError('calibration holds no images; give some of the training set')
+        if not calibration.isfinite().all():
+            raise ConfigError(
+                'calibration holds NaN or infinite numbers, which have no range; give preprocessed '
+                'images of the training set'
+            )
         height, width = calibration.shape[2:]
         self._graphs = {(height, width): to_int8(self._graph(height, width), calibration)}
         self.is_int8 = True
@@ -172,6 +187,10 @@ def _require_packages(*names: str) -> None:
 def _check(model: nn.Module) -> None:
     if not isinstance(model, ReIDModel):
         raise ConfigError(f'use_openvino takes a ReIDModel, got {type(model).__name__}')
+    if isinstance(model.backbone, OpenVINONet):
+        raise ConfigError(
+            'the model runs in OpenVINO already; give use_openvino the one that it was made of'
+        )
     if model.training:
         raise ConfigError('use_openvino takes a model in evaluation mode; call its eval()')
     parameter = next(model.parameters())
@@ -184,7 +203,8 @@ def _check(model: nn.Module) -> None:
 
 
 def _check_images(images: Tensor) -> None:
-    if images.dim() != 4 or images.dtype != torch.float32 or images.device.type != 'cpu':
+    is_batch = images.dim() == 4 and images.shape[1] == 3
+    if not is_batch or images.dtype != torch.float32 or images.device.type != 'cpu':
         raise ConfigError(
             'OpenVINO takes float32 images (N, 3, H, W) on the CPU, got '
             f'{images.dtype} of shape {tuple(images.shape)} on {images.device}'

@@ -18,11 +18,14 @@ from torch.utils.data import DataLoader
 from msvitreid.datasets.base import ReIDDataset
 from msvitreid.datasets.joined import JoinedDataset
 
+from . import model_facts
 from .bare_model import bare_model
 from .hooks.weight_average_hook import WeightAverageHook
 from .initial_weights import is_timm, pretrained_entries
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
 from .pretrained_part import LOADED_PARTS
+
+FROM_SCRATCH = 'from scratch'
 
 
 def training_summary(runner: Runner) -> str:
@@ -32,26 +35,31 @@ def training_summary(runner: Runner) -> str:
         loaders.append(('validation', runner.val_dataloader))
     return _table(
         'training',
-        model=[_trainable(bare_model(runner))],
-        weights=[_weights(runner)],
+        model=[model_facts.trained_title(bare_model(runner))],
+        weights=[_trained_weights(runner)],
         data=[line for name, loader in loaders for line in _data(loader.dataset, name)],
-        losses=_losses(bare_model(runner)),
+        losses=list(filter(None, [model_facts.losses(bare_model(runner))])),
         batch=_batch(runner),
         length=[_length(runner)],
         lr=list(_rates(runner)),
         averaging=list(_averaging(runner)),
-        precision=[_precision(runner)],
+        precision=[_trained_precision(runner)],
         output=[f'{runner.work_dir}, log in {Path(runner.log_dir).name}/'],
     )
 
 
 def evaluation_summary(runner: Runner, loader: DataLoader) -> str:
-    """What is tested on which data."""
+    """What is tested on which data, and how."""
+    loops = (runner._test_loop, runner._val_loop)
+    loop = next((one for one in loops if getattr(one, 'dataloader', None) is loader), None)
+    evaluator = getattr(loop, 'evaluator', None)
     return _table(
         'evaluation',
-        model=[_model(bare_model(runner))],
+        model=[model_facts.title(bare_model(runner))],
         weights=[_weights(runner)],
         data=_data(loader.dataset, 'test'),
+        evaluator=[_metric(metric) for metric in getattr(evaluator, 'metrics', ())],
+        precision=[_tested_precision(runner, loop)],
         output=[runner.log_dir],
     )
 
@@ -62,26 +70,6 @@ def _table(title: str, **facts: list[str]) -> str:
         for number, text in enumerate(texts):
             lines.append(f'  {"" if number else name:<10} {text}')
     return '\n'.join(lines)
-
-
-def _model(model: nn.Module) -> str:
-    parts = [model.get_submodule(n) for n in ('backbone', 'neck', 'head') if _has(model, n)]
-    names = ', '.join(type(part).__name__ for part in parts)
-    title = type(model).__name__ + (f' ({names})' if names else '')
-    return f'{title}: {_count(model):,} parameters'
-
-
-def _trainable(model: nn.Module) -> str:
-    trained = _count(model, trained_only=True)
-    return f'{_model(model)}, {trained:,} trained, {_count(model) - trained:,} frozen'
-
-
-def _count(model: nn.Module, trained_only: bool = False) -> int:
-    return sum(w.numel() for w in model.parameters() if w.requires_grad or not trained_only)
-
-
-def _has(model: nn.Module, name: str) -> bool:
-    return isinstance(getattr(model, name, None), nn.Module)
 
 
 def _weights(runner: Runner) -> str:
@@ -95,7 +83,13 @@ def _weights(runner: Runner) -> str:
         return str(file)
     model = bare_model(runner)
     files = [getattr(model, 'pretrained', None), *_initialised_from(model), *_from_timm(runner)]
-    return ', '.join(str(file) for file in files if file) or 'from scratch'
+    return ', '.join(str(file) for file in files if file) or FROM_SCRATCH
+
+
+def _trained_weights(runner: Runner) -> str:
+    weights = _weights(runner)
+    untrained = model_facts.untrained_start(bare_model(runner))
+    return f'{weights}; {untrained}' if weights == FROM_SCRATCH and untrained else weights
 
 
 def _initialised_from(model: nn.Module) -> Iterator[str]:
@@ -143,23 +137,6 @@ def _classes(dataset: Any) -> str:
     return f', {count:,} classes' if count else ''
 
 
-def _losses(model: nn.Module) -> list[str]:
-    """Kinds of the head's losses, and how many vectors each is for."""
-    names = []
-    if _has(model, 'head'):
-        for name, child in model.get_submodule('head').named_children():
-            if name.startswith('loss'):
-                parts = list(child) if isinstance(child, nn.ModuleList) else [child]
-                kinds = [_loss_name(part) for part in parts[:1]]
-                names += [kind + f' x {len(parts)}' * (len(parts) > 1) for kind in kinds]
-    return [', '.join(names)] if names else []
-
-
-def _loss_name(loss: nn.Module) -> str:
-    """An adapter's is that of the loss inside of it."""
-    return type(loss.loss if _has(loss, 'loss') else loss).__name__
-
-
 def _batch(runner: Runner) -> list[str]:
     batches: Any = runner.train_dataloader.batch_sampler
     # The resumable loop wraps the batch sampler in one of its own.
@@ -180,13 +157,25 @@ def _batch(runner: Runner) -> list[str]:
 
 
 def _length(runner: Runner) -> str:
-    every = runner.val_interval if runner.val_loop is not None else None
-    if isinstance(runner.train_loop, IterBasedTrainLoop):
-        text, unit = f'{runner.max_iters:,} steps', 'steps'
+    loop: Any = runner.train_loop
+    if isinstance(loop, IterBasedTrainLoop):
+        total, unit = runner.max_iters, 'step'
+        text = _counted(total, unit)
     else:
-        steps = len(runner.train_dataloader)
-        text, unit = f'{runner.max_epochs} epochs of {steps:,} steps', 'epochs'
-    return text + (f', validation every {every:,} {unit}' if every else '')
+        total, unit = runner.max_epochs, 'epoch'
+        steps = _counted(len(runner.train_dataloader), 'step')
+        text = f'{_counted(total, unit)} of {steps}'
+    if runner.val_loop is None or getattr(loop, 'val_begin', 1) > total:
+        return text
+    every = runner.val_interval
+    if every >= total:
+        # Both loops validate at their end, whatever the interval.
+        return f'{text}, validation after the last {unit}'
+    return f'{text}, validation every {unit if every == 1 else _counted(every, unit)}'
+
+
+def _counted(number: int, unit: str) -> str:
+    return f'{number:,} {unit}' + 's' * (number != 1)
 
 
 def _optimisers(runner: Runner) -> list[tuple[str | None, Any]]:
@@ -228,10 +217,11 @@ def _can_show(text: str) -> bool:
 def _averaging(runner: Runner) -> Iterator[str]:
     for hook in runner.hooks:
         if isinstance(hook, WeightAverageHook):
-            count = runner.max_epochs - hook.begin + 1
+            first, last = hook.begin, runner.max_epochs
+            epochs = f'epochs {first} to {last}' if first < last else f'epoch {last}'
+            snapshots = _counted(last - first + 1, 'snapshot')
             yield (
-                f'uniform mean of the weights after epochs {hook.begin} to {runner.max_epochs} '
-                f'({count} snapshots), to {hook.filename}'
+                f'uniform mean of the weights after {epochs} ({snapshots}), to {hook.filename}'
             )
         elif isinstance(hook, EMAHook):
             begin = (
@@ -242,16 +232,37 @@ def _averaging(runner: Runner) -> Iterator[str]:
             yield f'{type(hook.ema_model).__name__} from {begin} on{share}'
 
 
-def _precision(runner: Runner) -> str:
-    device = next(bare_model(runner).parameters()).device
+def _metric(metric: Any) -> str:
+    ap = getattr(metric, 'ap', None)
+    return type(metric).__name__ + (f', {ap} AP' if isinstance(ap, str) else '')
+
+
+def _trained_precision(runner: Runner) -> str:
     kinds = []
     for _, wrapper in _optimisers(runner):
-        if isinstance(wrapper, AmpOptimWrapper):
-            dtype = wrapper.cast_dtype or torch.get_autocast_dtype(device.type)
-            kinds.append(f'{str(dtype).removeprefix("torch.")} (AMP)')
-        else:
-            kinds.append('float32')
+        is_amp = isinstance(wrapper, AmpOptimWrapper)
+        kinds.append(_amp(runner, wrapper.cast_dtype) if is_amp else 'float32')
+    return _on_device(runner, ' and '.join(dict.fromkeys(kinds)))
+
+
+def _tested_precision(runner: Runner, loop: Any) -> str:
+    backend = runner.cfg.get('backend')
+    if backend is not None:
+        return f'{backend["type"]}, on CPU'
+    return _on_device(runner, _amp(runner) if getattr(loop, 'fp16', False) else 'float32')
+
+
+def _amp(runner: Runner, dtype: torch.dtype | None = None) -> str:
+    dtype = dtype or torch.get_autocast_dtype(_device(runner).type)
+    return f'{str(dtype).removeprefix("torch.")} (AMP)'
+
+
+def _on_device(runner: Runner, kind: str) -> str:
+    device = _device(runner)
     compiled = runner.cfg.get('compile') not in (None, False)
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type.upper()
-    text = ' and '.join(dict.fromkeys(kinds)) + (', backbone compiled' if compiled else '')
-    return f'{text}, on {name}'
+    return kind + (', backbone compiled' if compiled else '') + f', on {name}'
+
+
+def _device(runner: Runner) -> torch.device:
+    return next(bare_model(runner).parameters()).device

@@ -16,9 +16,9 @@ from .backbones.msvit import MSViT
 def fuse_for_inference(model: nn.Module) -> nn.Module:
     """A copy of ``model`` for evaluation, in which MSViT's blocks take fewer passes.
 
-    Its outputs are the same up to rounding. It has other weights' names, cannot be trained,
-    and does not follow later changes of ``model``. Parts that are not MSViT's stay as they
-    are.
+    Its outputs, and their gradients by the images, are the same up to rounding. It has other
+    weights' names, cannot be trained, and does not follow later changes of ``model``. Parts
+    that are not MSViT's stay as they are.
     """
     fused = copy.deepcopy(model).requires_grad_(False)
     fused.eval()
@@ -32,7 +32,8 @@ def fuse_for_inference(model: nn.Module) -> nn.Module:
 class FusedConv(nn.Module):
     """Convolution, BatchNorm and activation as one convolution with a bias.
 
-    On the CPU the activation, or an addition, is done in the convolution's own pass.
+    On the CPU the activation, or an addition, is done in the convolution's own pass, where no
+    gradient is asked for.
 
     Args:
         layers: a bias-free convolution ``conv``, its ``norm`` and, perhaps, ``act``.
@@ -54,7 +55,7 @@ class FusedConv(nn.Module):
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         """``act(conv(x))``, or ``conv(x) + add`` of a layer without activation."""
-        if _has_onednn(x):
+        if _runs_in_one_pass(x):
             return self._in_one_pass(x, add)
         x = F.conv2d(x, self.weight, self.bias, *self.settings)
         if add is not None:
@@ -85,7 +86,9 @@ class FusedCNNBlock(nn.Module):
         expand, group, squeeze, project = self.main
         hidden = group(expand(x))
         scales = cast(SqueezeExcitation, squeeze).scales(hidden)
-        return project(hidden.mul_(scales), self.skip(x))
+        # The way back needs both factors.
+        scaled = hidden * scales if scales.requires_grad else hidden.mul_(scales)
+        return project(scaled, self.skip(x))
 
 
 class FusedAttentionBlock(nn.Module):
@@ -116,12 +119,16 @@ def _fuse(module: nn.Module) -> nn.Module:
     return module
 
 
-def _has_onednn(x: Tensor) -> bool:
-    """Whether torch's CPU kernels that inductor uses, not part of its interface, take ``x``."""
+def _runs_in_one_pass(x: Tensor) -> bool:
+    """Whether torch's CPU kernels that inductor uses, not part of its interface, take ``x``.
+
+    They have no way back: through them ``x`` would silently get no gradient.
+    """
     ops: Any = torch.ops.mkldnn
     return (
         x.device.type == 'cpu'
         and x.dtype == torch.float32
+        and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.is_autocast_enabled('cpu')
         and torch.backends.mkldnn.is_available()
         and hasattr(ops, '_convolution_pointwise')

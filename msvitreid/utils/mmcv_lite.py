@@ -7,7 +7,6 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.filterwarnings('ignore', message='Fail to import')
-    from mmcv.cnn import build_activation_layer
     from mmcv.cnn.bricks import DropPath
 
-__all__ = ['DropPath', 'build_activation_layer']
+__all__ = ['DropPath']

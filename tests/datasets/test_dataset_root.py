@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from msvitreid.datasets.dataset_root import find_dataset_root
+from msvitreid.datasets.dataset_root import find_dataset_root, resolve_data_root
 from msvitreid.errors import DatasetError
 
 NAMES = ('Market-1501-v15.09.15', 'market1501')
@@ -43,13 +43,40 @@ def test_folder_without_marker_is_passed_over(tmp_path):
     assert find(tmp_path) == tmp_path / 'market1501'
 
 
-def test_missing_root_is_named(tmp_path):
-    with pytest.raises(DatasetError, match=r"data_root '.*nowhere' is not a folder.*MSVITREID"):
-        find(tmp_path / 'nowhere')
-
-
-def test_what_was_looked_for_is_named(tmp_path):
+@pytest.mark.parametrize('exists', [False, True])
+def test_what_is_missing_is_named(tmp_path, exists):
     with pytest.raises(DatasetError) as error:
-        find(tmp_path)
-    for part in (str(tmp_path), *NAMES, *MARKERS, 'MSVITREID_DATA_ROOT', 'data_root'):
+        find(tmp_path if exists else tmp_path / 'nowhere')
+    wanted = (str(tmp_path), *NAMES, *MARKERS) if exists else ('nowhere', 'is not a folder')
+    for part in wanted:
         assert part in str(error.value)
+    assert str(error.value).endswith('set the option data_root')
+
+
+@pytest.mark.parametrize(
+    ('variable', 'root', 'helps'),
+    [
+        (None, 'data', True),
+        (None, 'work_dirs/demo/data', False),
+        ('empty', 'empty', True),
+        ('empty', 'data', False),
+        ('~/empty', '~/empty', True),
+    ],
+)
+@pytest.mark.parametrize('exists', [False, True])
+def test_the_variable_is_named_where_it_helps(
+    tmp_path, monkeypatch, variable, root, helps, exists
+):
+    """It is hidden by a root that a config or an option states."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    if variable is None:
+        monkeypatch.delenv('MSVITREID_DATA_ROOT', raising=False)
+    else:
+        monkeypatch.setenv('MSVITREID_DATA_ROOT', variable)
+    root = resolve_data_root(root)
+    if exists:
+        (tmp_path / root).mkdir(parents=True)
+    with pytest.raises(DatasetError, match='set the option data_root') as error:
+        find(root)
+    assert ('or the environment variable MSVITREID_DATA_ROOT' in str(error.value)) == helps

@@ -8,6 +8,7 @@ import torch
 from msvitreid.deployment import openvino_net, use_openvino
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
+from msvitreid.models.fused import fuse_for_inference
 from tests.models.golden import golden, images, reid_net
 from tests.models.tiny import TINY_ARCH, tiny_tested_net
 from tests.plain import net as plain
@@ -102,6 +103,18 @@ def test_the_model_itself_stays_as_it_is():
     assert not list(deployed.parameters())
 
 
+@pytest.mark.parametrize('duplicate', [copy.deepcopy, fuse_for_inference])
+@torch.inference_mode()
+def test_copies_after_it_ran(tiny, duplicate):
+    batch = torch.rand(5, 3, 64, 32)
+    deployed = use_openvino(tiny)
+    expected = deployed.embed(batch)
+    again = duplicate(deployed)
+    torch.testing.assert_close(again.embed(batch), expected, rtol=0, atol=1e-6)
+    assert again.backbone._compiled is not deployed.backbone._compiled
+    torch.testing.assert_close(deployed.embed(batch), expected, rtol=0, atol=1e-6)
+
+
 @torch.inference_mode()
 def test_another_backbone():
     torchvision = pytest.importorskip('torchvision')
@@ -150,10 +163,35 @@ def test_int8_refuses_other_sizes(int8):
         int8(torch.rand(1, 3, 32, 64))
 
 
-def test_int8_needs_images(tiny):
+@torch.inference_mode()
+def test_a_copy_of_int8_keeps_its_ranges(int8):
+    batch = torch.rand(3, 3, 64, 32, generator=seeded(2))
+    expected = int8.embed(batch)
+    again = copy.deepcopy(int8)
+    torch.testing.assert_close(again.embed(batch), expected, rtol=0, atol=1e-6)
+    test_int8_refuses_other_sizes(again)
+
+
+@pytest.mark.parametrize(
+    ('calibration', 'message'),
+    [
+        (torch.rand(0, 3, 64, 32), 'calibration holds no images'),
+        (torch.rand(2, 1, 64, 32), r'images \(N, 3, H, W\) .* shape \(2, 1, 64, 32\)'),
+        (torch.full((1, 3, 64, 32), torch.nan), 'calibration holds NaN or infinite numbers'),
+        (torch.full((1, 3, 64, 32), -torch.inf), 'calibration holds NaN or infinite numbers'),
+    ],
+    ids=['none', 'grey', 'NaN', 'infinite'],
+)
+def test_calibrations_that_are_refused(tiny, calibration, message):
     pytest.importorskip('nncf')
-    with pytest.raises(ConfigError, match='calibration holds no images'):
-        use_openvino(tiny, torch.rand(0, 3, 64, 32))
+    with pytest.raises(ConfigError, match=message):
+        use_openvino(tiny, calibration)
+
+
+@pytest.mark.parametrize('threads', [0, -1])
+def test_threads_that_are_refused(tiny, threads):
+    with pytest.raises(ConfigError, match=f'at least 1 thread, got threads={threads};'):
+        use_openvino(tiny, threads=threads)
 
 
 def test_missing_packages_are_named(tiny, monkeypatch):
@@ -172,8 +210,9 @@ def test_missing_packages_are_named(tiny, monkeypatch):
         (lambda: net().double(), 'the model is torch.float64 on cpu'),
         (lambda: net().to('meta'), 'on meta; hide the GPU by CUDA_VISIBLE_DEVICES='),
         (lambda: torch.nn.Linear(2, 2), 'takes a ReIDModel, got Linear'),
+        (lambda: use_openvino(net()), 'runs in OpenVINO already; give use_openvino the one'),
     ],
-    ids=['training', 'float64', 'elsewhere', 'other'],
+    ids=['training', 'float64', 'elsewhere', 'other', 'deployed'],
 )
 def test_models_that_are_refused(model, message):
     with pytest.raises(ConfigError, match=message):
@@ -185,9 +224,11 @@ def test_models_that_are_refused(model, message):
     [
         (torch.rand(1, 3, 64, 32).double(), r'float32 images .* got torch.float64 of shape'),
         (torch.rand(3, 64, 32), r'shape \(3, 64, 32\)'),
+        (torch.rand(1, 1, 64, 32), r'images \(N, 3, H, W\) .* shape \(1, 1, 64, 32\)'),
+        (torch.rand(1, 4, 64, 32), r'shape \(1, 4, 64, 32\)'),
         (torch.rand(1, 3, 40, 32), 'does not divide by split_size'),
     ],
-    ids=['float64', 'one image', 'size'],
+    ids=['float64', 'one image', 'grey', 'with alpha', 'size'],
 )
 def test_images_that_are_refused(deployed, batch, message):
     with pytest.raises(ConfigError, match=message):

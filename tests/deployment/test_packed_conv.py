@@ -22,7 +22,7 @@ from msvitreid.models.fused import FusedConv
 )
 def test_packed_groups_compute_the_same(outputs, inputs, groups, joined):
     weight = torch.randn(outputs, inputs, 3, 3)
-    images = torch.randn(2, inputs * groups, 5, 6)
+    images = torch.randn(3, inputs * groups, 5, 6)
     assert groups_to_join(weight, groups) == joined
     packed = pack_groups(weight, groups, joined)
     assert packed.shape == (outputs, inputs * joined, 3, 3)
@@ -41,7 +41,7 @@ def test_replaces_a_fused_convolution(act):
     if act is not None:
         layers['act'] = act
     fused = FusedConv(nn.Sequential(layers)).eval()
-    images = torch.randn(2, 16, 8, 8)
+    images = torch.randn(3, 16, 8, 8)
     packed = PackedConv(fused)
     with torch.inference_mode():
         torch.testing.assert_close(packed(images), fused(images), rtol=1e-5, atol=1e-5)
@@ -50,7 +50,7 @@ def test_replaces_a_fused_convolution(act):
 def test_adds():
     layers = OrderedDict(conv=nn.Conv2d(8, 8, 1, bias=False), norm=nn.BatchNorm2d(8))
     fused = FusedConv(nn.Sequential(layers)).eval()
-    images, other = torch.randn(2, 1, 8, 4, 4)
+    images, other = torch.randn(2, 3, 8, 4, 4)
     images, other = images.clone(), other.clone()
     with torch.inference_mode():
         expected = fused(images) + other

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import runpy
 import sys
 
 import pytest
 import torch
 
+from msvitreid.datasets.synthetic import make_synthetic
 from msvitreid.engine import load_config
 from msvitreid.errors import ConfigError
 from msvitreid.models import GlobalPoolingNeck, MetricLearningLoss
@@ -115,6 +118,27 @@ def test_the_dataset_is_read(walk):
         out for name, out in walk.items() if name.startswith('train.py my_configs/zoo')
     )
     assert 'Zoo train: 12 images, 4 identities, 3 cameras (data/zoo)' in trained.out
+
+
+def test_the_zoo_in_small(page, reader, tmp_path, monkeypatch):
+    """On the demo's base, with the sample dataset's pictures; the package is the reader's."""
+    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
+    page.write_configs(tmp_path)
+    zoo = tmp_path / 'my_configs' / 'zoo.py'
+    demo = "_base_ = '../configs/demo/msvit-demo.py'"
+    text = zoo.read_text()
+    assert demo.partition(' = ')[2] in page.text
+    zoo.write_text(re.sub(r"^_base_ = '.*'$", demo, text, flags=re.MULTILINE))
+    assert zoo.read_text() != text
+    counts = dict(num_train_ids=2, num_test_ids=2, images_per_id=8, gallery_per_id=2)
+    make_synthetic(tmp_path / 'work_dirs' / 'demo' / 'data', **counts, workers=1)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path('make_zoo.py')
+    small = {**SMALL, 'train_cfg.max_epochs': 1}
+    outcome = run('train.py', 'my_configs/zoo.py', *options(small))
+    assert outcome.code == 0, outcome.err
+    assert 'Zoo train: 16 images, 2 identities, ' in outcome.out
+    assert 'Zoo gallery: 4 images, 2 identities, ' in outcome.out
 
 
 def test_the_losses_centres_are_trained_and_averaged(walk, reader):

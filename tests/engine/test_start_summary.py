@@ -93,16 +93,16 @@ def test_a_run_of_ours(summarised, market, tmp_path):
     assert facts.pop('output').startswith(f'{tmp_path}/run, log in 20')
     assert facts == {
         'model': 'ReIDModel (MSViT, PartPoolingNeck, BNNeckHead): '
-        f'{total:,} parameters, {total - 48:,} trained, 48 frozen',
+        f'{total:,} parameters, {total - 48:,} trained, 48 frozen (head.norms)',
         'weights': 'from scratch',
         'data': [
             f'Market1501 train: 39 images, 6 identities, 6 cameras ({root})',
             f'Market1501 query: 3 images, 3 identities, 1 cameras ({root})',
             f'Market1501 gallery: 21 images, 4 identities, 6 cameras ({root})',
         ],
-        'losses': 'CrossEntropyLoss, BatchHardTripletLoss x 3',
+        'losses': 'CrossEntropyLoss on 5 vectors, BatchHardTripletLoss on 3',
         'batch': '8 images = 4 identities x 2',
-        'length': '3 epochs of 4 steps, validation every 100 epochs',
+        'length': '3 epochs of 4 steps, validation after the last epoch',
         'lr': '███  first 0.05, highest 0.05, last 0.05; SGD',
         'averaging': 'uniform mean of the weights after epochs 2 to 3 (2 snapshots), '
         'to averaged.pth',
@@ -154,6 +154,42 @@ def test_a_loop_over_steps(summarised):
     loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=50, val_interval=10)
     facts = summarised(train_cfg=loop, custom_hooks=[])
     assert facts['length'] == '50 steps, validation every 10 steps'
+
+
+@pytest.mark.parametrize(
+    ('loop', 'length'),
+    [
+        (
+            dict(max_epochs=3, val_interval=3),
+            '3 epochs of 4 steps, validation after the last epoch',
+        ),
+        (dict(max_epochs=3, val_interval=2), '3 epochs of 4 steps, validation every 2 epochs'),
+        (dict(max_epochs=3, val_interval=1), '3 epochs of 4 steps, validation every epoch'),
+        (dict(max_epochs=3, val_interval=1, val_begin=4), '3 epochs of 4 steps'),
+        (
+            dict(max_epochs=1, val_interval=1),
+            '1 epoch of 4 steps, validation after the last epoch',
+        ),
+    ],
+)
+def test_when_it_validates(summarised, loop, length):
+    facts = summarised(
+        **{f'train_cfg.{key}': value for key, value in loop.items()},
+        custom_hooks=[dict(type='WeightAverageHook', begin=loop['max_epochs'])],
+    )
+    assert facts['length'] == length
+    assert facts['averaging'] == (
+        f'uniform mean of the weights after epoch {loop["max_epochs"]} (1 snapshot), '
+        'to averaged.pth'
+    )
+
+
+def test_one_step(summarised):
+    facts = summarised(
+        **{'train_dataloader.sampler.num_instances': 8, 'train_dataloader.batch_size': 48},
+        custom_hooks=[],
+    )
+    assert facts['length'].startswith('3 epochs of 1 step, ')
 
 
 def test_several_processes(summarised):
@@ -239,6 +275,20 @@ def test_where_weights_came_from(market, tmp_path):
     assert weights_line(**{'model.pretrained': 'pretrain/a.pth'}) == 'pretrain/a.pth'
 
 
+def test_a_start_from_scratch_tells_of_what_stays_frozen(summarised, monkeypatch):
+    facts = summarised(**{'model.backbone.frozen_stages': 1})
+    assert facts['model'].endswith('frozen (backbone.stem, backbone.stages, head.norms)')
+    assert facts['weights'] == (
+        'from scratch; backbone.stem, backbone.stages frozen as initialised: '
+        'model.backbone.frozen_stages=-1 trains all'
+    )
+    given = summarised(
+        lambda runner: monkeypatch.setattr(runner.model, 'init_weights', lambda: None),
+        **{'model.backbone.frozen_stages': 0, 'model.pretrained': 'pretrain/a.pth'},
+    )
+    assert given['weights'] == 'pretrain/a.pth'
+
+
 @pytest.mark.parametrize(
     ('kind', 'weights'),
     [('mmpretrain.TIMMBackbone', "backbone: the library's net"), ('UserNet', 'from scratch')],
@@ -270,8 +320,40 @@ def test_half_precision_is_named(summarised):
 def test_what_is_evaluated(market, tmp_path):
     runner = build_runner(tiny_config(market, tmp_path / 'eval'))
     facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
-    assert list(facts) == ['model', 'weights', 'data', 'output']
+    assert list(facts) == ['model', 'weights', 'data', 'evaluator', 'precision', 'output']
+    assert facts['evaluator'] == 'ReIDMetric, trapezoid AP'
+    assert facts['precision'] == 'float32, on CPU'
     assert [line.split(':')[0] for line in facts['data']] == [
         'Market1501 query',
         'Market1501 gallery',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('changes', 'precision'),
+    [
+        ({'backend': dict(type='openvino-int8')}, 'openvino-int8, on CPU'),
+        ({'test_cfg.fp16': True}, 'bfloat16 (AMP), on CPU'),
+        ({'compile': True}, 'float32, backbone compiled, on CPU'),
+    ],
+)
+def test_what_computes_a_test(market, tmp_path, changes, precision):
+    runner = build_runner(tiny_config(market, tmp_path / 'eval', **changes))
+    facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
+    assert facts['precision'] == precision
+
+
+def test_evaluators_are_those_of_the_loop(market, tmp_path):
+    """The validation's of its data, and one that has no definition of AP."""
+    several = [
+        dict(type='ReIDMetric', ap='plain'),
+        dict(type='DumpResults', out_file_path='a.pkl'),
+    ]
+    runner = build_runner(tiny_config(market, tmp_path / 'eval', val_evaluator=several))
+    assert facts_of(evaluation_summary(runner, runner.test_dataloader))['evaluator'] == (
+        'ReIDMetric, trapezoid AP'
+    )
+    assert facts_of(evaluation_summary(runner, runner.val_dataloader))['evaluator'] == [
+        'ReIDMetric, plain AP',
+        'DumpResults',
     ]

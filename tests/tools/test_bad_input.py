@@ -103,7 +103,10 @@ WRONG_OPTIONS = {
         {'on_count_mismatch': 'error'},
         ['Market1501', 'train has 15 images (expected 12,936)', "on_count_mismatch='warn'"],
     ),
-    'missing data root': ({'data_root': '/nowhere'}, ["'/nowhere'", 'MSVITREID_DATA_ROOT']),
+    'missing data root': (
+        {'data_root': '/nowhere'},
+        ["'/nowhere' is not a folder", 'set the option data_root'],
+    ),
     'missing pretrained file': (
         {'model.pretrained': 'pretrain/missing.pth'},
         ["'pretrain/missing.pth'", 'model.pretrained=None', 'pretrain/README.md'],
@@ -186,6 +189,18 @@ WRONG_OPTIONS = {
     ),
     'SyncBN by True': ({'sync_bn': True}, ["sync_bn must be 'torch'", 'True']),
     'unknown mode of compile': ({'compile.mode': 'fastest'}, ['compile=', 'fastest']),
+    'unknown activation': (
+        {'model.backbone.act_cfg.type': 'Gelu'},
+        ["unknown model 'Gelu'", "did you mean 'GELU'"],
+    ),
+    'drop path of all': (
+        {'model.backbone.drop_path_rate': 1},
+        ['drop_path_rate', '[0, 1)', '1'],
+    ),
+    'text in place of a number': (
+        {'model.head.triplet_weight': 'high'},
+        ["model 'BNNeckHead': triplet_weight must be a number", "'high'"],
+    ),
     'text in place of a bool': ({'model.backbone.with_cp': 'yes'}, ['with_cp', "'yes'"]),
     'no epochs': ({'train_cfg.max_epochs': 0}, ['train_cfg.max_epochs', 'from 1 on', '0']),
     'validation never': (

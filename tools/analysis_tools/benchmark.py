@@ -49,24 +49,27 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
             f'(default: docs/benchmarks/{module.NAME}.csv)',
         )
         module.add_arguments(subject)
-        subject.set_defaults(run=module.run)
+        # Those that do not let choose run on the CPU.
+        subject.set_defaults(run=module.run, device='cpu')
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    if args.rounds < 1:
-        raise ConfigError(f'--rounds is {args.rounds}, give at least 1')
+    from benchmarks.device import find_device, gpu_name
+    from benchmarks.ranges import check_at_least
+    from benchmarks.results import as_table, environment, write_csv
+
+    check_at_least(args, 1, 'rounds')
     if args.out.suffix != '.csv':
         raise ConfigError(f"--out is '{args.out}', name a file that ends in .csv")
 
-    from benchmarks.results import as_table, environment, write_csv
-
-    facts = {name: value for name, value in environment().items() if value}
+    gpu = gpu_name(find_device(args.device))
+    facts = {name: value for name, value in environment(gpu).items() if value}
     print(', '.join(f'{name} {value}' for name, value in facts.items()), flush=True)
     results = args.run(args)
     print(as_table(results), flush=True)
-    write_csv(args.out, results)
+    write_csv(args.out, results, gpu)
 
 
 if __name__ == '__main__':

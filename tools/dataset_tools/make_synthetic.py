@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from collections.abc import Sequence
 
 from msvitreid.datasets.synthetic import make_synthetic
+from msvitreid.errors import ReIDError
 from msvitreid.utils.cli import run_tool
 
 OPTIONS = {
@@ -47,11 +49,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def in_options(sentence: str) -> str:
+    """``sentence`` with the function's arguments called as the command line calls them."""
+    flags = {name: flag for flag, (name, _, _) in OPTIONS.items()}
+    flags |= {'size': '--size', 'height': '--size HEIGHT', 'width': '--size WIDTH'}
+    # Only before what such a sentence says of an argument: a path may hold the word too.
+    argument = rf'(?<!\S)({"|".join(flags)})(?= (?:is|\+|[\d\[]))'
+    return re.sub(argument, lambda found: flags[found[1]], sentence)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     options = vars(parse_args(argv))
     root = options.pop('root')
     options['size'] = tuple(options['size'])
-    made = make_synthetic(root, progress=True, **options)
+    try:
+        made = make_synthetic(root, progress=True, **options)
+    except ReIDError as error:
+        raise type(error)(in_options(str(error))) from error
     print(f'{root}: Occluded-Duke layout, {made.cams} cameras')
     print(f'  train    {made.train_images:6d} images of {made.train_ids} identities')
     print(f'  query    {made.query_images:6d} images of {made.test_ids} identities')

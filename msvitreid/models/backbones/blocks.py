@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from msvitreid.utils.mmcv_lite import DropPath, build_activation_layer
+from msvitreid.registry import MODELS
+from msvitreid.utils.mmcv_lite import DropPath
 
 from .sparse_grid_attention import SparseGridAttention
 
@@ -34,7 +35,7 @@ def conv_x(
         norm=nn.BatchNorm2d(out_channels),
     )
     if act_cfg is not None:
-        layers['act'] = build_activation_layer(dict(act_cfg))
+        layers['act'] = MODELS.build(dict(act_cfg))
     return nn.Sequential(layers)
 
 
@@ -124,7 +125,7 @@ class SparseAttentionBlock(nn.Module):
         self.k = conv_x(channels, channels, 3, groups=channels // 4)
         self.v = conv_x(channels, channels, 3, groups=channels // 4)
         self.attn = SparseGridAttention(num_heads, split_size, sparse_ratio)
-        self.act = build_activation_layer(dict(act_cfg))
+        self.act = MODELS.build(dict(act_cfg))
         self.proj = conv_x(channels, channels)
         self.drop_path = DropPath(drop_path)
 

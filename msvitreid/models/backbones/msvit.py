@@ -73,8 +73,8 @@ class MSViT(BaseModule):
         init_cfg: dict | Sequence[dict] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not isinstance(with_cp, bool):
-            raise ConfigError(f'MSViT with_cp must be True or False, got {with_cp!r}')
+        if not 0 <= drop_path_rate < 1:
+            raise ConfigError(f'MSViT drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
         settings = self._settings(arch)
         dims, blocks, heads = settings['dims'], settings['blocks'], settings['heads']
         self.split_size = (int(split_size[0]), int(split_size[1]))

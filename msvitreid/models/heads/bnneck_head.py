@@ -13,6 +13,7 @@ from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
+from .loss_value import loss_value
 
 INIT_CFG: list[dict] = [
     {'type': 'Kaiming', 'layer': 'Linear', 'mode': 'fan_in', 'nonlinearity': 'relu'},
@@ -141,9 +142,9 @@ class BNNeckHead(BaseModule):
         device_labels: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Cross-entropy of every vector and triplet loss of the first ones, each 1-d."""
-        ce = torch.stack([self.loss_cls(logit, device_labels) for logit in logits])
+        ce = torch.stack([loss_value(self.loss_cls, logit, device_labels) for logit in logits])
         triplet = [
-            loss(feature, labels)
+            loss_value(loss, feature, labels)
             for loss, feature in zip(self.losses_triplet, features, strict=False)
         ]
         return ce, torch.stack(triplet) if triplet else ce.new_zeros(0)

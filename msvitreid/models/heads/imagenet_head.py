@@ -8,7 +8,6 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.registry import MODELS
-from msvitreid.utils.mmcv_lite import build_activation_layer
 
 from .bnneck_head import INIT_CFG
 
@@ -40,7 +39,7 @@ class ImageNetHead(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.fc = nn.Linear(in_channels, in_channels, bias=False)
         self.norm = nn.BatchNorm1d(in_channels)
-        self.act = build_activation_layer(dict(act_cfg))
+        self.act = MODELS.build(dict(act_cfg))
         self.dropout = nn.Dropout(0.2)
         self.classifier = nn.Linear(in_channels, num_classes, bias=False)
         self.loss_module = MODELS.build(dict(loss))

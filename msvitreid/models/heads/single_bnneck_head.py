@@ -12,6 +12,7 @@ from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
+from .loss_value import loss_value
 
 
 @MODELS.register_module()
@@ -89,14 +90,14 @@ class SingleBNNeckHead(BaseModule):
         vector = torch.cat(list(vectors), dim=1)
         logits = self.classifier(self.norm(vector)).float()
         device_labels = labels.to(vector.device, non_blocking=True)
-        ce = self.loss_cls(logits, device_labels)
+        ce = loss_value(self.loss_cls, logits, device_labels)
         losses = {
             'loss': ce,
             'ce': ce.detach(),
             'acc': (logits.detach().argmax(dim=1) == device_labels).float().mean(),
         }
         if self.loss_triplet is not None:
-            triplet = self.loss_triplet(vector, labels)
+            triplet = loss_value(self.loss_triplet, vector, labels)
             losses['loss'] = ce + self.triplet_weight * triplet
             losses['triplet'] = triplet.detach()
         return losses

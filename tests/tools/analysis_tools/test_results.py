@@ -60,7 +60,7 @@ def test_csv_keeps_other_machines_and_cases(module, results, tmp_path, monkeypat
     path = tmp_path / 'folder' / 'results.csv'
     module.write_csv(path, results)
     facts = module.environment()
-    monkeypatch.setattr(module, 'environment', lambda: {**facts, 'cpu': 'another'})
+    monkeypatch.setattr(module, 'environment', lambda gpu: {**facts, 'cpu': 'another'})
     module.write_csv(path, results[:1])
     monkeypatch.undo()
     module.write_csv(path, [module.Result('s', 'large', 'fast', (9.0,))])
@@ -78,6 +78,15 @@ def test_csv_keeps_other_machines_and_cases(module, results, tmp_path, monkeypat
     assert measured[here, 'memory', 'fast']['median_s'] == ''
     assert plain['torch'] == facts['torch']
     assert plain['threads'] == facts['threads']
+
+
+def test_csv_keeps_a_gpu_beside_the_cpu(module, results, tmp_path):
+    path = tmp_path / 'results.csv'
+    module.write_csv(path, results[:1])
+    module.write_csv(path, results[:1], 'a GPU')
+    module.write_csv(path, results[:1], 'a GPU')
+    with path.open(encoding='utf-8', newline='') as file:
+        assert [row['gpu'] for row in csv.DictReader(file)] == ['', 'a GPU']
 
 
 def test_paired_calls_take_turns(timing, capsys):

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from msvitreid.models import ReIDModel
 from msvitreid.registry import MODELS
 
+from .device import Setting
 from .results import Result
 
 SIZE = (384, 128)
@@ -43,20 +44,23 @@ def published(arch: str, num_classes: int | None = None) -> ReIDModel:
     return model
 
 
-def images(count: int) -> Tensor:
+def images(count: int, device: torch.device | str = 'cpu') -> Tensor:
     """``(count, 3, 384, 128)`` in [0, 1]."""
-    return torch.rand(count, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+    made = torch.rand(count, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+    return made.to(device)
 
 
 def net_results(
     subject: str,
     arch: str,
     size: int,
+    setting: Setting,
     seconds: Mapping[str, tuple[float, ...]],
     memory: Mapping[str, float],
+    limits: Mapping[str, float],
 ) -> list[Result]:
     """One row a variant, of batches of ``size`` images."""
-    case = f'msvit_{arch} {SIZE[0]}x{SIZE[1]}, batch {size}'
+    case = f'msvit_{arch} {SIZE[0]}x{SIZE[1]}, batch {size}{setting}'
     return [
         Result(
             subject,
@@ -64,6 +68,7 @@ def net_results(
             name,
             times,
             memory_mib=memory.get(name),
+            limit_seconds=limits.get(name),
             note=f'{size / median(times):.1f} images/s',
         )
         for name, times in seconds.items()

@@ -26,6 +26,7 @@ from msvitreid.models import ReIDDataPreprocessor
 from msvitreid.registry import TRANSFORMS
 from tests.plain import pipeline as plain
 
+from .ranges import check_at_least
 from .results import Result
 from .timing import paired
 
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
+    check_at_least(args, 1, 'images')
     # Loading is done by many processes with a thread each.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

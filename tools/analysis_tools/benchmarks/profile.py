@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -17,6 +18,7 @@ from msvitreid.models.fused import fuse_for_inference
 from tests.plain import net as plain
 
 from .nets import images, published
+from .ranges import check_at_least
 from .results import Result
 
 NAME = 'profile'
@@ -41,30 +43,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @torch.inference_mode()
 def run(args: argparse.Namespace) -> list[Result]:
+    check_at_least(args, 1, 'batch_size')
     model, batch = published(args.arch).eval(), images(args.batch_size)
     fused = fuse_for_inference(model)
-    shares = {
-        'plain': kinds_of(lambda: plain.features(model, batch), args.rounds),
-        'fused': kinds_of(lambda: fused(batch), args.rounds),
-    }
+    calls = {'plain': lambda: plain.features(model, batch), 'fused': lambda: fused(batch)}
+    shares = kinds_of(calls, args.rounds)
     draw(shares, args.out.with_suffix('.png'))
     return [
-        Result(NAME, f'msvit_{args.arch}, batch {args.batch_size}, {kind}', name, (seconds,))
+        Result(NAME, f'msvit_{args.arch}, batch {args.batch_size}, {kind}', name, seconds)
         for name, share in shares.items()
         for kind, seconds in share.items()
     ]
 
 
-def kinds_of(function: Callable[[], object], rounds: int) -> dict[str, float]:
-    """Seconds a call spends in each kind of operation, mean of ``rounds`` calls."""
-    function()
+def kinds_of(
+    functions: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Seconds that each function spends in each kind of operation, round by round, in turn."""
+    for function in functions.values():
+        function()
+    turns = [
+        {name: one_call(function) for name, function in functions.items()}
+        for _ in range(rounds)
+    ]
+    return {
+        name: {kind: tuple(turn[name][kind] for turn in turns) for kind in (*KINDS, OTHER)}
+        for name in functions
+    }
+
+
+def one_call(function: Callable[[], object]) -> Counter[str]:
+    """Seconds that a call spends in each kind of operation."""
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
-        for _ in range(rounds):
-            function()
+        function()
     total: Counter[str] = Counter()
     for event in recorded.key_averages():
-        total[kind_of(event.key)] += event.self_cpu_time_total / rounds
-    return {kind: total[kind] / 1e6 for kind in (*KINDS, OTHER)}
+        total[kind_of(event.key)] += event.self_cpu_time_total / 1e6
+    return total
 
 
 def kind_of(operation: str) -> str:
@@ -74,8 +89,8 @@ def kind_of(operation: str) -> str:
     return OTHER
 
 
-def draw(shares: Mapping[str, Mapping[str, float]], path: Path) -> None:
-    """One bar a variant, its kinds end to end."""
+def draw(shares: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+    """One bar a variant, its kinds' medians end to end."""
     # Here, as nothing else needs it; a figure of its own leaves pyplot's backend alone.
     from matplotlib.figure import Figure
 
@@ -84,7 +99,7 @@ def draw(shares: Mapping[str, Mapping[str, float]], path: Path) -> None:
     names = list(shares)
     left = [0.0] * len(names)
     for kind, colour in zip((*KINDS, OTHER), COLOURS, strict=True):
-        widths = [shares[name][kind] for name in names]
+        widths = [median(shares[name][kind]) for name in names]
         ax.barh(names, widths, left=left, color=colour, label=kind)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     ax.invert_yaxis()

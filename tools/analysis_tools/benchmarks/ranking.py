@@ -31,6 +31,7 @@ from msvitreid.evaluation.functional import (
 from tests.plain import ranking as plain
 
 from .made_features import SHAPES, WIDTH, Shape, features, labels
+from .ranges import check_at_least
 from .results import Result
 from .timing import paired, peak_memory
 
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
+    check_at_least(args, 1, 'streamed')
     results = []
     for size in args.sizes:
         results += measure(SHAPES[size], args.rounds)

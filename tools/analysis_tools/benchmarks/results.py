@@ -66,9 +66,12 @@ class Result:
         return None
 
 
-def environment() -> dict[str, str]:
-    """What the figures depend on: date, processors, threads, versions."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ''
+def environment(gpu: str = '') -> dict[str, str]:
+    """What the figures depend on: date, processors, threads, versions.
+
+    Args:
+        gpu: name of the GPU that was measured; none if it was the CPU, whatever is there.
+    """
     return {
         'date': datetime.date.today().isoformat(),
         'cpu': _cpu_name(),
@@ -91,15 +94,20 @@ def as_table(results: Sequence[Result]) -> str:
     return '\n'.join(lines)
 
 
-def write_csv(path: str | Path, results: Sequence[Result]) -> None:
+def write_csv(path: str | Path, results: Sequence[Result], gpu: str = '') -> None:
     """Add the results to a CSV file.
 
     A result takes the place of an older one of the same variant, case and machine.
 
+    Args:
+        path: of the file; it and its folder are made where they are missing.
+        results: of one run.
+        gpu: name of the GPU that they are of, if they are of one.
+
     Raises:
         OSError: the file cannot be read or written.
     """
-    facts = environment()
+    facts = environment(gpu)
     new = [{**facts, **_csv_row(result, results)} for result in results]
     measured = {_key(row) for row in new}
     old = [row for row in _read_csv(Path(path)) if _key(row) not in measured]

@@ -19,6 +19,7 @@ from msvitreid.models.fused import fuse_for_inference
 from msvitreid.registry import MODELS
 
 from .made_features import Shape, features, labels
+from .ranges import check_at_least
 from .results import Result
 from .timing import paired, peak_memory
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 NAME = 'scaling'
 QUERIES = 512
+#: A re-ranked set has one query in so many images.
+QUERY_SHARE = 6
+#: Heights divide by it, so that the last stage's maps, a third as wide, divide by the split.
+STRIDE = 192
 
 GALLERY = 'gallery images'
 RERANKED = 'query and gallery images'
@@ -62,11 +67,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of images, multiples of 192',
     )
     parser.add_argument(
-        '--splits', nargs='+', type=int, default=[2, 4, 8], metavar='N', help='of 2, 4 and 8'
+        '--splits',
+        nargs='+',
+        type=int,
+        choices=[2, 4, 8],
+        default=[2, 4, 8],
+        metavar='N',
+        help='of 2, 4 and 8',
     )
 
 
 def run(args: argparse.Namespace) -> list[Result]:
+    check_at_least(args, 1, 'galleries', 'batches')
+    check_at_least(args, QUERY_SHARE, 'reranked')
+    check_at_least(args, STRIDE, 'heights', multiple=STRIDE)
     curves: dict[str, dict[int, Callable[[], Any]]] = {
         GALLERY: {size: ranking(size) for size in args.galleries},
         RERANKED: {size: reranking(size) for size in args.reranked},
@@ -104,7 +118,7 @@ def ranking(gallery: int) -> Callable[[], Any]:
 
 
 def reranking(images: int) -> Callable[[], Any]:
-    queries = images // 6
+    queries = images // QUERY_SHARE
     ids = labels(Shape(queries, images - queries, max(1, images // 25), 6))
     arrays = features(ids[0], 1), features(ids[1], 2)
     return lambda: k_reciprocal_rerank(*arrays)

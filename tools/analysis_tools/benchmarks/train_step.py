@@ -1,4 +1,4 @@
-"""A training step: forward, losses, backward and SGD, in float32."""
+"""A training step: forward, losses, backward and SGD."""
 
 from __future__ import annotations
 
@@ -12,53 +12,78 @@ from msvitreid.models import ReIDModel
 from msvitreid.structures import ReIDDataSample
 from tests.plain import net as plain
 
+from .device import Setting, add_device_options
 from .nets import images, net_results, published
+from .ranges import check_at_least
 from .results import Result
-from .timing import paired, peak_memory
+from .timing import paired
 
 NAME = 'train-step'
+IMAGES_PER_IDENTITY = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_device_options(parser)
     parser.add_argument('--archs', nargs='+', choices=['s', 'l'], default=['s'])
-    parser.add_argument('--batch-size', type=int, default=24, metavar='N')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=24,
+        metavar='N',
+        help='a multiple of 4: images come in fours of an identity (default: %(default)s)',
+    )
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    return [row for arch in args.archs for row in measure(arch, args.batch_size, args.rounds)]
+    # A triplet needs two identities.
+    multiple = IMAGES_PER_IDENTITY
+    check_at_least(args, 2 * multiple, 'batch_size', multiple=multiple)
+    setting = Setting.of(args)
+    return [
+        row
+        for arch in args.archs
+        for row in measure(arch, args.batch_size, setting, args.rounds)
+    ]
 
 
-def measure(arch: str, size: int, rounds: int) -> list[Result]:
-    batch, labels = images(size), torch.arange(size) // 4
+def measure(arch: str, size: int, setting: Setting, rounds: int) -> list[Result]:
+    batch = images(size, setting.device)
+    labels = torch.arange(size, device=setting.device) // IMAGES_PER_IDENTITY
     samples = [ReIDDataSample(label=int(label)) for label in labels]
 
     def own_loss(model: ReIDModel) -> Tensor:
         return model(batch, samples, mode='loss')['loss']
 
     calls = {
-        'plain': stepper(arch, lambda model: plain.loss(model, batch, labels)),
-        'module': stepper(arch, own_loss),
-        'module, with_cp': stepper(arch, own_loss, with_cp=True),
+        'plain': stepper(arch, setting, lambda model: plain.loss(model, batch, labels)),
+        'module': stepper(arch, setting, own_loss),
+        'module, with_cp': stepper(arch, setting, own_loss, with_cp=True),
     }
     seconds = paired(calls, rounds)
-    memory = {name: peak_memory(call) for name, call in calls.items()}
-    return net_results(NAME, arch, size, seconds, memory)
+    memory = {name: setting.peak_memory(call) for name, call in calls.items()}
+    return net_results(NAME, arch, size, setting, seconds, memory, limits={})
 
 
 def stepper(
-    arch: str, loss: Callable[[ReIDModel], Tensor], with_cp: bool = False
+    arch: str, setting: Setting, loss: Callable[[ReIDModel], Tensor], with_cp: bool = False
 ) -> Callable[[], None]:
     """A function that makes one step with a net and an optimiser of its own."""
-    model = published(arch, num_classes=702).train()
+    model = published(arch, num_classes=702).train().to(setting.device)
     model.backbone.with_cp = with_cp
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(
         weights, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
 
+    scaler = setting.grad_scaler()
+
     def step() -> None:
         optimizer.zero_grad()
-        loss(model).backward()
-        optimizer.step()
+        with setting.autocast():
+            value = loss(model)
+        scaler.scale(value).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        setting.wait()
 
     return step
