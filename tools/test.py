@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             'options': args.cfg_options,
             'checkpoint': {'path': os.path.abspath(args.checkpoint), 'sha256': sha256},
             'backend': args.backend,
-            'versions': versions(),
+            'versions': versions(*(('openvino', 'nncf') if args.backend != 'torch' else ())),
         }
         write_text_atomically(args.out, json.dumps(result, indent=2) + '\n')
 

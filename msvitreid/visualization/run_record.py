@@ -37,7 +37,7 @@ class RunRecord:
         training: curves of ``loss``, ``lr`` and the like, thinned to means of some steps.
         validation: curves of the figures on the validation data.
         final: the figures to compare by.
-        source: which net ``final`` is of.
+        source: which net ``final`` is of, and the back-end if that is not torch.
         evaluator: the evaluator's config, where a test result states it.
     """
 
@@ -107,6 +107,9 @@ def _take_result(run: RunRecord, result: dict) -> RunRecord:
     run.final = _figures(result['metrics'])
     checkpoint = _checkpoint(result)
     run.source = f'test of {checkpoint.name}' if checkpoint else 'test'
+    backend = result.get('backend', 'torch')
+    if backend != 'torch':
+        run.source += f' by {backend}'
     run.evaluator = result.get('evaluator')
     return run
 

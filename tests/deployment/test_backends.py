@@ -48,6 +48,7 @@ def test_float32_gives_the_same_figures(trained, tmp_path):
         assert outcome.code == 0, outcome.err
         results[backend] = json.loads((tmp_path / backend / 'result.json').read_text())
         assert results[backend]['backend'] == backend
+        assert ('openvino' in results[backend]['versions']) == (backend == 'openvino')
     assert results['openvino']['metrics'] == pytest.approx(results['torch']['metrics'])
 
 

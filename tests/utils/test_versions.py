@@ -11,3 +11,4 @@ def test_versions_name_what_a_result_depends_on():
     assert found['numpy'] == numpy.__version__
     assert torch.__version__.startswith(found['torch'])
     assert {'python', 'mmengine'} <= set(found)
+    assert set(versions('pytest', 'not-installed')) == {*found, 'pytest'}

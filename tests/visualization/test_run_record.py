@@ -107,6 +107,16 @@ def test_a_test_result_has_the_curves_of_its_checkpoints_run(tmp_path):
     assert (read_run(result).training, read_run(result).final) == ({}, {'mAP': 0.7})
 
 
+@pytest.mark.parametrize(
+    ('backend', 'source'),
+    [('torch', 'test of a.pth'), ('openvino-int8', 'test of a.pth by openvino-int8')],
+)
+def test_another_back_end_is_named(backend, source, tmp_path):
+    path = write_result(tmp_path / 'a.json', tmp_path / 'a.pth', {'mAP': 0.7})
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'backend': backend}))
+    assert read_run(path).source == source
+
+
 @pytest.mark.parametrize('path', [None, '', 3])
 def test_a_test_result_that_names_no_checkpoint_has_no_curves(path, tmp_path, monkeypatch):
     result = write_result(tmp_path / 'a.json', path, {'mAP': 0.7})
