@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import os
 import warnings
 from typing import Any
 
-import numpy as np
 import openvino
 import torch
 from openvino import opset15 as ops
@@ -19,7 +17,7 @@ from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from openvino.passes import ConstantFolding, Manager
 from torch import Tensor, nn
 
-from .row_threshold import RowThreshold
+from .kept_logits import KeptLogits
 
 #: Nodes that int8 would harm most, and that take little time: gates of whole channels, what
 #: stands first, and what makes the features. Of nets other than MSViT, the last.
@@ -105,7 +103,4 @@ def _sparse_softmax(node: Any) -> list:
     logits, k = node.get_input(0), int(node.get_values_from_const_input(1))
     if logits.partial_shape[-1] == k:
         return ops.softmax(logits, -1).outputs()
-    threshold = RowThreshold([logits], k).output(0)
-    below = ops.less(logits, threshold)
-    kept = ops.select(below, ops.constant(np.float32(-math.inf)), logits)
-    return ops.softmax(kept, -1).outputs()
+    return ops.softmax(KeptLogits([logits], k).output(0), -1).outputs()

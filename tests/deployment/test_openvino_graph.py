@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from msvitreid.models.backbones.sparse_softmax import sparse_softmax
+from msvitreid.models.kernels.sparse_softmax import sparse_softmax
 
 pytest.importorskip('openvino')
 
@@ -30,6 +30,5 @@ def test_keeps_what_sparse_softmax_keeps(k):
     found, expected = net(logits.float().numpy())[0], sparse_softmax(logits.float(), k).numpy()
     np.testing.assert_array_equal(found > 0, expected > 0)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
-    kept = (found > 0).sum(-1)
-    assert kept.min() >= k
-    assert k == 8 or kept.max() > k, 'no ties were drawn'
+    assert ((found > 0).sum(-1) == k).all()
+    assert k == 8 or (logits.sort().values[..., -k] == logits.sort().values[..., -k - 1]).any()

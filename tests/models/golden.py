@@ -32,6 +32,16 @@ def images(count: int, height: int, width: int, seed: int) -> torch.Tensor:
     return torch.from_numpy(image_batch(count, height, width, seed))
 
 
+def erased_images(count: int, height: int, width: int, seed: int) -> torch.Tensor:
+    """:func:`images`, the even ones with an erased rectangle, the odd ones with black bars."""
+    batch = images(count, height, width, seed)
+    rows, columns = slice(height // 4, int(0.85 * height)), slice(width // 8, int(0.85 * width))
+    batch[::2, :, rows, columns] = 0
+    batch[1::2, :, :, : width // 4] = 0
+    batch[1::2, :, :, 3 * width // 4 :] = 0
+    return batch
+
+
 class ClassifierNet(nn.Module):
     """Backbone and head of the pre-training net, with the names of mmpretrain's classifier."""
 

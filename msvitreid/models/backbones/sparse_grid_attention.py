@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
-
-from .sparse_softmax import sparse_softmax
+from msvitreid.models.kernels import sparse_softmax
 
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
@@ -22,9 +21,10 @@ class SparseGridAttention(nn.Module):
     equal modulo ``W / W_sp``: a coarse grid over the whole map. Inside a group a query
     keeps its ``int(H_sp * W_sp * sparse_ratio)`` largest logits and ignores the rest.
 
-    Keys whose logits tie with the smallest kept one are kept as well, so the result does
-    not depend on the order in which a device happens to sort. Logits are computed in
-    float32 at least: in half precision a few per cent of the queries would have ties.
+    Exactly that many are kept: of keys whose logits equal the smallest kept one, those at the
+    lowest positions. Tokens of a constant area (an erased rectangle, a black bar) are identical,
+    so ties are common there. Logits are computed in float32 at least: half precision would make
+    ties of logits that differ.
 
     Args:
         num_heads: attention heads; channels are head-major.

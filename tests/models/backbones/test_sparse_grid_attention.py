@@ -95,11 +95,11 @@ def test_logit_scale_above_the_clamp_gets_no_gradient():
     assert attention.logit_scale.grad.item() == 0
 
 
-def test_ties_at_the_threshold_are_all_kept():
+def test_of_keys_that_tie_the_first_are_kept():
     attention = SparseGridAttention(1, (2, 2), 0.5)
     same = torch.ones(1, 1, 2, 2)
     values = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]]]])
-    torch.testing.assert_close(attention(same, same, values), torch.full((1, 1, 2, 2), 3.0))
+    torch.testing.assert_close(attention(same, same, values), torch.full((1, 1, 2, 2), 1.5))
 
 
 def test_half_precision_maps_select_in_float32():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from .selection import select_largest
 
 #: Numbers worked on at once: enough for torch's threads, and no second copy of all of them.
 BLOCK = 2**19
@@ -15,13 +16,10 @@ BLOCK = 2**19
 
 @torch.library.custom_op('msvitreid::sparse_softmax', mutates_args=())
 def sparse_softmax(logits: Tensor, k: int) -> Tensor:
-    """Softmax of every row over its ``k`` largest numbers, zero elsewhere.
+    """Softmax of every row over exactly its ``k`` largest numbers, zero elsewhere.
 
-    Numbers that tie with the smallest one kept are kept as well; on the CPU that means below it
-    by less than the least normal number, so that it holds where a process flushes subnormal
-    differences to zero, too. There a row is sorted by NumPy, whose vectorised sort of a short
-    row takes a tenth of the time of ``torch.topk``, and only the result is kept for the way
-    back. ``torch.compile`` takes the whole as one operation.
+    Of numbers that equal the k-th largest the first ones are kept, as many as make ``k``. Only the
+    result is kept for the backward pass. ``torch.compile`` takes the whole as one operation.
 
     Args:
         logits: ``(..., n)``, finite, float32 or float64.
@@ -38,8 +36,16 @@ def sparse_softmax(logits: Tensor, k: int) -> Tensor:
         return logits.softmax(-1)
     if logits.device.type == 'cpu':
         return _in_blocks(logits.detach().contiguous(), k)
+    return _on_device(logits, k)
+
+
+def _on_device(logits: Tensor, k: int) -> Tensor:
+    """Without waiting for the device, which decides by itself what of the ties is kept."""
     threshold = logits.topk(k).values[..., -1:]
-    return logits.masked_fill(logits < threshold, -math.inf).softmax(-1)
+    above, equal = logits > threshold, logits == threshold
+    missing = k - above.sum(-1, keepdim=True)
+    kept = above | (equal & (equal.cumsum(-1) <= missing))
+    return logits.masked_fill(~kept, -math.inf).softmax(-1)
 
 
 def _in_blocks(logits: Tensor, k: int) -> Tensor:
@@ -49,9 +55,13 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     below = -torch.finfo(rows.dtype).tiny
     for start in range(0, len(rows), height):
         block = rows[start : start + height]
-        ascending = np.sort(block.numpy(), axis=1)
-        threshold = torch.from_numpy(ascending[:, -k, None])
-        kept = torch.threshold_(block - threshold, below, -math.inf)
+        selection = select_largest(block.numpy(), k)
+        kept = block - torch.from_numpy(selection.thresholds)
+        torch.threshold_(kept, below, -math.inf)
+        if len(selection.surplus):
+            surplus = torch.from_numpy(selection.surplus)
+            left_out = torch.from_numpy(~selection.masks)
+            kept[surplus] = kept[surplus].masked_fill_(left_out, -math.inf)
         torch.softmax(kept, -1, out=result[start : start + height])
     return result.view_as(logits)
 

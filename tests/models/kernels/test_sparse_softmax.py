@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from msvitreid.models.backbones.sparse_softmax import BLOCK, sparse_softmax
+from msvitreid.models.kernels.sparse_softmax import BLOCK, _on_device, sparse_softmax
 
 ROWS = hnp.arrays(
     np.float64,
@@ -16,44 +16,67 @@ ROWS = hnp.arrays(
 
 
 def by_hand(row, k):
-    kept = row - np.sort(row)[-k] > -np.finfo(row.dtype).tiny
-    weights = np.where(kept, np.exp(row - row.max()), 0)
+    kept = np.full_like(row, -np.inf)
+    places = np.argsort(-row, kind='stable')[:k]
+    kept[places] = row[places]
+    weights = np.exp(kept - row.max())
     return weights / weights.sum()
 
 
 @settings(deadline=None)
 @given(ROWS, st.data())
-def test_equals_the_definition(rows, data):
+@pytest.mark.parametrize('path', [sparse_softmax, _on_device])
+def test_equals_the_definition(path, rows, data):
+    """Exactly k, of equal numbers the first: on the CPU, and as a device computes it."""
     k = data.draw(st.integers(1, rows.shape[-1]))
     expected = np.apply_along_axis(by_hand, -1, rows, k)
-    found = sparse_softmax(torch.from_numpy(rows), k).numpy()
+    found = path(torch.from_numpy(rows), k).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
     assert np.array_equal(found == 0, expected == 0)
 
 
-def test_the_least_normal_difference_counts():
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('k', [1, 19, 63])
+def test_rows_of_identical_tokens(k, dtype):
+    rows = torch.zeros(5, 64, dtype=dtype)
+    rows[1, 40:] = 1
+    rows[2, ::2] = -0.0
+    kept = sparse_softmax(rows, k) > 0
+    assert (kept.sum(1) == k).all()
+    assert kept[0].nonzero().flatten().tolist() == list(range(k))
+    assert kept[2].nonzero().flatten().tolist() == list(range(k))
+
+
+def test_differences_below_the_least_normal_number_count():
     least = torch.finfo(torch.float32).tiny
-    rows = torch.tensor([[0.0, least, -least], [0.0, 0.0, -least]])
-    assert (sparse_softmax(rows, 1) > 0).tolist() == [
-        [False, True, False],
-        [True, True, False],
-    ]
-    assert (sparse_softmax(rows, 2) > 0).tolist() == [[True, True, False]] * 2
+    rows = torch.tensor([[0.0, least, -least], [0.0, least / 4, -least / 4]])
+    for k, expected in (1, [False, True, False]), (2, [True, True, False]):
+        assert (sparse_softmax(rows, k) > 0).tolist() == [expected] * 2
 
 
-def test_ties_stay_where_subnormal_numbers_are_flushed():
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, (3, 7), elements=st.integers(-3, 3)), st.integers(1, 7))
+def test_exactly_k_where_subnormal_numbers_are_flushed(rows, k):
+    """Of numbers that count as equal there, any may be the first; never more than k are kept."""
+    rows = torch.from_numpy(rows) * (torch.finfo(torch.float32).tiny / 2)
+    normal = torch.arange(7.0).roll(3).expand(1, 7)
     if not torch.set_flush_denormal(True):
         pytest.skip('this processor does not flush')
     try:
-        rows = torch.tensor([[1.0, 2.0, 3.0, 3.0, 4.0]])
-        kept = [(sparse_softmax(rows, k) > 0).tolist()[0] for k in (1, 2, 4)]
+        found, of_normal = sparse_softmax(rows, k), sparse_softmax(normal, k)
     finally:
         torch.set_flush_denormal(False)
-    assert kept == [
-        [False, False, False, False, True],
-        [False, False, True, True, True],
-        [False, True, True, True, True],
-    ]
+    assert ((found > 0).sum(1) == k).all()
+    assert of_normal.argmax() == 2
+
+
+def test_nan_is_passed_on():
+    nan = float('nan')
+    rows = torch.tensor([[1.0, nan, 1.0, 1.0], [3.0, nan, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]])
+    found = sparse_softmax(rows, 2)
+    assert found[0].isnan().any()
+    assert found[1].isnan().any()
+    assert found[2].tolist() == [0.5, 0.5, 0.0, 0.0]
 
 
 @pytest.mark.parametrize('k', [-1, 0, 5])
@@ -71,7 +94,8 @@ def test_gradient_in_float32_with_ties(rows, k):
     weights = torch.linspace(-1, 1, 21).view(3, 7)
     ours, plain = (torch.from_numpy(rows).requires_grad_() for _ in range(2))
     (sparse_softmax(ours, k) * weights).sum().backward()
-    left_out = plain < plain.detach().sort(descending=True).values[:, k - 1, None]
+    kept = plain.detach().sort(descending=True, stable=True).indices[:, :k]
+    left_out = torch.ones_like(plain, dtype=torch.bool).scatter_(1, kept, False)
     (plain.masked_fill(left_out, -torch.inf).softmax(-1) * weights).sum().backward()
     torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-5, atol=1e-7)
 
