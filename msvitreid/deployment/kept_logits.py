@@ -52,12 +52,12 @@ class KeptLogits(Op):
         rows, results = numbers.reshape(-1, length), kept.reshape(-1, length)
         for start in range(0, len(rows), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            selection = select_largest(rows[block], self.k)
+            thresholds, surplus, masks = select_largest(rows[block], self.k)
             result = results[block]
             np.copyto(result, rows[block])
-            np.putmask(result, rows[block] < selection.thresholds, -np.inf)
-            if len(selection.surplus):
-                result[selection.surplus] = np.where(
-                    selection.masks, rows[block][selection.surplus], -np.inf
-                )
+            np.putmask(result, rows[block] < thresholds, -np.inf)
+            if len(surplus):
+                numbers = rows[block][surplus]
+                np.putmask(numbers, ~masks, -np.inf)
+                result[surplus] = numbers
         return True

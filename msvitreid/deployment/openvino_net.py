@@ -23,8 +23,9 @@ def use_openvino(
     """A copy of ``model`` for inference on the CPU, whose net runs in OpenVINO.
 
     ``embed``, ``predict`` and ``mode='tensor'`` work as before. In float32 the features are
-    the same up to rounding; the largest logits that attention keeps, ties included, are the
-    same ones. The copy cannot be trained and does not follow later changes of ``model``;
+    the same up to rounding, and attention keeps exactly the keys that torch keeps, of equal
+    logits those at the lowest positions. The copy cannot be trained and does not follow later
+    changes of ``model``;
     copies of it compile anew.
 
     Args:

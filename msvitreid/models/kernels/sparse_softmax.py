@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,13 +56,13 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     below = -torch.finfo(rows.dtype).tiny
     for start in range(0, len(rows), height):
         block = rows[start : start + height]
-        selection = select_largest(block.numpy(), k)
-        kept = block - torch.from_numpy(selection.thresholds)
+        thresholds, surplus, masks = select_largest(block.numpy(), k)
+        kept = block - torch.from_numpy(thresholds)
         torch.threshold_(kept, below, -math.inf)
-        if len(selection.surplus):
-            surplus = torch.from_numpy(selection.surplus)
-            left_out = torch.from_numpy(~selection.masks)
-            kept[surplus] = kept[surplus].masked_fill_(left_out, -math.inf)
+        if len(surplus):
+            numbers = kept.numpy()[surplus]
+            np.putmask(numbers, ~masks, -np.inf)
+            kept.numpy()[surplus] = numbers
         torch.softmax(kept, -1, out=result[start : start + height])
     return result.view_as(logits)
 
