@@ -15,13 +15,13 @@ from msvitreid.registry import DATASETS, TRANSFORMS
 from .counts import SplitStatistics, count_entries, differences
 from .csv_list import read_csv
 from .dataset_root import find_dataset_root, resolve_data_root
-from .file_states import note_read
 from .identity_folders import check_camera_pattern, read_identity_folders
 from .image_record import ImageRecord
-from .listing_cache import Listing, cached_listing
 from .redraw import load_or_redraw
 
 __all__ = ['ImageRecord', 'ReIDDataset']
+
+Listing = dict[str, list[ImageRecord]]
 
 
 @DATASETS.register_module()
@@ -56,9 +56,6 @@ class ReIDDataset(BaseDataset):
             ``None`` reads folders.
         camera_pattern: Own data in folders: a regular expression whose first group is the
             camera's number in a file's name; ``None``: no camera is known.
-        listing_cache: Whether to keep what was listed for the next run, and use it while
-            nothing has changed; a subclass outside of this package is never cached if it
-            has a ``read_split``, which may read what the cache does not know of.
         metainfo: More meta information.
         indices: Keep only the first (or last, if negative) so many entries, or these.
         serialize_data: Keep entries as one buffer that worker processes share.
@@ -99,7 +96,6 @@ class ReIDDataset(BaseDataset):
         on_unreadable: Literal['error', 'redraw'] = 'error',
         csv: str | None = None,
         camera_pattern: str | None = None,
-        listing_cache: bool = True,
         metainfo: Mapping | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
@@ -117,7 +113,6 @@ class ReIDDataset(BaseDataset):
         self.on_count_mismatch = on_count_mismatch
         self.on_unreadable = on_unreadable
         self._set_own_data_options(csv, camera_pattern)
-        self.listing_cache = listing_cache
         super().__init__(
             metainfo=metainfo,
             data_root=resolve_data_root(data_root),
@@ -216,14 +211,7 @@ class ReIDDataset(BaseDataset):
 
     def _list(self, root: Path) -> Listing:
         """Sorted images of each split that is asked for."""
-
-        def read() -> Listing:
-            note_read(root)  # where layouts look for what there is
-            return {split: sorted(records) for split, records in self._read(root).items()}
-
-        # Code outside of this package may read what is not noted.
-        ours = type(self).read_split.__module__.split('.')[0] == 'msvitreid'
-        listing = cached_listing(self, root, read) if self.listing_cache and ours else read()
+        listing = {split: sorted(records) for split, records in self._read(root).items()}
         for split, records in listing.items():
             if not records:
                 raise DatasetError(

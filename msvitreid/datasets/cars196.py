@@ -8,7 +8,6 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
-from .file_states import note_read
 from .listed_values import number, path_below
 from .mat_table import read_mat_table
 from .regular_file import read_regular_file
@@ -43,7 +42,6 @@ class Cars196(ReIDDataset):
 
 def _read_annotations(file: Path) -> list[tuple[str, int]]:
     """Path and class of every row of the MATLAB struct array ``annotations``."""
-    note_read(file)
     try:
         rows = read_mat_table(read_regular_file(file), 'annotations', FIELDS)
         return [

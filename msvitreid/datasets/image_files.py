@@ -7,8 +7,6 @@ from pathlib import Path
 
 from msvitreid.errors import DatasetError
 
-from .file_states import note_read
-
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
 
 
@@ -41,7 +39,6 @@ def list_folders(folder: Path) -> list[str]:
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
-    note_read(folder)
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith('.')]

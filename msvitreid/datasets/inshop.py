@@ -8,7 +8,6 @@ from msvitreid.registry import DATASETS
 
 from .base import ImageRecord, ReIDDataset
 from .counts import SplitStatistics
-from .file_states import note_read
 from .listed_values import NUMBER, path_below
 from .text_files import parse_rows
 
@@ -38,7 +37,6 @@ class InShop(ReIDDataset):
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         partition = next(root / p for p in PARTITION_PLACES if (root / p).exists())
-        note_read(root / 'Img')
         # This first: where case does not matter, root/img exists in both trees.
         images = root / 'Img' if (root / 'Img' / 'img').is_dir() else root
 

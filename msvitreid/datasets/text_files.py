@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from msvitreid.errors import DatasetError
 
-from .file_states import note_read
 from .listed_values import shown
 from .regular_file import read_regular_file
 
@@ -19,7 +18,6 @@ def read_text(path: Path) -> str:
     Raises:
         DatasetError: the file cannot be read or is not UTF-8 text.
     """
-    note_read(path)
     try:
         return read_regular_file(path).decode('utf-8-sig')
     except OSError as error:

@@ -201,6 +201,23 @@ def test_unknown_transform_is_named(data_root):
         TinyDataset(data_root, pipeline=[{'type': 'LoadImages'}])
 
 
+def test_an_edited_list_of_equal_size_and_time_is_read_again(tmp_path):
+    """Stale data: what a file said in an earlier run decides nothing."""
+    file = tmp_path / 'list.csv'
+    labels = []
+    for pids in ((1, 1, 2), (1, 2, 2)):
+        file.write_text('path,pid\n' + ''.join(f'{i}.jpg,{p}\n' for i, p in enumerate(pids)))
+        for path in (file, tmp_path):
+            os.utime(path, (10**9, 10**9))
+        labels.append(ReIDDataset(str(tmp_path), csv='list.csv').labels.tolist())
+    assert labels == [[0, 0, 1], [0, 1, 1]]
+
+
+def test_the_option_of_the_removed_cache_is_unknown(tmp_path):
+    with pytest.raises(ConfigError, match="'ReIDDataset' has no option 'listing_cache'"):
+        DATASETS.build(dict(type='ReIDDataset', data_root=str(tmp_path), listing_cache=True))
+
+
 def test_datasets_are_registered():
     for name in (
         'ReIDDataset', 'Market1501', 'DukeMTMC', 'OccludedDuke', 'CUHK03NP', 'MSMT17',

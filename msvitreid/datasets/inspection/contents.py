@@ -81,8 +81,7 @@ def read_contents(configs: Iterable[Mapping[str, Any]]) -> list[Contents]:
 
 def _read(config: Mapping[str, Any]) -> Contents:
     counts = config.get('on_count_mismatch', 'error')
-    # Read anew, whatever earlier runs have listed.
-    asked = {'pipeline': [], 'on_count_mismatch': 'ignore', 'listing_cache': False}
+    asked = {'pipeline': [], 'on_count_mismatch': 'ignore'}
     dataset = DATASETS.build({**config, **asked})
     if not isinstance(dataset, ReIDDataset):
         raise ConfigError(

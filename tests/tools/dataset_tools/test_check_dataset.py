@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,12 @@ def market(tmp_path, monkeypatch):
 
 def check(target: object, root: Path | None, *flags: object) -> tuple[int, dict]:
     """Exit code and JSON report of a run."""
-    file = Path(os.environ['MSVITREID_CACHE_DIR']) / 'check.json'
-    file.unlink(missing_ok=True)
     roots = () if root is None else (root,)
-    outcome = run(TOOL, target, *roots, '--json', file, *flags)
-    assert outcome.code in (0, 1), outcome.err
-    return outcome.code, json.loads(file.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / 'check.json'
+        outcome = run(TOOL, target, *roots, '--json', file, *flags)
+        assert outcome.code in (0, 1), outcome.err
+        return outcome.code, json.loads(file.read_text())
 
 
 def cases(report: dict, root: Path) -> dict[tuple[str, tuple[str, ...], str], bool]:
