@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS, TRANSFORMS
 
-from .counts import SplitStatistics, count_entries, differences
+from .counts import SplitStatistics, count_entries, differences, separate_cameras
 from .csv_list import read_csv
 from .dataset_root import find_dataset_root, resolve_data_root
 from .identity_folders import check_camera_pattern, read_identity_folders
@@ -175,6 +175,12 @@ class ReIDDataset(BaseDataset):
             for record in records
         ]
         self._check_counts(root, count_entries(entries))
+        if apart := separate_cameras(entries):
+            print_log(
+                f'{self.name} in {root}: {apart}; check how cameras are called in both',
+                logger='current',
+                level=logging.WARNING,
+            )
         if self.split == 'train':
             pids = sorted({entry['pid'] for entry in entries})
             label_of = {pid: label for label, pid in enumerate(pids)}

@@ -23,10 +23,18 @@ def read_identities(folder: Path) -> Iterator[ImageRecord]:
     These layouts name no camera that a protocol uses, so ``camid`` is -1.
 
     Raises:
-        DatasetError: the folder is missing, or a name below it has no identity.
+        DatasetError: the folder is missing, a name below it has no identity, or two folders
+            have one.
     """
+    folder_of: dict[int, str] = {}
     for identity in list_folders(folder):
         pid = parse_folder_name(folder, identity)
+        earlier = folder_of.setdefault(pid, identity)
+        if earlier != identity:
+            raise DatasetError(
+                f"{folder / identity}: this folder's name is the same number as {earlier}; "
+                'rename one of them, or join them'
+            )
         for name in list_images(folder / identity):
             yield ImageRecord(str(folder / identity / name), pid, -1)
     for name in list_images(folder):

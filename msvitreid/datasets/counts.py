@@ -46,6 +46,26 @@ def count_entries(entries: Iterable[Mapping]) -> dict[str, SplitStatistics]:
     }
 
 
+def separate_cameras(entries: Iterable[Mapping]) -> str:
+    """How query and gallery cameras differ, if they have none in common; else ''.
+
+    The Market rule then leaves no image out, as if no camera were known: mostly because the
+    cameras of one split are called otherwise, or are missing.
+    """
+    camids: dict[str, set[int]] = {}
+    for entry in entries:
+        camids.setdefault(entry['split'], set()).add(entry['camid'])
+    if 'query' not in camids or 'gallery' not in camids:
+        return ''
+    query, gallery = camids['query'] - {-1}, camids['gallery'] - {-1}
+    if query & gallery or not query | gallery:
+        return ''
+    return (
+        f'no camera of the queries ({len(query)}) is one of the gallery ({len(gallery)}), so no '
+        "gallery image is left out for being of the query's camera"
+    )
+
+
 def differences(found: SplitStatistics, expected: SplitStatistics) -> dict[str, bool]:
     """Counts of a split that differ from the expected ones.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msvitreid.errors import ConfigError, DatasetError
@@ -11,7 +11,12 @@ from msvitreid.errors import ConfigError, DatasetError
 from .image_files import list_folders, list_images
 from .image_record import ImageRecord
 from .listed_values import number
-from .name_numbers import number_names
+from .name_numbers import (
+    describe_spellings,
+    find_two_spellings,
+    number_names,
+    stands_for_nothing,
+)
 
 SPLIT_FOLDERS = ('train', 'query', 'gallery', 'test')
 
@@ -23,7 +28,8 @@ def read_identity_folders(
 
     Split folders are ``train``, ``query`` and ``gallery``, or ``train`` and ``test``, whose
     images search each other. Identities may be called anything and are numbered over all
-    split folders, so that they have the same numbers in each.
+    split folders, so that they have the same numbers in each. A name has one spelling (not
+    ``1`` and ``01``), and what stands for a missing value (``nan``, ``-1``) is refused.
 
     Args:
         root: The dataset's folder.
@@ -35,7 +41,8 @@ def read_identity_folders(
         The images of ``split``; 'test' stands for 'query' and 'gallery', or 'query' alone.
 
     Raises:
-        DatasetError: a folder is missing, or a file's name has no camera.
+        DatasetError: a folder is missing, a folder's name is no identity's or another
+            spelling of one, or a file's name has no camera.
     """
     tops = list_folders(root)
     identities = {name: list_folders(root / name) for name in SPLIT_FOLDERS if name in tops}
@@ -46,14 +53,17 @@ def read_identity_folders(
                 'folder test, with a folder per identity in it; make them, or list the images '
                 'in a CSV file'
             )
-        return {'train': list(_read_folder(root, number_names(tops), tops, camera_pattern))}
+        pids = _number({name: root / name for name in tops})
+        return {'train': list(_read_folder(root, pids, tops, camera_pattern))}
     searches_itself = 'test' in identities
     if searches_itself and ('query' in identities or 'gallery' in identities):
         raise DatasetError(
             f'{root}: there is a folder test, whose images search each other, and a folder '
             'query or gallery; keep one or the other'
         )
-    pids = number_names(name for names in identities.values() for name in names)
+    pids = _number(
+        {name: root / top / name for top, names in identities.items() for name in names}
+    )
 
     def read(part: str) -> list[ImageRecord]:
         folder = 'test' if part == 'query' and searches_itself else part
@@ -63,6 +73,24 @@ def read_identity_folders(
     if split != 'test':
         return {split: read(split)}
     return {part: read(part) for part in ('query', 'gallery')[: 1 if searches_itself else 2]}
+
+
+def _number(folders: Mapping[str, Path]) -> dict[str, int]:
+    """Numbers of identities, given a folder of each name."""
+    for name, folder in folders.items():
+        if stands_for_nothing(name):
+            raise DatasetError(
+                f'{folder}: this name stands for no identity; take the folder out, or rename it '
+                'if it holds one'
+            )
+    spellings = find_two_spellings(folders)
+    if spellings is not None:
+        earlier, name = spellings
+        raise DatasetError(
+            f'{folders[name]}: the identities {describe_spellings(earlier, name)} (the latter '
+            f'is {folders[earlier]}); rename one of the folders'
+        )
+    return number_names(folders)
 
 
 def check_camera_pattern(pattern: str) -> None:

@@ -7,6 +7,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
 
 from .base import ReIDDataset
+from .name_numbers import describe_spellings, find_two_spellings
 
 
 @DATASETS.register_module()
@@ -118,10 +119,13 @@ class JoinedDataset(ReIDDataset):
             name = config.pop('name', None)
             member = DATASETS.build(config)
             name = str(name or member.name)
-            if name in members:
+            same = find_two_spellings([*members, name])
+            if name in members or same:
                 raise ConfigError(
-                    f'JoinedDataset: two members are called {name!r}; give each a name of its '
-                    "own, as in dict(type='Market1501', name='market')"
+                    f'JoinedDataset: two members are called {name!r}'
+                    + (f' ({describe_spellings(*same)})' if same else '')
+                    + "; give each a name of its own, as in dict(type='Market1501', "
+                    "name='market')"
                 )
             members[name] = member
         if not members:

@@ -9,6 +9,8 @@ from pathlib import Path
 #: Digits of a pid or camid: few enough for 64-bit integers, in joined datasets too, which add.
 NUMBER = r'[0-9]{1,18}'
 SHOWN = 80
+# A drive or a network share of Windows.
+DRIVE = re.compile(r'[A-Za-z]:[\\/]|\\\\')
 
 
 def number(text: str) -> int:
@@ -26,18 +28,38 @@ def path_below(folder: Path, path: str) -> str:
     """The file that a list means, by a path relative to ``folder`` or an absolute one below it.
 
     Only the text is judged: a link in ``folder`` may lead wherever its owner wants.
+    Backslashes separate folders, as Windows writes them, unless a file's name has them.
 
     Raises:
-        ValueError: the path leads out of ``folder``, is ``folder``, or none that a file can
-            have.
+        ValueError: the path leads out of ``folder``, is ``folder``, none that a file can
+            have, begins with a drive, or means two files.
     """
-    plain = os.path.normpath(path)
+    plain = os.path.normpath(_with_slashes(folder, path))
     if os.path.isabs(plain):
         top = os.path.join(os.path.abspath(folder), '')
         plain = plain[len(top) :] if plain.startswith(top) else os.pardir
     if plain.split(os.sep, 1)[0] in (os.pardir, os.curdir) or '\0' in plain:
         raise ValueError(f'path {shown(path)} is not that of a file below {str(folder)!r}')
     return os.path.join(folder, plain)
+
+
+def _with_slashes(folder: Path, path: str) -> str:
+    if os.sep == '\\':
+        return path
+    if DRIVE.match(path):
+        raise ValueError(
+            f'path {shown(path)} is an absolute one of Windows; make it relative to '
+            f'{str(folder)!r}'
+        )
+    slashed = path.replace('\\', '/')
+    if slashed == path or not os.path.lexists(os.path.join(folder, path)):
+        return slashed
+    if os.path.lexists(os.path.join(folder, slashed)):
+        raise ValueError(
+            f'path {shown(path)} may mean two files, one with backslashes in its name; rename '
+            'one of them'
+        )
+    return path
 
 
 def shown(text: str) -> str:

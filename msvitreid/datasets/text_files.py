@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -11,26 +12,49 @@ from .regular_file import read_regular_file
 
 T = TypeVar('T')
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# First bytes of files that people take for lists.
+OTHER_FORMATS = {
+    b'PK\x03\x04': 'a spreadsheet (.xlsx, .ods) or zip archive',
+    b'\xd0\xcf\x11\xe0': 'an Excel file (.xls)',
+    b'\x1f\x8b': 'a gzip archive',
+    b'PAR1': 'a Parquet file',
+}
+
 
 def read_text(path: Path) -> str:
-    """A UTF-8 list file, its line ends as they are; a byte order mark is left out.
+    """A list file in UTF-8, or in UTF-16 with a byte order mark; the mark is left out.
+
+    Line ends stay as they are.
 
     Raises:
-        DatasetError: the file cannot be read or is not UTF-8 text.
+        DatasetError: the file cannot be read or is not such text.
     """
     try:
-        return read_regular_file(path).decode('utf-8-sig')
+        content = read_regular_file(path)
     except OSError as error:
         raise DatasetError(f'{path}: the list cannot be read ({error.strerror})') from error
+    if looks := _other_format(content):
+        raise DatasetError(f'{path}: the list looks like {looks}; save it as UTF-8 text')
+    try:
+        return content.decode('utf-16' if content.startswith(UTF16_MARKS) else 'utf-8-sig')
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f'{path}: the list is not UTF-8 text (byte {error.start}); save it as such or '
-            'download it again'
+            f'{path}: the list is not {error.encoding.upper()} text (byte {error.start}); save '
+            'it as such or download it again'
         ) from error
 
 
+def _other_format(content: bytes) -> str:
+    for magic, what in OTHER_FORMATS.items():
+        if content.startswith(magic):
+            return what
+    # A list begins with a printable character, which UTF-16 pads to two bytes.
+    return 'UTF-16 without a byte order mark' if content[:2].count(0) == 1 else ''
+
+
 def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 list file, without their ends.
+    """Lines of a list file, without their ends.
 
     Raises:
         DatasetError: see :func:`read_text`.
@@ -44,7 +68,7 @@ def parse_rows(
     """``parse`` of the space-separated fields of every line that is not blank.
 
     Args:
-        path: A UTF-8 list file.
+        path: A list file; see :func:`read_text`.
         parse: Takes a line's fields, as many as ``form`` has; raises ValueError, saying
             why, for fields it cannot use.
         form: What a line holds, for counting fields and for people: ``'image vid'``.
@@ -69,7 +93,7 @@ def parse_rows(
                 raise ValueError(f'this {unique} is in line {first} already')
         except ValueError as error:
             raise DatasetError(
-                f'{path}, line {number}: {shown(line)} is not {form!r} ({error}); mend or '
-                'remove the line'
+                f'{path}, line {number}: {shown(line)} is not {form!r} ({error}); '
+                'correct or remove the line'
             ) from None
         yield row

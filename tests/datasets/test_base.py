@@ -160,6 +160,23 @@ def test_counts_are_those_before_taking_a_subset(data_root):
     assert len(expecting(images=4)(data_root, indices=2)) == 2
 
 
+@pytest.mark.parametrize(('camid', 'warned'), [(1, True), (2, False)])
+def test_query_and_gallery_without_a_common_camera(data_root, monkeypatch, camid, warned):
+    """Cameras under other names in one split switch the Market rule off without a word."""
+    monkeypatch.setitem(RECORDS, 'query', [('q.jpg', 5, camid)])
+    logged = []
+    monkeypatch.setattr(
+        'msvitreid.datasets.base.print_log',
+        lambda text, logger, level=logging.INFO: logged.append((level, text)),
+    )
+    TinyDataset(data_root, split='test')
+    warnings = [text for level, text in logged if level == logging.WARNING]
+    assert [text.startswith('TinyDataset in ') for text in warnings] == [True] * warned
+    TinyDataset(data_root, split='query')
+    TinyDataset(data_root)
+    assert len([text for level, text in logged if level == logging.WARNING]) == warned
+
+
 def test_what_was_found_is_logged(data_root, monkeypatch):
     logged = []
     monkeypatch.setattr(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from msvitreid.datasets import OccludedREID, PartialREID
+from msvitreid.datasets.body_folders import read_identities
 from msvitreid.errors import ConfigError, DatasetError
 
 from ..miniature import WRITERS, TreeShape, write_occluded_reid, write_partial_reid
@@ -43,6 +44,16 @@ def test_occluded_and_partial_reid_are_not_mixed_up(tmp_path):
     partial = write_partial_reid(tmp_path, TreeShape(test_identities=4))
     for name, table in (('occluded_reid', occluded), ('partial_reid', partial)):
         assert rows(build(name, tmp_path, split='test'), 'query') == sorted(table['query'])
+
+
+def test_two_folders_of_one_number_are_named(tmp_path):
+    """Two people must not become one because their folders are numbers of equal value."""
+    for name in ('0007', '07'):
+        (tmp_path / name).mkdir()
+    with pytest.raises(
+        DatasetError, match=r"/07: this folder's name is the same number as 0007"
+    ):
+        list(read_identities(tmp_path))
 
 
 @pytest.mark.parametrize('folder', ['occludedreid', 'OccludedREID', 'occluded-reid'])

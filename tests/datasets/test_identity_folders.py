@@ -59,6 +59,31 @@ def test_identities_alone_are_for_training(tree):
             read(root, split)
 
 
+@pytest.mark.parametrize('name', ['nan', 'None', '-1', 'unknown', 'N.A.'])
+@pytest.mark.parametrize('top', ['train/', 'query/', ''])
+def test_a_folder_of_no_identity_is_refused(name, top, tree):
+    """What stands for a missing value must not become one more person."""
+    root = tree(f'{top}1/a.jpg', f'{top}{name}/b.jpg')
+    with pytest.raises(DatasetError, match=f'{root}/{top}{name}: this name stands for no'):
+        read(root, 'train')
+
+
+@pytest.mark.parametrize(
+    'names', [('1', '01'), ('1', '1.0'), ('anna', 'anna '), ('é', 'e\u0301')]
+)
+@pytest.mark.parametrize('tops', [('query/', 'gallery/'), ('train/', 'train/'), ('', '')])
+def test_an_identity_has_one_spelling_in_all_folders(names, tops, tree):
+    """One person under two names has no match in the gallery."""
+    first, second = (f'{top}{name}' for top, name in zip(tops, names, strict=True))
+    root = tree(f'{first}/a.jpg', f'{second}/b.jpg')
+    with pytest.raises(DatasetError) as error:
+        read(root, 'train')
+    message = str(error.value)
+    assert f'{root}/{first}' in message
+    assert f'{root}/{second}' in message
+    assert all(ascii(name) in message for name in names)
+
+
 def test_test_beside_query_is_refused(tree):
     root = tree('test/1/a.jpg', 'query/1/a.jpg')
     with pytest.raises(DatasetError, match='keep one or the other'):

@@ -141,6 +141,7 @@ def test_nothing_is_read_until_asked(tmp_path):
         ((), 'datasets is empty'),
         ((MARKET, MARKET), "two members are called 'Market1501'"),
         ((DUKE, {**MARKET, 'name': 'duke'}), "two members are called 'duke'"),
+        (({**MARKET, 'name': 'Market 1501'}, MARKET), 'two members .*are the same text'),
         ((MARKET, {**DUKE, 'pipeline': []}), 'the member DukeMTMC has its own pipeline'),
         (({**MARKET, 'split': 'train'},), 'the member Market1501 has its own split'),
         ((MARKET, {**DUKE, 'on_unreadable': 'redraw'}), 'DukeMTMC has its own on_unreadable'),

@@ -56,6 +56,29 @@ def test_path_that_leads_out(path):
         path_below(Path('/data'), path)
 
 
+def test_backslashes_of_windows(tmp_path):
+    (tmp_path / 'x\\y.jpg').touch()
+    assert path_below(tmp_path, 'a\\b/c.jpg') == f'{tmp_path}/a/b/c.jpg'
+    # Files here may have backslashes in their names.
+    assert path_below(tmp_path, 'x\\y.jpg') == f'{tmp_path}/x\\y.jpg'
+    (tmp_path / 'x').mkdir()
+    (tmp_path / 'x' / 'y.jpg').touch()
+    with pytest.raises(ValueError, match='may mean two files'):
+        path_below(tmp_path, 'x\\y.jpg')
+
+
+@pytest.mark.parametrize('path', ['C:\\a.jpg', 'd:/data/a.jpg', '\\\\server\\share\\a.jpg'])
+def test_absolute_paths_of_windows(path):
+    with pytest.raises(ValueError, match=r"absolute one of Windows.* relative to '/data'"):
+        path_below(Path('/data'), path)
+
+
+@pytest.mark.parametrize('path', ['..\\a', 'a\\..\\..\\b', 'a\\..', '.\\'])
+def test_backslashes_do_not_lead_out(path):
+    with pytest.raises(ValueError, match="is not that of a file below '/data'"):
+        path_below(Path('/data'), path)
+
+
 pieces = st.sampled_from(['..', '.', '/', 'a', 'data', '\0', '~', '\\', ' '])
 
 

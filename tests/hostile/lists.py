@@ -17,7 +17,7 @@ from msvitreid.datasets.csv_list import read_csv
 
 from .case import Case, content, link
 
-MEND = 'mend or remove the line'
+CORRECT = 'correct or remove the line'
 OUTSIDE = "path {} is not that of a file below '...'"
 NOT_CARS = (
     "FILE: not the annotations of Cars-196, a MATLAB file with a struct array 'annotations' of "
@@ -35,7 +35,7 @@ def csv_case(text: str | bytes, sentence: str) -> Case:
 
 
 def csv_line(text: str, what: str, line: int = 2) -> Case:
-    return csv_case(f'path,pid\n{text}', f'FILE, line {line}: {what}; {MEND}')
+    return csv_case(f'path,pid\n{text}', f'FILE, line {line}: {what}; {CORRECT}')
 
 
 def pipe(folder: Path) -> Path:
@@ -92,7 +92,7 @@ def released_line(name: str, line: str, form: str, why: str, shown: str | None =
     return released(
         name,
         f'{header}{line}\n'.encode(),
-        f'FILE, line {number}: {last} is not {form!r} ({why}); {MEND}',
+        f'FILE, line {number}: {last} is not {form!r} ({why}); {CORRECT}',
     )
 
 
@@ -166,14 +166,41 @@ LISTS = {
     ),
     'CSV: pid -1': csv_line('a,-1\n', '-1 is no pid: leave such images out'),
     'CSV: field too many': csv_line('a,1,2\n', '3 fields, but the header names 2'),
-    'CSV: separated by semicolons': csv_case(
-        'path;pid\na;1\n',
-        "FILE, line 1: the header is 'path;pid', which must name path and pid and may name camid "
-        "and split (unknown: 'path;pid'; missing: 'path, pid'); mend it",
+    'CSV: pid nan': csv_line('a,nan\n', 'nan is no pid: leave such images out'),
+    'CSV: one number in two spellings': csv_line(
+        'a,1\nb,01\n',
+        "the pids '01' and '1' are the same number (the latter in line 2): write each name in one "
+        'way',
+        3,
     ),
-    'CSV: UTF-16': csv_case(
-        'path,pid\na,1\n'.encode('utf-16'),
-        'FILE: the list is not UTF-8 text (byte 0); save it as such or download it again',
+    'CSV: separated by semicolons, unknown column': csv_case(
+        'path;person\na;1\n',
+        "FILE, line 1: the header is 'path;person', which must name path and pid and may name "
+        "camid and split (it looks like a semicolon-separated file; unknown: 'person'; missing: "
+        "'pid'); correct it",
+    ),
+    'CSV: header of a million columns': csv_case(
+        f'path,pid{",x,y" * 500_000}\n',
+        f"FILE, line 1: the header is 'path,pid{',x,y' * 18}...', which must name path and pid "
+        "and may name camid and split (unknown: 'x, y'; twice: 'x, y'); correct it",
+    ),
+    'CSV: header of a million names': csv_case(
+        f'path,pid,{",".join(map(str, range(10**6)))}\n',
+        'FILE, line 1: the header is ...; correct it',
+    ),
+    'CSV: absolute path of Windows': csv_line(
+        'C:\\data\\a.jpg,1\n',
+        r"path 'C:\\data\\a.jpg' is an absolute one of Windows; make it relative to '...'",
+    ),
+    'CSV: .. by backslashes': csv_line('..\\a.jpg,1\n', OUTSIDE.format(r"'..\\a.jpg'")),
+    'CSV: UTF-16 without a byte order mark': csv_case(
+        'path,pid\na,1\n'.encode('utf-16-le'),
+        'FILE: the list looks like UTF-16 without a byte order mark; save it as UTF-8 text',
+    ),
+    'CSV: spreadsheet': csv_case(
+        b'PK\x03\x04\x14\0\x06\0',
+        'FILE: the list looks like a spreadsheet (.xlsx, .ods) or zip archive; save it as UTF-8 '
+        'text',
     ),
     'CSV: Latin-1': csv_case(
         'path,pid\nZürich.jpg,1\n'.encode('latin-1'),

@@ -25,6 +25,7 @@ faults (exit code 1):
     both from 0)
   queries that the protocol leaves no match (in VehicleID information: one image of a vehicle is
     drawn for the gallery, so that one with no other image is never a query)
+  query and gallery that share no camera, so that no image is left out by its camera
 information (exit code 0):
   a count unlike a published one that is not certain
   training identities with one image, or with images from one camera only
@@ -97,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         findings += inspection.count_findings(one)
         findings += inspection.shared_identity_findings(one)
         findings += inspection.unmatched_query_findings(one)
+        findings += inspection.separate_camera_findings(one)
         findings += inspection.scarce_identity_findings(one)
     findings += inspection.stray_findings(contents)
 

@@ -7,6 +7,7 @@ from .duplicates import duplicate_findings
 from .findings import Finding, Item
 from .identities import (
     scarce_identity_findings,
+    separate_camera_findings,
     shared_identity_findings,
     unmatched_query_findings,
 )
@@ -23,6 +24,7 @@ __all__ = [
     'duplicate_findings',
     'read_contents',
     'scarce_identity_findings',
+    'separate_camera_findings',
     'shared_identity_findings',
     'stray_findings',
     'unmatched_query_findings',

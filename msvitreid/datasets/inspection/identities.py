@@ -1,8 +1,10 @@
-"""Identities that training or the protocol can do little with."""
+"""Identities and cameras that training or the protocol can do little with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from msvitreid.datasets.counts import separate_cameras
 
 from .contents import Contents
 from .findings import Finding, Item
@@ -82,6 +84,15 @@ def unmatched_query_findings(contents: Contents) -> list[Finding]:
     where = f'{contents.name} query'
     what = 'images never drawn as a query' if is_drawn else 'queries without a match'
     return [Finding('unmatched_query', not is_drawn, where, what, items)] if items else []
+
+
+def separate_camera_findings(contents: Contents) -> list[Finding]:
+    """Query and gallery without a camera in common, so that the Market rule is off: a fault."""
+    apart = separate_cameras(contents.test)
+    if not apart:
+        return []
+    where, what = contents.name, 'query and gallery share no camera'
+    return [Finding('separate_cameras', True, where, what, (Item((), apart),))]
 
 
 def _is_match(query: dict, image: dict) -> bool:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from msvitreid.datasets.inspection import (
     scarce_identity_findings,
+    separate_camera_findings,
     shared_identity_findings,
     unmatched_query_findings,
 )
@@ -73,6 +74,19 @@ def test_an_only_image_is_no_fault_where_the_gallery_is_drawn():
 
 def test_a_training_set_has_no_queries():
     assert unmatched_query_findings(contents([entry('train', 1)])) == []
+
+
+def test_query_and_gallery_without_a_common_camera():
+    """Cameras under other names in one split switch the Market rule off."""
+    gallery = [entry('gallery', 1, 3), entry('gallery', 1, 4), entry('gallery', 2)]
+    (found,) = separate_camera_findings(contents([entry('query', 1, 1), *gallery]))
+    assert found.is_fault
+    assert 'queries (1) is one of the gallery (2)' in found.items[0].note
+    (found,) = separate_camera_findings(contents([entry('query', 1), *gallery]))
+    assert 'queries (0)' in found.items[0].note
+    assert separate_camera_findings(contents([entry('query', 1, 3), *gallery])) == []
+    assert separate_camera_findings(contents([entry('query', 1), entry('gallery', 1)])) == []
+    assert separate_camera_findings(contents([entry('query', 1, 1)])) == []
 
 
 images = st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 2)), min_size=1, max_size=12)
