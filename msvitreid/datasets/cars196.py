@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,11 +46,16 @@ def _read_annotations(file: Path) -> list[tuple[str, int]]:
     try:
         rows = read_mat_table(read_regular_file(file), 'annotations', FIELDS)
         return [
-            (path_below(file.parent, str(path)), number(str(int(label))))
-            for path, label in rows
+            (path_below(file.parent, str(path)), _class_number(label)) for path, label in rows
         ]
     except (OSError, ValueError, OverflowError) as error:
         raise DatasetError(
             f'{file}: not the annotations of Cars-196, a MATLAB file with a struct array '
             f"'annotations' of relative_im_path and class ({error}); download it again"
         ) from error
+
+
+def _class_number(label: str | float) -> int:
+    """The class as MATLAB stores it, a whole number of any of its types; 1.5 is none."""
+    whole = not isinstance(label, str) and math.isfinite(label) and label == int(label)
+    return number(str(int(label)) if whole else str(label))

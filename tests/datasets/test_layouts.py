@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 
+import numpy as np
 import pytest
 from mmengine.dataset import Compose
+from scipy.io import savemat
 
 from msvitreid.datasets import CUHK03NP, MSMT17, LoadImage
 from msvitreid.errors import ConfigError, DatasetError
@@ -188,6 +190,16 @@ class TestCars196:
         write_cars196(tmp_path)
         (tmp_path / 'CARS' / 'cars_annos.mat').write_bytes(b'not a MATLAB file' * 20)
         with pytest.raises(DatasetError, match=r'cars_annos\.mat: not the annotations'):
+            build('car196', tmp_path)
+
+    @pytest.mark.parametrize('label', [1.5, -1, np.nan, np.inf, '1_0', 'nan'])
+    def test_a_class_that_is_no_whole_number_is_refused(self, label, tmp_path):
+        """An id must not be guessed: 1.5 was class 1, and '1_0' class 10."""
+        table = np.array(
+            [[('a.jpg', label)]], [('relative_im_path', object), ('class', object)]
+        )
+        savemat(tmp_path / 'cars_annos.mat', {'annotations': table})
+        with pytest.raises(DatasetError, match=r'cars_annos\.mat: .* is not a number of'):
             build('car196', tmp_path)
 
     def test_has_no_gallery(self, tmp_path):
