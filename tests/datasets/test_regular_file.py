@@ -6,6 +6,7 @@ import pytest
 
 from msvitreid.datasets import regular_file
 from msvitreid.datasets.regular_file import MAX_BYTES, read_regular_file
+from tests.hostile.limits import limits
 
 
 def test_content(tmp_path):
@@ -41,4 +42,26 @@ def test_size(tmp_path, monkeypatch):
     assert refusal(tmp_path / 'sparse') == '536,870,913 bytes, more than 536,870,912'
     monkeypatch.setattr(regular_file, 'MAX_BYTES', 3)
     (tmp_path / 'a').write_bytes(b'abc')
+    assert read_regular_file(tmp_path / 'a') == b'abc'
+
+
+def test_a_file_of_proc_is_empty(tmp_path):
+    """Special files: regular by their state, of size 0, and some wait until they are written."""
+    (tmp_path / 'log').symlink_to('/proc/kmsg')
+    with limits():
+        assert read_regular_file(tmp_path / 'log') == b''
+
+
+def test_a_file_exchanged_for_a_pipe_is_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'file').write_bytes(b'abc')
+    before = os.stat(tmp_path / 'file')
+    monkeypatch.setattr(os, 'stat', lambda path: before)
+    with limits():
+        assert refusal(tmp_path / 'pipe') == 'a pipe, socket or device, not a file'
+
+
+def test_a_growing_file_ends_where_it_ended_when_it_was_opened(tmp_path, monkeypatch):
+    (tmp_path / 'a').write_bytes(b'abcdef')
+    monkeypatch.setattr(regular_file, '_size', lambda status: 3)
     assert read_regular_file(tmp_path / 'a') == b'abc'
