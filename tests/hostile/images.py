@@ -16,10 +16,8 @@ from msvitreid.datasets import LoadImage
 from .case import Case, content, link
 
 AGAIN = 'download it again or take it out of the dataset'
-NO_IMAGE = (
-    f'FILE: the file is not an image of a kind that is read (BMP, GIF, JPEG, PNG, TIFF, WEBP); '
-    f'{AGAIN}'
-)
+KINDS = 'AVIF, BMP, GIF, JPEG, PNG, PNM, TIFF, WEBP'
+NO_IMAGE = f'FILE: the file is not an image of a kind that is read ({KINDS}); {AGAIN}'
 NOT_DECODED = f'FILE: the file is not an image that OpenCV can decode; {AGAIN}'
 CUT = f'FILE: the image is cut short; {AGAIN}'
 NO_FILE = 'FILE: the image cannot be read ({}); restore the file or take it out of the dataset'

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 from struct import unpack_from
+from typing import Any
 
 from PIL import Image
+
+from msvitreid.datasets.image_kinds import KINDS
+
+from .netpbm import read_pnm_header
 
 MAX_PIXELS = 2**26
 # Every scan of a JPEG goes over the whole image, and may be a few bytes of the file.
@@ -13,11 +18,14 @@ MAX_SCANNED_PIXELS = 100 * MAX_PIXELS
 # Bytes: a marker, and a header that names one component; libjpeg takes none shorter.
 SHORTEST_SCAN = 10
 
-KINDS = ('BMP', 'GIF', 'JPEG', 'PNG', 'TIFF', 'WEBP')
-NO_IMAGE = f'the file is not an image of a kind that is read ({", ".join(KINDS)})'
+NO_IMAGE = f'the file is not an image of a kind that is read ({", ".join(sorted(KINDS))})'
+# What Pillow is asked about; it would read other variants of PNM too, and HEIF is none of its own.
+PILLOW_KINDS = tuple(kind for kind in KINDS if kind not in ('PNM', 'HEIF'))
 TOO_LARGE = f'the image claims more than {MAX_PIXELS:,} pixels'
 
 PNG_START = b'\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR'
+PNM_STARTS = tuple(b'P%d' % kind for kind in range(1, 7))
+HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1')
 JPEG_START = b'\xff\xd8\xff'
 JPEG_SCAN = b'\xff\xda'
 JPEG_END = b'\xff\xd9'
@@ -41,8 +49,14 @@ def fault_before_decoding(content: bytes) -> str:
         elif content.startswith(PNG_START):
             width, height = unpack_from('>II', content, len(PNG_START))
             whole = _is_whole_png(content)
+        elif content.startswith(PNM_STARTS):
+            header = read_pnm_header(content)
+            height, width = header.height, header.width
+            whole = len(content) >= header.shortest
+        elif is_heif(content):
+            width, height = open_heif(content).size
         else:
-            with Image.open(io.BytesIO(content), formats=KINDS) as image:
+            with Image.open(io.BytesIO(content), formats=PILLOW_KINDS) as image:
                 width, height = image.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return TOO_LARGE
@@ -60,6 +74,18 @@ def fault_before_decoding(content: bytes) -> str:
         if pixels * scans > MAX_SCANNED_PIXELS:
             return f'the image is a JPEG of {height}x{width} with {scans:,} scans, too many'
     return ''
+
+
+def is_heif(content: bytes) -> bool:
+    """Whether a file is one of the kind HEIF, and a package is there that can read it."""
+    return 'HEIF' in KINDS and content[4:8] == b'ftyp' and content[8:12] in HEIF_BRANDS
+
+
+def open_heif(content: bytes) -> Any:
+    """The file's primary image by pillow-heif, not yet decoded."""
+    import pillow_heif  # optional, and nothing else needs it
+
+    return pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=True)
 
 
 def _is_whole_png(content: bytes) -> bool:

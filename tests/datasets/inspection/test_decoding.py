@@ -68,7 +68,7 @@ def test_other_faults(tmp_path, image):
     assert reasons(paths) == {
         'empty.jpg': 'empty file',
         'text.jpg': 'the file is not an image of a kind that is read '
-        '(BMP, GIF, JPEG, PNG, TIFF, WEBP)',
+        '(AVIF, BMP, GIF, JPEG, PNG, PNM, TIFF, WEBP)',
         'bomb.png': 'the image claims more than 67,108,864 pixels (20000x20000)',
         'missing.jpg': 'No such file or directory',
     }

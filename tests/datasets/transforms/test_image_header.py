@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from msvitreid.datasets.image_kinds import KINDS
 from msvitreid.datasets.transforms import image_header
 from msvitreid.datasets.transforms.image_header import (
     JPEG_END,
-    KINDS,
     NO_IMAGE,
     fault_before_decoding,
 )
@@ -19,6 +19,7 @@ from msvitreid.datasets.transforms.image_header import (
 
 def write(kind: str, width: int, height: int, **how: object) -> bytes:
     file = io.BytesIO()
+    kind = {'PNM': 'PPM'}.get(kind, kind)  # as Pillow calls it
     Image.new('RGB', (width, height), 'red').save(file, kind, **how)
     return file.getvalue()
 
@@ -36,7 +37,7 @@ def size(monkeypatch):
     return size
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', sorted(KINDS.keys() - {'HEIF'}))
 def test_size(kind, size):
     for width, height in ((1, 1), (64, 128), (300, 2), (257, 513)):
         assert size(write(kind, width, height)) == f'{height}x{width}'
@@ -63,7 +64,7 @@ def test_size_of_a_jpeg_with_something_between_its_segments(between, size):
 
 @given(
     content=st.binary(max_size=80)
-    | st.sampled_from(KINDS).flatmap(
+    | st.sampled_from(sorted(KINDS.keys() - {'HEIF'})).flatmap(
         lambda kind: st.integers(0, 100).map(lambda end: write(kind, 5, 4)[:end])
     )
 )
@@ -96,7 +97,7 @@ def test_limits(monkeypatch):
 
 
 def test_pictures_that_only_some_decoders_know():
-    assert fault_before_decoding(b'P6 1 1 255 abc') == NO_IMAGE
+    assert fault_before_decoding(b'Pf 1 1 -1.0 abcd') == NO_IMAGE
 
 
 def test_a_file_too_short_for_so_many_scans_is_not_searched_for_them(monkeypatch):

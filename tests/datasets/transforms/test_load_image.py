@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from msvitreid.datasets import LoadImage
-from msvitreid.errors import DatasetError
+from msvitreid.datasets.image_kinds import IMAGE_SUFFIXES
+from msvitreid.errors import ConfigError, DatasetError
+from tests.hostile.limits import limits
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -73,12 +77,13 @@ def test_colour_of_16_bits(tmp_path):
     assert np.array_equal(load(tmp_path / 'x.png')['img'], (bgr >> 8)[..., ::-1])
 
 
-@pytest.mark.parametrize('suffix', ['.png', '.webp'])
+@pytest.mark.parametrize('suffix', ['.png', '.webp', '.tif'])
 def test_the_colour_below_a_transparent_pixel_shows(suffix, tmp_path):
     alpha = np.zeros((7, 5, 1), np.uint8)
     alpha[3:] = 128
     image = Image.fromarray(np.concatenate([pixels(), alpha], axis=2))
-    image.save(tmp_path / f'x{suffix}', lossless=True, exact=True)
+    how = {'lossless': True, 'exact': True} if suffix == '.webp' else {}
+    image.save(tmp_path / f'x{suffix}', **how)
     assert np.array_equal(load(tmp_path / f'x{suffix}')['img'], pixels())
 
 
@@ -123,7 +128,11 @@ def test_what_follows_the_image_in_the_file_does_not_matter(suffix, tmp_path):
 def test_unusable_files_are_named(tmp_path):
     (tmp_path / 'empty.jpg').touch()
     (tmp_path / 'text.jpg').write_text('not an image')
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    (tmp_path / 'device.jpg').symlink_to('/dev/zero')
     for name, reason in (
+        ('pipe.jpg', 'a pipe, socket or device'),
+        ('device.jpg', 'a pipe, socket or device'),
         ('empty.jpg', 'empty'),
         ('text.jpg', 'not an image'),
         ('missing.jpg', 'No such file'),
@@ -144,3 +153,81 @@ def test_a_size_that_opencv_refuses_by_itself_is_an_error_of_ours(tmp_path):
 def test_path_may_hold_other_scripts(tmp_path):
     Image.fromarray(pixels()).save(tmp_path / 'Zürich 東京.png')
     assert np.array_equal(load(tmp_path / 'Zürich 東京.png')['img'], pixels())
+
+
+def ten_bits():
+    """A gradient of all 1,024 values of 10 bits, as 16-bit numbers."""
+    return np.arange(1024, dtype=np.uint16).reshape(32, 32)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_a_range_of_values_becomes_the_range_of_brightness(suffix, tmp_path):
+    """Bit depth: 10 bits in a 16-bit file came out as 0 to 3, which is black."""
+    Image.fromarray(ten_bits()).save(tmp_path / f'x{suffix}')
+    assert load(tmp_path / f'x{suffix}')['img'].max() == 3
+    entry = {'img_path': str(tmp_path / f'x{suffix}')}
+    img = LoadImage(value_range=(0, 1023))(dict(entry))['img']
+    assert (img.min(), img.max()) == (0, 255)
+    assert np.array_equal(img[..., 1], np.rint(ten_bits() * (255 / 1023)))
+    img = LoadImage(value_range=(100, 355))(dict(entry))['img'][..., 0].ravel()
+    assert np.array_equal(img, np.arange(1024).clip(100, 355) - 100)
+
+
+def test_a_range_does_not_change_8_bits(tmp_path):
+    Image.fromarray(pixels()).save(tmp_path / 'x.png')
+    entry = {'img_path': str(tmp_path / 'x.png')}
+    assert np.array_equal(LoadImage(value_range=(0, 1023))(entry)['img'], pixels())
+
+
+@pytest.mark.parametrize(
+    'value', [12, (0,), (0, 1, 2), (5, 5), (-1, 5), (0, 65536), (0.0, 1.0), 'ab', (False, True)]
+)
+def test_what_is_no_range_is_refused(value):
+    with pytest.raises(ConfigError, match='value_range'):
+        LoadImage(value_range=value)
+
+
+def test_the_range_is_shown():
+    assert repr(LoadImage()) == 'LoadImage()'
+    assert repr(LoadImage(value_range=[0, 1023])) == 'LoadImage(value_range=(0, 1023))'
+
+
+@pytest.mark.parametrize(
+    ('name', 'image'),
+    [
+        ('x.jfif', lambda: Image.fromarray(smooth())),
+        ('x.webp', lambda: Image.fromarray(smooth())),
+        ('x.gif', lambda: Image.fromarray(smooth()).convert('P')),
+        ('x.ppm', lambda: Image.fromarray(smooth())),
+        ('x.pgm', lambda: Image.fromarray(smooth()).convert('L')),
+        ('x.pbm', lambda: Image.fromarray(smooth()).convert('1')),
+        ('palette.png', lambda: Image.fromarray(smooth()).convert('P')),
+        ('palette.tif', lambda: Image.fromarray(smooth()).convert('P')),
+        ('alpha.tif', lambda: Image.fromarray(smooth()).convert('LA')),
+        ('cmyk.tif', lambda: Image.fromarray(smooth()).convert('CMYK')),
+        ('x.avif', lambda: Image.fromarray(smooth())),
+    ],
+)
+def test_every_kind_is_read_as_pillow_reads_it(name, image, tmp_path):
+    if not name.endswith(IMAGE_SUFFIXES):
+        pytest.skip('Pillow is without AVIF')
+    how = {'format': 'JPEG', 'quality': 95} if name.endswith('jfif') else {}
+    image().save(tmp_path / name, **how)
+    with Image.open(tmp_path / name) as saved:
+        expected = np.asarray(saved.convert('RGB')).astype(int)
+    # Decoders of JPEG and WebP round differently.
+    assert np.abs(load(tmp_path / name)['img'] - expected).max() <= 2
+
+
+def test_values_of_32_bits_are_refused(tmp_path):
+    for number, kind in enumerate((np.float32, np.int32)):
+        Image.fromarray(ten_bits().astype(kind)).save(tmp_path / f'{number}.tif')
+        with pytest.raises(DatasetError, match=f'{number}.tif'):
+            load(tmp_path / f'{number}.tif')
+
+
+def test_a_link_to_a_file_of_proc_ends_at_once(tmp_path):
+    """Special files: /proc/kmsg is a regular file of no size, and reading it waits."""
+    (tmp_path / 'x.jpg').symlink_to('/proc/kmsg')
+    with limits(), pytest.raises(DatasetError, match='empty'):
+        load(tmp_path / 'x.jpg')

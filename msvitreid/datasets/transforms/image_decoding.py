@@ -1,0 +1,148 @@
+"""An image file as RGB, the same for every part of the toolkit that looks at images."""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from msvitreid.datasets.regular_file import read_regular_file
+from msvitreid.errors import DatasetError
+
+from .image_header import PNM_STARTS, fault_before_decoding, is_heif, open_heif
+from .netpbm import decode_pnm, read_pnm_header
+
+# In any depth, and with the orientation of the EXIF data.
+_ANY_DEPTH = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+_TIFF_STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+# OpenCV multiplies their colors with the alpha channel.
+_ALPHA_MODES = ('RGBA', 'RGBa', 'LA', 'La', 'PA')
+
+
+class DecodedImage(NamedTuple):
+    """Pixels as a file holds them.
+
+    Attributes:
+        values: ``(H, W, 3)`` RGB, uint8 or uint16.
+        white: the value of full brightness: 255, 65,535 or, of a PNM file, what it says.
+    """
+
+    values: np.ndarray
+    white: int
+
+
+def read_image(path: str, value_range: tuple[int, int] | None = None) -> np.ndarray:
+    """Decode an image file to ``(H, W, 3)`` uint8 RGB.
+
+    The orientation that the file's EXIF data give is applied; gray, CMYK and palettes become
+    RGB; alpha is left out, so that the color stored for a transparent pixel shows; of several
+    frames the first is taken.
+
+    Args:
+        path: a file of one of :data:`~msvitreid.datasets.image_kinds.KINDS`.
+        value_range: values of a 16-bit file that become 0 and 255; ``None`` takes the upper 8
+            bits, and of a PNM file the range that it states.
+
+    Raises:
+        DatasetError: the file is missing, empty, no regular file, not an image, cut short,
+            or claims more pixels than any image of a person or a product has.
+    """
+    return to_8_bits(decode_image(path), value_range)
+
+
+def decode_image(path: str) -> DecodedImage:
+    """Decode an image file in the depth that it has; see :func:`read_image`.
+
+    Raises:
+        DatasetError: see :func:`read_image`.
+    """
+    try:
+        content = read_regular_file(path)
+    except OSError as error:
+        raise DatasetError(
+            f'{path}: the image cannot be read ({error.strerror}); restore the file or take '
+            'it out of the dataset'
+        ) from error
+    fault = fault_before_decoding(content) if content else 'the image file is empty'
+    if not fault:
+        image = _decode(content)
+        if isinstance(image, DecodedImage):
+            return image
+        fault = image
+    raise DatasetError(f'{path}: {fault}; download it again or take it out of the dataset')
+
+
+def to_8_bits(image: DecodedImage, value_range: tuple[int, int] | None = None) -> np.ndarray:
+    """``(H, W, 3)`` uint8: 16-bit values mapped linearly, others as they are.
+
+    Args:
+        image: what was decoded.
+        value_range: see :func:`read_image`.
+    """
+    values, white = image
+    if values.dtype == np.uint8:
+        return values
+    if value_range is None:
+        if white == 65535:
+            return (values >> 8).astype(np.uint8)
+        value_range = (0, white)
+    low, high = value_range
+    table = (np.arange(65536) - low) * (255 / (high - low))
+    return np.rint(table).clip(0, 255).astype(np.uint8)[values]
+
+
+def _decode(content: bytes) -> DecodedImage | str:
+    """The image, or what is wrong with it."""
+    if content.startswith(PNM_STARTS):
+        return _decode_pnm(content)
+    if content[4:8] == b'ftyp' or content.startswith(_TIFF_STARTS):
+        try:
+            values = _decode_with_pillow(content)
+        except Exception:  # Pillow and its decoders raise whatever they stumble over
+            return 'the file is not an image that Pillow can decode'
+        if values is not None:
+            return DecodedImage(values, 255)
+    try:
+        values = cv2.imdecode(np.frombuffer(content, np.uint8), _ANY_DEPTH)
+    except cv2.error:  # of sizes that OpenCV refuses by itself, where it is not None
+        values = None
+    if values is None or values.ndim != 3:
+        return 'the file is not an image that OpenCV can decode'
+    if values.dtype == np.int16:
+        values = values.clip(0).astype(np.uint16)
+    if values.dtype not in (np.uint8, np.uint16):
+        return f'its values are {values.dtype}, and those of 8 or 16 bits are read'
+    values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)
+    return DecodedImage(values, 255 if values.dtype == np.uint8 else 65535)
+
+
+def _decode_pnm(content: bytes) -> DecodedImage | str:
+    header = read_pnm_header(content)
+    try:
+        values = decode_pnm(content, header)
+    except ValueError:
+        return 'the image is cut short, or a value is out of range'
+    white = header.white
+    if white < 255:
+        scale = np.rint(np.arange(white + 1) * (255 / white)).astype(np.uint8)
+        values, white = scale[values], 255
+    if header.channels == 1:
+        values = np.repeat(values, 3, axis=2)
+    return DecodedImage(values, white)
+
+
+def _decode_with_pillow(content: bytes) -> np.ndarray | None:
+    """What OpenCV cannot decode, or decodes otherwise: HEIF, AVIF, and TIFF with alpha."""
+    image = (
+        open_heif(content).to_pillow() if is_heif(content) else Image.open(io.BytesIO(content))
+    )
+    with image:
+        if image.format == 'TIFF' and image.mode not in _ALPHA_MODES:
+            return None
+        # A premultiplied or indexed image has its colors after one step more.
+        straight = {'RGBa': 'RGBA', 'La': 'LA', 'PA': 'RGBA'}.get(image.mode)
+        plain = image.convert(straight) if straight else image
+        return np.array(ImageOps.exif_transpose(plain).convert('RGB'))
