@@ -37,6 +37,9 @@ setup(
     extras_require={
         'openvino': ['openvino>=2026.4,<2027', 'nncf>=3.4,<4'],
         'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],
+        # Kinds of images: Pillow reads AVIF by itself, HEIC needs a plug-in.
+        'avif': ['pillow>=11.3'],
+        'heif': ['pillow-heif>=1,<2'],
         'tensorboard': ['tensorboard>=2.17,<3'],
         'wandb': ['wandb>=0.18,<1'],
         'metric-learning': ['pytorch-metric-learning>=2.9,<3'],

@@ -15,8 +15,10 @@ from msvitreid.registry import DATASETS, TRANSFORMS
 from .counts import SplitStatistics, count_entries, differences, separate_cameras
 from .csv_list import read_csv
 from .dataset_root import find_dataset_root, resolve_data_root
+from .id_names import IdNames
 from .identity_folders import check_camera_pattern, read_identity_folders
 from .image_record import ImageRecord
+from .left_out import LeftOut
 from .redraw import load_or_redraw
 
 __all__ = ['ImageRecord', 'ReIDDataset']
@@ -113,6 +115,10 @@ class ReIDDataset(BaseDataset):
         self.on_count_mismatch = on_count_mismatch
         self.on_unreadable = on_unreadable
         self._set_own_data_options(csv, camera_pattern)
+        #: What lies where images are read and is passed over; known after loading.
+        self.left_out = LeftOut()
+        #: What the user calls identities and cameras of own data; known after loading.
+        self.id_names = IdNames()
         super().__init__(
             metainfo=metainfo,
             data_root=resolve_data_root(data_root),
@@ -169,6 +175,8 @@ class ReIDDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Find and read the dataset's files; see the class for entries and errors."""
         root = self.find_root()
+        self.left_out.clear()
+        self.id_names.clear()
         entries = [
             {**record._asdict(), 'split': split}
             for split, records in self._list(root).items()
@@ -192,6 +200,11 @@ class ReIDDataset(BaseDataset):
     def find_root(self) -> Path:
         """The dataset's own folder, at or below ``data_root``."""
         return find_dataset_root(self.data_root, self.name, self.folder_names, self.markers)
+
+    @property
+    def is_own_data(self) -> bool:
+        """Whether it is a list or folders of the user's, not a dataset with a layout."""
+        return not self._has_layout and type(self).load_data_list is ReIDDataset.load_data_list
 
     @property
     def _has_layout(self) -> bool:
@@ -222,8 +235,8 @@ class ReIDDataset(BaseDataset):
             if not records:
                 raise DatasetError(
                     f'{self.name}: split {split!r} is empty: no images were found in {root} '
-                    f'under {self.sources[split]}; complete the dataset or point data_root '
-                    'elsewhere'
+                    f'under {self.sources[split]}{_but(self.left_out)}; complete the dataset or '
+                    'point data_root elsewhere'
                 )
         return listing
 
@@ -235,8 +248,10 @@ class ReIDDataset(BaseDataset):
 
     def _read_own_data(self, root: Path, split: str) -> Listing:
         if self.csv is None:
-            return read_identity_folders(root, split, self.camera_pattern)
-        return read_csv(root / Path(str(self.csv)).expanduser(), root, split)
+            return read_identity_folders(
+                root, split, self.camera_pattern, self.left_out, self.id_names
+            )
+        return read_csv(root / Path(str(self.csv)).expanduser(), root, split, self.id_names)
 
     def _check_counts(self, root: Path, found: Mapping[str, SplitStatistics]) -> None:
         """Log what was found; complain where it is not what is expected."""
@@ -262,3 +277,8 @@ class ReIDDataset(BaseDataset):
                 f'{type(self).__name__}: {option}={value!r} is not one of '
                 + ', '.join(repr(choice) for choice in allowed)
             )
+
+
+def _but(left_out: LeftOut) -> str:
+    """What was found instead of images that are read, as part of a sentence."""
+    return f', but there are {left_out}, which are not read' if left_out else ''

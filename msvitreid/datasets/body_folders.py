@@ -12,15 +12,20 @@ from msvitreid.registry import DATASETS
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
 from .image_files import list_folders, list_images
+from .left_out import LeftOut
 from .listed_values import NUMBER, number
 
 LEADING_PID = re.compile(f'({NUMBER})_')
 
 
-def read_identities(folder: Path) -> Iterator[ImageRecord]:
+def read_identities(folder: Path, left_out: LeftOut | None = None) -> Iterator[ImageRecord]:
     """Images of a folder with a folder per identity, or files called ``<pid>_...``, or both.
 
     These layouts name no camera that a protocol uses, so ``camid`` is -1.
+
+    Args:
+        folder: Where to look.
+        left_out: Takes files of other kinds, and images in folders further below.
 
     Raises:
         DatasetError: the folder is missing, a name below it has no identity, or two folders
@@ -35,9 +40,9 @@ def read_identities(folder: Path) -> Iterator[ImageRecord]:
                 f"{folder / identity}: this folder's name is the same number as {earlier}; "
                 'rename one of them, or join them'
             )
-        for name in list_images(folder / identity):
+        for name in list_images(folder / identity, left_out):
             yield ImageRecord(str(folder / identity / name), pid, -1)
-    for name in list_images(folder):
+    for name in list_images(folder, left_out, folders_are_read=True):
         yield ImageRecord(str(folder / name), parse_file_name(folder, name), -1)
 
 
@@ -92,7 +97,7 @@ class BodyFoldersDataset(ReIDDataset):
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         for folder in self.folders[split]:
-            yield from read_identities(root / folder)
+            yield from read_identities(root / folder, self.left_out)
 
 
 @DATASETS.register_module()

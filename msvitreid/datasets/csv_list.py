@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msvitreid.errors import DatasetError
 
+from .id_names import IdNames
 from .image_record import ImageRecord
 from .listed_values import path_below, shown
 from .name_numbers import (
@@ -42,7 +43,9 @@ class _Row(NamedTuple):
     split: str
 
 
-def read_csv(file: Path, root: Path, split: str) -> dict[str, list[ImageRecord]]:
+def read_csv(
+    file: Path, root: Path, split: str, id_names: IdNames | None = None
+) -> dict[str, list[ImageRecord]]:
     """Images of one split of a list with the columns path, pid and perhaps camid and split.
 
     The file is UTF-8, or UTF-16 with a byte order mark; its first line names the columns, in
@@ -57,6 +60,7 @@ def read_csv(file: Path, root: Path, split: str) -> dict[str, list[ImageRecord]]
         file: The list.
         root: Folder that the paths are relative to and must not leave.
         split: 'train', 'query', 'gallery' or 'test'.
+        id_names: Takes the names of identities and cameras.
 
     Returns:
         The images of ``split``. 'test' stands for 'query' and 'gallery'; if the list says
@@ -69,6 +73,8 @@ def read_csv(file: Path, root: Path, split: str) -> dict[str, list[ImageRecord]]
     paths = _check_paths(file, root, rows)
     pids = _number(file, 'pid', rows)
     camids = _number(file, 'camid', rows)
+    if id_names is not None:
+        id_names.update(pids, camids)
     records: dict[str, list[ImageRecord]] = {name: [] for name in (*SPLITS, '')}
     for row, path in zip(rows, paths, strict=True):
         records[row.split].append(

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from msvitreid.errors import ConfigError, DatasetError
 
+from .id_names import IdNames
 from .image_files import list_folders, list_images
 from .image_record import ImageRecord
+from .left_out import LeftOut
 from .listed_values import number
 from .name_numbers import (
     describe_spellings,
@@ -22,7 +24,11 @@ SPLIT_FOLDERS = ('train', 'query', 'gallery', 'test')
 
 
 def read_identity_folders(
-    root: Path, split: str, camera_pattern: str | None = None
+    root: Path,
+    split: str,
+    camera_pattern: str | None = None,
+    left_out: LeftOut | None = None,
+    id_names: IdNames | None = None,
 ) -> dict[str, list[ImageRecord]]:
     """Images of ``<root>/<split>/<identity>/``, or for training of ``<root>/<identity>/``.
 
@@ -36,6 +42,9 @@ def read_identity_folders(
         split: 'train', 'query', 'gallery' or 'test'.
         camera_pattern: A regular expression looked for in the file names, whose first group
             is the camera's number; ``None``: no camera is known.
+        left_out: Takes what is passed over in the folders of ``split``: files of other kinds,
+            images in folders further below, and images that lie beside the identities.
+        id_names: Takes the names of identities.
 
     Returns:
         The images of ``split``; 'test' stands for 'query' and 'gallery', or 'query' alone.
@@ -53,8 +62,10 @@ def read_identity_folders(
                 'folder test, with a folder per identity in it; make them, or list the images '
                 'in a CSV file'
             )
-        pids = _number({name: root / name for name in tops})
-        return {'train': list(_read_folder(root, pids, tops, camera_pattern))}
+        pids = _number({name: root / name for name in list_folders(root, left_out)})
+        if id_names is not None:
+            id_names.update(pids, {})
+        return {'train': list(_read_folder(root, pids, tops, camera_pattern, left_out))}
     searches_itself = 'test' in identities
     if searches_itself and ('query' in identities or 'gallery' in identities):
         raise DatasetError(
@@ -64,11 +75,13 @@ def read_identity_folders(
     pids = _number(
         {name: root / top / name for top, names in identities.items() for name in names}
     )
+    if id_names is not None:
+        id_names.update(pids, {})
 
     def read(part: str) -> list[ImageRecord]:
         folder = 'test' if part == 'query' and searches_itself else part
-        names = identities.get(folder) or list_folders(root / folder)
-        return list(_read_folder(root / folder, pids, names, camera_pattern))
+        names = list_folders(root / folder, left_out)
+        return list(_read_folder(root / folder, pids, names, camera_pattern, left_out))
 
     if split != 'test':
         return {split: read(split)}
@@ -113,10 +126,14 @@ def check_camera_pattern(pattern: str) -> None:
 
 
 def _read_folder(
-    folder: Path, pids: dict[str, int], identities: list[str], camera_pattern: str | None
+    folder: Path,
+    pids: dict[str, int],
+    identities: list[str],
+    camera_pattern: str | None,
+    left_out: LeftOut | None,
 ) -> Iterator[ImageRecord]:
     for identity in identities:
-        for name in list_images(folder / identity):
+        for name in list_images(folder / identity, left_out):
             path = folder / identity / name
             camid = -1 if camera_pattern is None else find_camera(path, camera_pattern)
             yield ImageRecord(str(path), pids[identity], camid)

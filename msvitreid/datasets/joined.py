@@ -68,9 +68,13 @@ class JoinedDataset(ReIDDataset):
     def load_data_list(self) -> list[dict]:
         """Entries of all members, one after the other."""
         entries: list[dict] = []
+        self.left_out.clear()
+        self.id_names.clear()
         next_pid = next_camid = num_classes = 0
         for name, member in self._build_members().items():
             own = member.data_list
+            self.left_out.merge(member.left_out)
+            self.id_names.add(member.id_names, own, next_pid, next_camid)
             for entry in own:
                 # Negative numbers are no identity (junk) and no camera (unknown).
                 entry['pid'] += next_pid if entry['pid'] >= 0 else 0

@@ -13,6 +13,7 @@ from msvitreid.registry import DATASETS
 from .base import ImageRecord, ReIDDataset
 from .counts import SplitStatistics
 from .image_files import list_images
+from .left_out import LeftOut
 from .listed_values import NUMBER
 
 MARKET_FOLDERS = {
@@ -25,15 +26,19 @@ MARKET_NAME = re.compile(rf'(-1|{NUMBER})_c({NUMBER})(?![0-9])')
 JUNK_PID = -1
 
 
-def read_market_folder(folder: Path) -> Iterator[ImageRecord]:
+def read_market_folder(folder: Path, left_out: LeftOut | None = None) -> Iterator[ImageRecord]:
     """Images of a folder of ``<pid>_c<camid>...`` files; pid -1, junk, is left out.
 
     Pid 0, the distractors of Market-1501's gallery, is an identity that no query has.
 
+    Args:
+        folder: Where to look.
+        left_out: Takes files of other kinds, and images in folders below.
+
     Raises:
         DatasetError: the folder is missing, or a name has no pid and camera.
     """
-    for name in list_images(folder):
+    for name in list_images(folder, left_out):
         record = parse_market_name(folder, name)
         if record.pid != JUNK_PID:
             yield record
@@ -66,7 +71,7 @@ class MarketStyleDataset(ReIDDataset):
     sources = MARKET_FOLDERS
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
-        return read_market_folder(root / MARKET_FOLDERS[split])
+        return read_market_folder(root / MARKET_FOLDERS[split], self.left_out)
 
 
 @DATASETS.register_module()

@@ -88,7 +88,7 @@ class MSMT17(ReIDDataset):
                 'the option or use the released lists'
             )
         else:
-            yield from read_market_folder(root / MARKET_FOLDERS[split])
+            yield from read_market_folder(root / MARKET_FOLDERS[split], self.left_out)
 
 
 def _find_version(root: Path) -> str:

@@ -42,9 +42,9 @@ def load_or_redraw(
     entry = dataset.get_data_info(index)
     files = ', '.join(unreadable[:NAMED_FILES]) + (', ...' if unreadable[NAMED_FILES:] else '')
     raise DatasetError(
-        f'{entry.get("dataset", dataset.name)}: none of the {len(unreadable)} images of the '
-        f'identity with pid {entry["pid"]} can be read ({files}); restore them or take the '
-        'identity out of the dataset'
+        f'{entry.get("dataset", dataset.name)}: none of the {len(unreadable)} images of '
+        f'identity {dataset.id_names.pid(entry["pid"])} can be read ({files}); restore them '
+        'or take the identity out of the dataset'
     )
 
 

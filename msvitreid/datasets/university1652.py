@@ -61,4 +61,4 @@ class University1652(ReIDDataset):
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         for folder in self.folders[split]:
-            yield from read_identities(root / folder)
+            yield from read_identities(root / folder, self.left_out)

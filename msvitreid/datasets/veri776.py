@@ -30,4 +30,4 @@ class VeRi776(ReIDDataset):
     }
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
-        return read_market_folder(root / FOLDERS[split])
+        return read_market_folder(root / FOLDERS[split], self.left_out)

@@ -112,6 +112,8 @@ def use_resume(cfg: Config, checkpoint: Path | None) -> None:
 
 def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
     """Test ``checkpoint``, or the net as it is built; no training data is needed."""
+    # For the start summary, which compares the test's identities with them.
+    cfg.training_dataset = (cfg.get('train_dataloader') or {}).get('dataset')
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
         cfg[key] = None
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):

@@ -17,9 +17,13 @@ from torch.utils.data import DataLoader
 
 from msvitreid.datasets.base import ReIDDataset
 from msvitreid.datasets.joined import JoinedDataset
+from msvitreid.datasets.leaks import leak_warnings
+from msvitreid.errors import ReIDError
+from msvitreid.registry import DATASETS
 
 from . import model_facts
 from .bare_model import bare_model
+from .config import own_type
 from .hooks.weight_average_hook import WeightAverageHook
 from .initial_weights import is_timm, pretrained_entries
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
@@ -38,6 +42,7 @@ def training_summary(runner: Runner) -> str:
         model=[model_facts.trained_title(bare_model(runner))],
         weights=[_trained_weights(runner)],
         data=[line for name, loader in loaders for line in _data(loader.dataset, name)],
+        warning=list(_leaks(*(loader.dataset for _, loader in loaders))),
         losses=list(filter(None, [model_facts.losses(bare_model(runner))])),
         batch=_batch(runner),
         length=[_length(runner)],
@@ -58,6 +63,7 @@ def evaluation_summary(runner: Runner, loader: DataLoader) -> str:
         model=[model_facts.title(bare_model(runner))],
         weights=[_weights(runner)],
         data=_data(loader.dataset, 'test'),
+        warning=list(_leaks(_trained_on(runner, loader.dataset), loader.dataset)),
         evaluator=[_metric(metric) for metric in getattr(evaluator, 'metrics', ())],
         precision=[_tested_precision(runner, loop)],
         output=[runner.log_dir],
@@ -116,8 +122,7 @@ def _from_timm(runner: Runner) -> Iterator[str]:
 
 
 def _data(dataset: Any, use: str) -> list[str]:
-    while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
-        dataset = dataset.dataset
+    dataset = _inner(dataset)
     read = getattr(type(dataset), 'load_data_list', None)
     # Entries that others make may lack what is counted, and a joined dataset has no folder.
     if read is ReIDDataset.load_data_list:
@@ -128,7 +133,40 @@ def _data(dataset: Any, use: str) -> list[str]:
         kind = type(dataset).__name__
         return [f'{kind}, {use}: {len(dataset):,} images{_classes(dataset)}']
     found = dataset.statistics()
-    return [f'{dataset.name} {split}: {counts}{where}' for split, counts in found.items()]
+    lines = [f'{dataset.name} {split}: {counts}{where}' for split, counts in found.items()]
+    return lines + ([f'not read: {dataset.left_out}'] if dataset.left_out else [])
+
+
+def _inner(dataset: Any) -> Any:
+    """The dataset in wrappers that repeat it, or the like."""
+    while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    return dataset
+
+
+def _leaks(train: Any, test: Any = None) -> Iterator[str]:
+    """Test images or identities that the net has seen, or that find themselves."""
+    train, test = _inner(train), _inner(test)
+    if isinstance(test, ReIDDataset) and test.split != 'train':
+        yield from leak_warnings(train if isinstance(train, ReIDDataset) else None, test)
+
+
+def _trained_on(runner: Runner, test: Any) -> Any:
+    """The training data of a test on own data, if they are at hand; other sets are not read."""
+    config = runner.cfg.get('training_dataset') or {}
+    test = _inner(test)
+    if not isinstance(test, ReIDDataset) or not test.is_own_data:
+        return None
+    if own_type(config) != type(test).__name__:
+        return None
+    try:
+        train = DATASETS.build(
+            {'data_root': runner.cfg.get('data_root'), **config, 'pipeline': []}
+        )
+        train.full_init()
+    except ReIDError:
+        return None
+    return train
 
 
 def _classes(dataset: Any) -> str:

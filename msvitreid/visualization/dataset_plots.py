@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ _BAR = '#3f6fa8'
 _FAINT = '#6e757d'
 # Beyond so many different values, bars become too thin to be told apart.
 _MOST_BARS = 40
+_MOST_NAMES = 20
 
 
 def draw_dataset_plots(
@@ -24,6 +25,7 @@ def draw_dataset_plots(
     sizes: Sequence[tuple[int, int]],
     title: str,
     out: str | Path | None = None,
+    camera_name: Callable[[int], str] = str,
 ) -> Figure:
     """Plot images an identity, images a camera, cameras an identity, and image sizes.
 
@@ -32,6 +34,7 @@ def draw_dataset_plots(
         sizes: ``(height, width)`` of the images, or of some of them.
         title: written above everything.
         out: PNG file to save the picture to; its folder is made if need be.
+        camera_name: what the camera of a ``camid`` is called.
 
     Raises:
         ValueError: there are no entries.
@@ -45,7 +48,7 @@ def draw_dataset_plots(
     figure.suptitle(title)
     axes = figure.subplots(2, 2)
     _plot_images_per_identity(axes[0, 0], entries)
-    _plot_images_per_camera(axes[0, 1], entries)
+    _plot_images_per_camera(axes[0, 1], entries, camera_name)
     _plot_cameras_per_identity(axes[1, 0], entries)
     _plot_sizes(axes[1, 1], sizes)
     for ax in axes.flat:
@@ -69,7 +72,9 @@ def _plot_images_per_identity(ax: Axes, entries: Sequence[Mapping]) -> None:
         ax.hist(images, bins=_MOST_BARS, color=_BAR)
 
 
-def _plot_images_per_camera(ax: Axes, entries: Sequence[Mapping]) -> None:
+def _plot_images_per_camera(
+    ax: Axes, entries: Sequence[Mapping], camera_name: Callable[[int], str]
+) -> None:
     images = Counter(entry['camid'] for entry in entries if entry['camid'] != -1)
     _name(ax, 'camera', 'images')
     if not images:
@@ -78,6 +83,10 @@ def _plot_images_per_camera(ax: Axes, entries: Sequence[Mapping]) -> None:
     noun = 'camera' if len(images) == 1 else 'cameras'
     ax.set_title(f'{len(images)} {noun}', fontsize=10)
     _bars(ax, images)
+    names = [camera_name(camid) for camid in sorted(images)]
+    if names != [str(camid) for camid in sorted(images)] and len(names) <= _MOST_NAMES:
+        tilted = max(map(len, names)) * len(names) > 50
+        ax.set_xticks(sorted(images), names, rotation=90 if tilted else 0)
 
 
 def _plot_cameras_per_identity(ax: Axes, entries: Sequence[Mapping]) -> None:

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from msvitreid.errors import DatasetError
-
 SAME = (0, 150, 80)
 DIFFERENT = (214, 45, 45)
 _PAPER = (255, 255, 255)
@@ -105,8 +103,8 @@ def draw_ranking_lists(
         gallery_paths: ``G`` image files; only those that are shown are read.
         matches: ``(Q, k)`` gallery indices, best first, -1 for an empty place, as
             from :func:`msvitreid.evaluation.functional.top_matches`.
-        query_pids: ``(Q,)`` identities.
-        gallery_pids: ``(G,)`` identities.
+        query_pids: ``(Q,)`` identities, numbers or names; these stand below the queries.
+        gallery_pids: ``(G,)`` identities, as those of the queries.
         similarity: ``(Q, k)`` similarities of the matches.
         thumb: ``(width, height)`` of the thumbnails in pixels; images keep their
             aspect ratio inside it.
@@ -179,13 +177,11 @@ def _check_lengths(
 
 
 def _framed(path: str | Path, layout: RankingListLayout, colour: tuple) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            thumbnail = ImageOps.pad(image.convert('RGB'), layout.thumb, color=_EMPTY)
-    except OSError as error:
-        raise DatasetError(
-            f'image {path} cannot be read ({error}): restore the file or leave it out'
-        ) from error
+    # Here, so that this module can be imported without the datasets.
+    from msvitreid.datasets.transforms.image_decoding import read_image
+
+    image = Image.fromarray(read_image(str(path)))
+    thumbnail = ImageOps.pad(image, layout.thumb, color=_EMPTY)
     return ImageOps.expand(thumbnail, layout.frame, colour)
 
 

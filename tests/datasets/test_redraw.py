@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from msvitreid.datasets import JoinedDataset, ReIDDataset
+from msvitreid.datasets.id_names import IdNames
 from msvitreid.datasets.redraw import load_or_redraw
 from msvitreid.errors import ConfigError, DatasetError
 from tests.miniature.tree import write_image
@@ -100,7 +101,7 @@ def test_an_identity_without_a_readable_image_is_an_error(crops):
     with pytest.raises(DatasetError) as error:
         build(crops)[IMAGES + 4]
     message = str(error.value)
-    assert message.startswith('ReIDDataset: none of the 6 images of the identity with pid 1 ')
+    assert message.startswith('ReIDDataset: none of the 6 images of identity 1 ')
     assert broken[4] in message
     assert sum(path in message for path in broken) == 3
     assert ', ...)' in message
@@ -110,7 +111,7 @@ def test_an_only_image_is_an_error(tmp_path):
     for identity in range(2):
         write_image(tmp_path / f'{identity}' / '0.png', identity, (4, 2))
     (broken,) = damage(tmp_path / '0' / '0.png')
-    with pytest.raises(DatasetError, match=rf'1 images .* pid 0 can be read \({broken}\)'):
+    with pytest.raises(DatasetError, match=rf'1 images of identity 0 can be read \({broken}\)'):
         build(tmp_path)[0]
 
 
@@ -186,6 +187,7 @@ class Entries:
 
     def __init__(self, labels):
         self.labels = np.array(labels)
+        self.id_names = IdNames()
 
     def get_data_info(self, index):
         return {'img_path': f'{index}.jpg', 'pid': int(self.labels[index])}

@@ -1,4 +1,5 @@
 import io
+import os
 import re
 
 import pytest
@@ -9,9 +10,11 @@ from mmengine.optim import AmpOptimWrapper, ConstantLR, OptimWrapper, OptimWrapp
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from torch import nn
 
+from msvitreid.engine import use_test_only
 from msvitreid.engine.start_summary import evaluation_summary, training_summary
 from msvitreid.registry import DATASETS, MODELS
 from tests.engine.tiny_run import build_runner, tiny_config
+from tests.miniature.tree import write_image
 
 
 class Classifier(BaseModel):
@@ -357,3 +360,55 @@ def test_evaluators_are_those_of_the_loop(market, tmp_path):
         'ReIDMetric, plain AP',
         'DumpResults',
     ]
+
+
+def crops(folder):
+    """Own data with two faults: identity 066 in train and test, and a query in the gallery."""
+    rows = ['path,pid,camid,split']
+    for number, pid in enumerate(['066', '067', '068', '069'] * 2):
+        write_image(folder / f'{number}.png', number, (8, 4))
+        rows.append(f'{number}.png,{pid},,train')
+    write_image(folder / 'q.png', 9, (8, 4))
+    os.link(folder / 'q.png', folder / 'g.png')
+    (folder / 'list.csv').write_text(
+        '\n'.join([*rows, 'q.png,066,,query', 'g.png,066,,gallery'])
+    )
+    return dict(type='ReIDDataset', data_root=str(folder), csv='list.csv')
+
+
+def test_leaks_are_warned_of(summarised, tmp_path):
+    """Leaks: a query's copy in the gallery, and test identities that are trained on."""
+    (tmp_path / 'crops').mkdir()
+    own = crops(tmp_path / 'crops')
+    copy, identities = summarised(
+        **{f'{loader}_dataloader.dataset': own for loader in ('train', 'val', 'test')}
+    )['warning']
+    assert copy.startswith('1 of 1 queries are in the gallery')
+    assert identities.startswith("1 of 1 test identities are trained on, as '066'")
+
+
+def test_leaks_are_warned_of_at_a_test_alone(market, tmp_path):
+    (tmp_path / 'crops').mkdir()
+    own = crops(tmp_path / 'crops')
+    cfg = tiny_config(
+        market,
+        tmp_path / 'eval',
+        **{f'{loader}_dataloader.dataset': own for loader in ('train', 'val', 'test')},
+    )
+    use_test_only(cfg, None)
+    runner = build_runner(cfg)
+    facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
+    assert len(facts['warning']) == 2
+    # Where the training data are not at hand, the rest is said all the same.
+    runner.cfg.training_dataset.csv = 'gone.csv'
+    facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
+    assert facts['warning'].startswith('1 of 1 queries')
+
+
+def test_what_is_not_read_is_counted(summarised, market):
+    """Kinds: 3 files of a kind that is not read, and 1 image in a deeper folder."""
+    folder = next(market.iterdir()) / 'bounding_box_train'
+    (folder / 'more').mkdir()
+    for name in ('1.psd', '2.psd', '3.PSD', 'more/0002_c1s1_000099_00.jpg', 'Thumbs.db'):
+        (folder / name).touch()
+    assert summarised()['data'][1].startswith('not read: 3 .psd files (as ')

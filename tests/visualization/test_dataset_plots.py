@@ -65,3 +65,10 @@ def test_no_entries():
 def test_matplotlib_is_imported_when_used():
     code = 'import sys, msvitreid.visualization; sys.exit("matplotlib" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+
+def test_cameras_have_their_names():
+    entries = [dict(pid=0, camid=camid) for camid in (0, 0, 1)]
+    figure = draw_dataset_plots(entries, [], 'x', camera_name=['door', 'hall'].__getitem__)
+    labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert labels == ['door', 'hall']

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from msvitreid.errors import DatasetError
 from msvitreid.visualization import RankingListLayout, draw_ranking_lists
 from msvitreid.visualization.ranking_list import DIFFERENT, SAME
+from tests.hostile.limits import limits
 
 BLUE, GOLD = (20, 40, 200), (230, 190, 30)
 EMPTY = (241, 242, 244)
@@ -126,3 +129,40 @@ def test_lengths_that_disagree(paths, matches, query_pids, gallery_pids, similar
 def test_without_a_query(paths):
     with pytest.raises(ValueError, match='no query'):
         draw_ranking_lists([], paths[1], np.empty((0, 3)), [], [7] * 4)
+
+
+def test_identities_may_be_names(paths, monkeypatch):
+    """Names in pictures: what the user calls an identity, not its number."""
+    written = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        'text',
+        lambda self, xy, text, *a, **k: written.append(text) or draw(self, xy, text, *a, **k),
+    )
+    names = ['066', 'anna', '066', 'anna']
+    picture = draw_ranking_lists(*paths, [[0, 1], [1, 0]], names[:2], names)
+    assert 'id 066' in written
+    box = RankingListLayout((64, 128), 2).match_box(0, 0)
+    assert pixels(picture, box)[0] == SAME
+
+
+def test_images_are_read_as_the_net_reads_them(tmp_path):
+    """Kinds: orientation and 16 bits, which Pillow alone leaves out or cuts off at 255."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (80, 40), BLUE).save(tmp_path / 'turned.png', exif=exif)
+    Image.fromarray(np.full((80, 40), 128 << 8, np.uint16)).save(tmp_path / 'deep.png')
+    files = [tmp_path / 'turned.png', tmp_path / 'deep.png']
+    picture = draw_ranking_lists(files[:1], files, [[1]], [1], [1, 1], thumb=(40, 80))
+    layout = RankingListLayout((40, 80), 1)
+    left, top, right, _ = layout.query_box(0)
+    assert picture.getpixel(((left + right) // 2, top + layout.frame + 2)) == BLUE
+    assert pixels(picture, layout.match_box(0, 0))[1] == (128, 128, 128)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path, paths):
+    """Special files end in an error, wherever images are looked at."""
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    with limits(), pytest.raises(DatasetError, match=r'pipe\.jpg'):
+        draw_ranking_lists([tmp_path / 'pipe.jpg'], paths[1], [[0]], [7], [7] * 4)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
     from msvitreid.datasets import ReIDDataset
+    from msvitreid.datasets.id_names import IdNames
     from msvitreid.structures import ReIDDataSample
     from msvitreid.visualization import SheetRow
 
@@ -96,13 +97,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     out = Path(args.out or Path(default_work_dir(args.config)) / 'browse')
     name = f'{Path(args.config).stem}, {args.split}'
     written = [out / f'statistics_{args.split}.png']
-    draw_dataset_plots(entries, measure(entries), name, written[0])
+    cameras = dataset.id_names.camid
+    draw_dataset_plots(entries, measure(entries), name, written[0], camera_name=cameras)
 
     set_random_seed(args.seed)
     batches = train_batches(dataset, cfg, args.seed) if is_train else test_batches(entries)
     for number, batch in enumerate(itertools.islice(batches, args.batches), start=1):
         images, samples = net_input([dataset[index] for index in batch], cfg, is_train)
-        rows = identity_rows(images, samples)
+        rows = identity_rows(images, samples, dataset.id_names)
         height, width = images.shape[1:3]
         counts = f'{len(images)} images of {len(rows)} identities, {height}x{width}'
         written.append(out / f'{args.split}_{number}.png')
@@ -148,33 +150,32 @@ def net_input(
     return (images * 255).round().byte().permute(0, 2, 3, 1).numpy(), batch['data_samples']
 
 
-def identity_rows(images: np.ndarray, samples: Sequence[ReIDDataSample]) -> list[SheetRow]:
+def identity_rows(
+    images: np.ndarray, samples: Sequence[ReIDDataSample], names: IdNames
+) -> list[SheetRow]:
     """A row for each identity of a batch, in its order."""
     from msvitreid.visualization import SheetRow
 
     rows: dict[int, SheetRow] = {}
     for image, sample in zip(images, samples, strict=True):
-        row = rows.setdefault(int(sample.pid), SheetRow(f'id {int(sample.pid)}', [], []))
+        pid, camid = int(sample.pid), int(sample.camid)
+        row = rows.setdefault(pid, SheetRow(f'id {names.pid(pid)}', [], []))
         row.images.append(image)
-        row.captions.append('' if int(sample.camid) == -1 else f'camera {int(sample.camid)}')
+        row.captions.append('' if camid == -1 else f'camera {names.camid(camid)}')
     return list(rows.values())
 
 
 def measure(entries: Sequence[dict]) -> list[tuple[int, int]]:
-    """Height and width of the image files, or of some of many."""
-    from PIL import Image
+    """Height and width of the images as they are loaded, or of some of many."""
+    from msvitreid.datasets.transforms.image_decoding import decode_image
 
-    sizes = []
-    for entry in entries[:: math.ceil(len(entries) / MOST_SIZES)]:
-        try:
-            with Image.open(entry['img_path']) as image:
-                sizes.append((image.height, image.width))
-        except OSError as error:
-            raise DatasetError(
-                f'{entry["img_path"]}: the image cannot be read ({error}); see '
-                'tools/dataset_tools/check_dataset.py'
-            ) from error
-    return sizes
+    some = entries[:: math.ceil(len(entries) / MOST_SIZES)]
+    try:
+        return [decode_image(entry['img_path']).values.shape[:2] for entry in some]
+    except DatasetError as error:
+        raise DatasetError(
+            f'{error}; tools/dataset_tools/check_dataset.py finds all such files'
+        ) from error
 
 
 if __name__ == '__main__':

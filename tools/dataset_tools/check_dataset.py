@@ -20,17 +20,19 @@ EPILOG = """\
 faults (exit code 1):
   a count that differs from the published one, where that is certain
   images that are missing, empty, no images, or cut short
-  files of the same bytes (or one file) in train and test
-  identities in both train and test (not for MSMT17, nor own data in two CSV files, which number
-    both from 0)
+  files of a kind that is not read, and images in folders that are not read, where images are
+  16-bit images, most of which use a part of their range only
+  files of the same bytes (or one file) in train and test, or in query and gallery unless the
+    Market rule leaves them out
+  identities in both train and test (not for MSMT17, which numbers both from 0)
   queries that the protocol leaves no match (in VehicleID information: one image of a vehicle is
     drawn for the gallery, so that one with no other image is never a query)
   query and gallery that share no camera, so that no image is left out by its camera
 information (exit code 0):
   a count unlike a published one that is not certain
   training identities with one image, or with images from one camera only
-  files of the same bytes inside train or inside test
-  files that are passed over: hidden ones, Thumbs.db, __MACOSX, no image suffix, pid -1,
+  other files of the same bytes inside train or inside test
+  other files that are passed over: hidden ones, Thumbs.db, __MACOSX, lists and notes, pid -1,
     images on no list, images in a folder that is not read
 exit code 2, with one sentence: the dataset cannot be used at all, because its root or a folder
   is missing, a split is empty, or a name or list cannot be read.
@@ -94,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     work = {'workers': args.workers, 'progress': True}
     findings = inspection.unreadable_findings(contents, not args.no_decode, **work)
     findings += inspection.duplicate_findings(contents, **work)
+    findings += inspection.shared_name_findings(contents)
     for one in contents:
+        findings += inspection.left_out_findings(one)
         findings += inspection.count_findings(one)
         findings += inspection.shared_identity_findings(one)
         findings += inspection.unmatched_query_findings(one)

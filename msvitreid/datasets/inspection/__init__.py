@@ -12,7 +12,8 @@ from .identities import (
     unmatched_query_findings,
 )
 from .report import as_json, as_text
-from .strays import stray_findings
+from .shared_names import shared_name_findings
+from .strays import left_out_findings, stray_findings
 
 __all__ = [
     'Contents',
@@ -22,10 +23,12 @@ __all__ = [
     'as_text',
     'count_findings',
     'duplicate_findings',
+    'left_out_findings',
     'read_contents',
     'scarce_identity_findings',
     'separate_camera_findings',
     'shared_identity_findings',
+    'shared_name_findings',
     'stray_findings',
     'unmatched_query_findings',
     'unreadable_findings',

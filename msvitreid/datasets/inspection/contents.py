@@ -7,6 +7,7 @@ from typing import Any
 
 from msvitreid.datasets.base import ReIDDataset
 from msvitreid.datasets.counts import SplitStatistics
+from msvitreid.datasets.left_out import LeftOut
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
 
@@ -19,10 +20,14 @@ class Contents:
         name: the dataset's name.
         kind: the name of its class.
         root: the dataset's own folder.
-        splits: entries of each split that is to be reported.
+        splits: entries of each split that is to be reported; beside what a dataset gives they
+            have ``pid_name`` and ``camid_name``, what the user calls identity and camera.
         expected: the counts that each split is known to have; none if counts are ignored.
         counts_must_agree: whether a count that differs from a certain one is a fault.
         csv: the list that it was read from, of own data in a list.
+        is_own_data: whether its identities are what the user calls them.
+        left_out: what lies where images are read, and is not read.
+        value_range: what the pipeline says of 16-bit images, if it does.
         train: training entries that the test entries are compared with. Of several test sets
             with one training set each has them here, and the first alone in ``splits``.
     """
@@ -34,6 +39,9 @@ class Contents:
     expected: Mapping[str, SplitStatistics]
     counts_must_agree: bool
     csv: Path | None = None
+    is_own_data: bool = False
+    left_out: LeftOut = field(default_factory=LeftOut)
+    value_range: tuple[int, int] | None = None
     train: list[dict] = field(default_factory=list)
 
     @property
@@ -75,6 +83,8 @@ def read_contents(configs: Iterable[Mapping[str, Any]]) -> list[Contents]:
             alone.append(training)
         else:
             host.splits = training.splits | host.splits
+            host.left_out.merge(training.left_out)
+            host.value_range = host.value_range or training.value_range
             host.expected = {**training.expected, **host.expected}
     return [*alone, *tests]
 
@@ -92,6 +102,8 @@ def _read(config: Mapping[str, Any]) -> Contents:
     splits: dict[str, list[dict]] = {}
     for index in range(len(dataset)):
         entry = dataset.get_data_info(index)
+        entry['pid_name'] = dataset.id_names.pid(entry['pid'])
+        entry['camid_name'] = dataset.id_names.camid(entry['camid'])
         splits.setdefault(entry['split'], []).append(entry)
     expected = {split: dataset.expected.get(split, SplitStatistics()) for split in splits}
     root = dataset.find_root()
@@ -103,5 +115,20 @@ def _read(config: Mapping[str, Any]) -> Contents:
         expected={} if counts == 'ignore' else expected,
         counts_must_agree=counts == 'error',
         csv=None if dataset.csv is None else (root / Path(dataset.csv).expanduser()).resolve(),
+        is_own_data=dataset.is_own_data,
+        left_out=dataset.left_out,
+        value_range=_value_range(config.get('pipeline') or ()),
         train=list(splits.get('train', [])),
     )
+
+
+def _value_range(pipeline: Iterable[Any]) -> tuple[int, int] | None:
+    """What a pipeline's ``LoadImage``, also within another transform, says of 16-bit images."""
+    for transform in pipeline:
+        if isinstance(transform, Mapping):
+            found = transform.get('value_range') or _value_range(
+                transform.get('transforms', ())
+            )
+            if found:
+                return found
+    return None

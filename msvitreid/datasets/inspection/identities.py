@@ -39,12 +39,12 @@ def scarce_identities(entries: Iterable[dict]) -> tuple[tuple[Item, ...], tuple[
     """Identities with one image, and those with several images from one known camera."""
     images = _by_pid(entries)
     single, one_camera = [], []
-    for pid, own in sorted(images.items()):
+    for _, own in sorted(images.items()):
         camids = {entry['camid'] for entry in own}
         if len(own) == 1:
-            single.append(Item((own[0]['img_path'],), f'identity {pid}'))
+            single.append(Item((own[0]['img_path'],), _identity(own[0])))
         elif len(camids) == 1 and camids != {-1}:
-            one_camera.append(Item((), f'identity {pid}, camera {camids.pop()}'))
+            one_camera.append(Item((), _name(own[0])))
     return tuple(single), tuple(one_camera)
 
 
@@ -54,7 +54,7 @@ def shared_identity_findings(contents: Contents) -> list[Finding]:
         return []
     train, test = _by_pid(contents.train), _by_pid(contents.test)
     items = tuple(
-        Item((train[pid][0]['img_path'], test[pid][0]['img_path']), f'identity {pid}')
+        Item((train[pid][0]['img_path'], test[pid][0]['img_path']), _identity(train[pid][0]))
         for pid in sorted(train.keys() & test.keys())
     )
     what = 'identities in both train and test'
@@ -102,8 +102,12 @@ def _is_match(query: dict, image: dict) -> bool:
 
 
 def _name(entry: dict) -> str:
-    camera = '' if entry['camid'] == -1 else f', camera {entry["camid"]}'
-    return f'identity {entry["pid"]}{camera}'
+    camera = '' if entry['camid'] == -1 else f', camera {entry["camid_name"]}'
+    return f'{_identity(entry)}{camera}'
+
+
+def _identity(entry: dict) -> str:
+    return f'identity {entry["pid_name"]}'
 
 
 def _by_pid(entries: Iterable[dict]) -> dict[int, list[dict]]:

@@ -73,7 +73,7 @@ def _rows(contents: Contents) -> Iterator[tuple[str, ...]]:
         yield (
             split,
             *counts,
-            _ranges(_camids(entries)) or 'unknown',
+            _cameras(entries) or 'unknown',
             f'{len(single):,}',
             f'{len(one_camera):,}' if found.cameras else '-',
         )
@@ -119,6 +119,7 @@ def _split_as_json(contents: Contents, split: str) -> dict[str, Any]:
     return {
         **counts,
         'camera_ids': _camids(entries),
+        'camera_names': list(_camera_names(entries).values()),
         'identities_with_one_image': len(single),
         'identities_with_one_camera': len(one_camera),
     }
@@ -126,6 +127,20 @@ def _split_as_json(contents: Contents, split: str) -> dict[str, Any]:
 
 def _camids(entries: Sequence[dict]) -> list[int]:
     return sorted({entry['camid'] for entry in entries} - {-1})
+
+
+def _camera_names(entries: Sequence[dict]) -> dict[int, str]:
+    names = {entry['camid']: entry['camid_name'] for entry in entries}
+    return {camid: names[camid] for camid in _camids(entries)}
+
+
+def _cameras(entries: Sequence[dict]) -> str:
+    """What the cameras are called, in short."""
+    names = _camera_names(entries)
+    if all(name == str(camid) for camid, name in names.items()):
+        return _ranges(list(names))
+    shown = [*names.values()][:SHOWN]
+    return ', '.join(shown) + (', ...' if len(names) > SHOWN else '')
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -5,31 +5,46 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from msvitreid.datasets.image_files import IMAGE_SUFFIXES
+from msvitreid.datasets.image_kinds import advice, is_image_name
+from msvitreid.datasets.left_out import CLUTTER_FILES, is_clutter
 from msvitreid.datasets.market_style import JUNK_PID, MARKET_NAME
 
 from .contents import Contents
 from .findings import Finding, Item
 
-DESKTOP_FILES = ('thumbs.db', 'desktop.ini')
+
+def left_out_findings(contents: Contents) -> list[Finding]:
+    """Files that lie where images are read and could be ones, and are not read: a fault."""
+    findings = []
+    for what, paths in sorted(contents.left_out.items()):
+        suffix = what.removesuffix(' files')
+        hint = f'; {advice(suffix)}' if suffix.startswith('.') else ''
+        items = tuple(Item((path,), '') for path in sorted(paths))
+        findings.append(
+            Finding('left_out', True, contents.name, f'not read: {what}{hint}', items)
+        )
+    return findings
 
 
 def stray_findings(contents: Sequence[Contents]) -> list[Finding]:
-    """Files below a dataset's folder that are passed over, by the reason why: information.
+    """Other files below a dataset's folder that are passed over, and why: information.
 
     Files that are no images count where images are read only: lists and notes lie beside.
     Hidden folders and ``__MACOSX`` are one item each.
     """
     read_of: dict[Path, set[str]] = defaultdict(set)
+    known: dict[Path, set[str]] = defaultdict(set)
     names: dict[Path, str] = {}
     for one in contents:
         read_of[one.root] |= {entry['img_path'] for entry in (*one.train, *one.test)}
+        known[one.root].update(*one.left_out.values())
         names.setdefault(one.root, one.name)
     findings = []
     for root, read in read_of.items():
         by_reason = defaultdict(list)
         for path, reason in _strays(root, read):
-            by_reason[reason].append(Item((path,), ''))
+            if path not in known[root]:
+                by_reason[reason].append(Item((path,), ''))
         findings += [
             Finding('stray', False, names[root], f'passed over: {reason}', tuple(sorted(items)))
             for reason, items in sorted(by_reason.items())
@@ -69,18 +84,18 @@ def _walk(
 
 
 def _folder_reason(name: str) -> str:
-    if name == '__MACOSX':
-        return 'folder __MACOSX'
-    return 'hidden folder' if name.startswith('.') else ''
+    if name.startswith('.'):
+        return 'hidden folder'
+    return f'folder {name}' if is_clutter(name) else ''
 
 
 def _reason(name: str, in_read_folder: bool) -> str:
     """Why a file that is not in the dataset is passed over; '' if it is not of interest."""
     if name.startswith('.'):
         return 'hidden file'
-    if name.lower() in DESKTOP_FILES:
+    if name.lower() in CLUTTER_FILES:
         return 'left by a desktop'
-    if not name.lower().endswith(IMAGE_SUFFIXES):
+    if not is_image_name(name):
         return 'not an image suffix' if in_read_folder else ''
     if not in_read_folder:
         return 'image in a folder that is not read'

@@ -78,7 +78,14 @@ def fault_before_decoding(content: bytes) -> str:
 
 def is_heif(content: bytes) -> bool:
     """Whether a file is one of the kind HEIF, and a package is there that can read it."""
-    return 'HEIF' in KINDS and content[4:8] == b'ftyp' and content[8:12] in HEIF_BRANDS
+    # AVIF files may have a brand that both kinds share, and name their own behind it.
+    is_avif = b'avif' in content[16:64]
+    return (
+        'HEIF' in KINDS
+        and content[4:8] == b'ftyp'
+        and content[8:12] in HEIF_BRANDS
+        and not is_avif
+    )
 
 
 def open_heif(content: bytes) -> Any:

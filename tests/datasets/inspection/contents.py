@@ -13,7 +13,8 @@ _NUMBERS = itertools.count(1)
 
 def entry(split: str, pid: int, camid: int = -1, path: str | None = None) -> dict:
     name = path or f'{ROOT}/{next(_NUMBERS):06d}.jpg'
-    return {'img_path': name, 'pid': pid, 'camid': camid, 'split': split}
+    names = {'pid_name': str(pid), 'camid_name': str(camid)}
+    return {'img_path': name, 'pid': pid, 'camid': camid, 'split': split, **names}
 
 
 def contents(entries: list[dict], kind: str = 'Market1501', root: Path = ROOT) -> Contents:

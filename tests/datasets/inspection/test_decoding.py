@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 
 from msvitreid.datasets.inspection import unreadable_findings
 from msvitreid.datasets.transforms.image_header import PNG_START
+from tests.hostile.limits import limits
 
 from .contents import contents, entry
 
@@ -92,3 +95,42 @@ def test_an_image_of_two_splits_is_a_finding_of_each(tmp_path):
     entries = [entry(split, 1, path=f'{tmp_path}/x.jpg') for split in ('train', 'query')]
     found = unreadable_findings([contents(entries)])
     assert [finding.where for finding in found] == ['Market1501 train', 'Market1501 query']
+
+
+def depth(values: list[np.ndarray], tmp_path, **options) -> list:
+    entries = []
+    for number, array in enumerate(values):
+        path = tmp_path / f'{number}.png'
+        Image.fromarray(array).save(path)
+        entries.append(entry('train', 1, path=str(path)))
+    one = replace(contents(entries), **options)
+    return [found for found in unreadable_findings([one]) if found.kind == 'bit_depth']
+
+
+def test_images_that_use_a_part_of_16_bits(tmp_path):
+    """Bit depth: 10 or 12 bits in 16 turn black where the upper 8 are taken."""
+    ten, twelve = (np.full((4, 4), value, np.uint16) for value in (1023, 4095))
+    whole, eight = np.full((4, 4), 40_000, np.uint16), np.full((4, 4), 9, np.uint8)
+    (found,) = depth([ten, twelve, whole, eight], tmp_path)
+    assert found.is_fault
+    assert 'value_range=(0, 4095)' in found.what
+    assert [item.note for item in found.items] == ['highest value 1,023', 'highest value 4,095']
+    # One dark image of several may be of a dark place.
+    (found,) = depth([ten, whole], tmp_path)
+    assert not found.is_fault
+    assert depth([whole, eight], tmp_path) == []
+    assert depth([ten], tmp_path, value_range=(0, 1023)) == []
+
+
+@pytest.mark.parametrize('decode', [True, False])
+def test_special_files_are_not_opened(decode, tmp_path):
+    """Special files among the images: pipes, devices, and files of /proc that never end."""
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    for name, target in (('device', '/dev/zero'), ('log', '/proc/kmsg')):
+        (tmp_path / f'{name}.jpg').symlink_to(target)
+    with limits():
+        found = reasons(
+            [f'{tmp_path}/{n}.jpg' for n in ('pipe', 'device', 'log')], decode=decode
+        )
+    special = 'a pipe, socket, device or folder, not a file'
+    assert found == {'pipe.jpg': special, 'device.jpg': special, 'log.jpg': 'empty file'}

@@ -45,10 +45,55 @@ def test_groups_by_bytes_not_by_size(file):
     )
     assert groups(found) == {
         'duplicate_across': [(['f', 'g', 'h'], '')],
+        'duplicate_query_gallery': [(['g', 'h'], ''), (['i', 'j'], '')],
         'duplicate_train': [(['a', 'b'], ''), (['c', 'd'], 'different identities')],
-        'duplicate_test': [(['i', 'j'], '')],
     }
-    assert [finding.is_fault for finding in found] == [True, False, False]
+    assert [finding.is_fault for finding in found] == [True, True, False]
+
+
+def test_queries_that_find_themselves_are_a_fault(file):
+    """Leaks between query and gallery: 17 of 28 queries of a public split are in its gallery."""
+    entries = []
+    for number in range(28):
+        content = b'image %d' % number
+        entries.append(entry('query', number, path=file(f'q{number}', content)))
+        copied = content if number < 17 else content + b' once more'
+        entries.append(entry('gallery', number, path=file(f'g{number}', copied)))
+    (found,) = duplicate_findings([contents(entries)])
+    assert (found.kind, found.is_fault, len(found.items)) == (
+        'duplicate_query_gallery',
+        True,
+        17,
+    )
+
+
+def test_a_copy_that_the_market_rule_leaves_out_is_information(file):
+    """VeRi-776 repeats its queries in the gallery, by the same camera."""
+    entries = [
+        entry('query', 1, 3, file('a', b'one')),
+        entry('gallery', 1, 3, file('b', b'one')),
+        entry('query', 2, 3, file('c', b'two')),
+        entry('gallery', 2, 4, file('d', b'two')),
+        entry('query', 5, 3, file('e', b'six')),
+        entry('gallery', 6, 3, file('f', b'six')),
+    ]
+    assert groups(duplicate_findings([contents(entries)])) == {
+        'duplicate_query_gallery': [(['c', 'd'], ''), (['e', 'f'], 'identities 5 and 6')],
+        'duplicate_test': [(['a', 'b'], '')],
+    }
+
+
+def test_a_query_listed_for_the_gallery_too(file):
+    path = file('a', b'one')
+    entries = [entry('query', 1, path=path), entry('gallery', 1, path=path)]
+    (found,) = duplicate_findings([contents(entries)])
+    assert found.items == (((path,), 'listed for both'),)
+
+
+def test_a_huge_sparse_file_is_not_hashed(file, monkeypatch):
+    monkeypatch.setattr('msvitreid.datasets.regular_file.MAX_BYTES', 2)
+    entries = [entry('train', 1, path=file(name, b'one')) for name in 'ab']
+    assert duplicate_findings([contents(entries)]) == []
 
 
 def test_one_file_listed_for_train_and_test(file):

@@ -78,6 +78,7 @@ def test_json_holds_everything():
         'identities': {'found': 3, 'expected': 1004, 'state': 'about'},
         'cameras': {'found': 5, 'expected': 6, 'state': 'differs'},
         'camera_ids': [1, 2, 3, 5, 8],
+        'camera_names': ['1', '2', '3', '5', '8'],
         'identities_with_one_image': 0,
         'identities_with_one_camera': 1,
     }

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from msvitreid.datasets.id_names import IdNames
+from msvitreid.errors import DatasetError
+from msvitreid.structures import ReIDDataSample
+from tests.hostile.limits import limits
 from tests.miniature import TreeShape, write_market1501
 from tests.tools.user import SMALL, leaf, options, run
+from tools.dataset_tools.browse_dataset import identity_rows, measure
 
 TOOL = 'dataset_tools/browse_dataset.py'
 MARKET = leaf('msvit-s_market1501')
@@ -133,3 +139,18 @@ def test_numbers_that_cannot_be(option, value):
     outcome = run(TOOL, MARKET, f'{option}={value}')
     assert outcome.code == 2
     assert f"{option}: '{value}' is no whole number from" in outcome.err
+
+
+def test_rows_and_captions_bear_names():
+    """Names in pictures: identity '066' and its camera 'door', not their numbers."""
+    names = IdNames(pids={57: '066'}, camids={3: 'door'})
+    samples = [ReIDDataSample(pid=57, camid=camid) for camid in (3, -1)]
+    (row,) = identity_rows(np.zeros((2, 4, 2, 3), np.uint8), samples, names)
+    assert (row.label, row.captions) == ('id 066', ['camera door', ''])
+
+
+def test_a_special_file_ends_the_browsing(tmp_path):
+    """Special files: measuring waited for a pipe without end."""
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    with limits(), pytest.raises(DatasetError, match=r'pipe\.jpg'):
+        measure([{'img_path': str(tmp_path / 'pipe.jpg')}])

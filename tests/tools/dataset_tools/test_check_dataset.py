@@ -86,8 +86,8 @@ def plant_ten_faults(root: Path) -> dict[tuple[str, tuple[str, ...], str], bool]
     lonely = f'{query}/0051_c1s1_000900_00.jpg'
     write_image(root / lonely, 51, SIZE)
     write_image(root / f'{gallery}/0051_c1s1_000901_00.jpg', 51, SIZE)
-    gif = f'{train}/0002_c1s1_000003_00.gif'
-    (root / gif).write_bytes(b'GIF89a')
+    film = f'{train}/0002_c1s1_000003_00.mp4'
+    (root / film).write_bytes(b'ftypisom')
     junk = f'{gallery}/-1_c5s1_000100_00.jpg'
     write_image(root / junk, -1, SIZE)
 
@@ -101,7 +101,7 @@ def plant_ten_faults(root: Path) -> dict[tuple[str, tuple[str, ...], str], bool]
         ('count', (), '42 images (expected 43)'): True,
         ('unmatched_query', (lonely,), 'identity 51, camera 1'): True,
         ('single_image', (single,), 'identity 40'): False,
-        ('stray', (gif,), ''): False,
+        ('left_out', (film,), ''): True,
         ('stray', (junk,), ''): False,
     }
 

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from msvitreid.utils.printable import printable
+
+
+@dataclass
+class IdNames:
+    """What users call the identities and cameras that a dataset numbers.
+
+    Only for people: errors, reports and pictures. It is no part of the meta information, which
+    checkpoints carry, as it may name persons.
+
+    Attributes:
+        pids: name of each identity that is called otherwise than by its number.
+        camids: the same of each camera.
+    """
+
+    pids: dict[int, str] = field(default_factory=dict)
+    camids: dict[int, str] = field(default_factory=dict)
+
+    def update(self, pids: Mapping[str, int], camids: Mapping[str, int]) -> None:
+        """Take over numbers by name, as a reader has given them."""
+        self.pids.update({number: name for name, number in pids.items()})
+        self.camids.update({number: name for name, number in camids.items()})
+
+    def add(self, other: IdNames, entries: Iterable[Mapping], pid: int, camid: int) -> None:
+        """Take over the names of another dataset, whose numbers rise by ``pid`` and ``camid``.
+
+        Args:
+            other: the other dataset's names.
+            entries: its entries, with its own numbers.
+            pid: what is added to identities from 0 on.
+            camid: what is added to cameras from 0 on.
+        """
+        for entry in entries:
+            if entry['pid'] >= 0:
+                self.pids[entry['pid'] + pid] = other.pid(entry['pid'])
+            if entry['camid'] >= 0:
+                self.camids[entry['camid'] + camid] = other.camid(entry['camid'])
+
+    def clear(self) -> None:
+        """Forget all names, where a dataset is read again."""
+        self.pids.clear()
+        self.camids.clear()
+
+    def pid(self, number: int) -> str:
+        """What the user calls an identity."""
+        return printable(self.pids.get(number, str(number)), 40)
+
+    def camid(self, number: int) -> str:
+        """What the user calls a camera."""
+        return printable(self.camids.get(number, str(number)), 40)
