@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import warnings
 from typing import Any
 
+import numpy as np
 import openvino
 import torch
 from openvino import opset15 as ops
@@ -17,7 +19,7 @@ from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from openvino.passes import ConstantFolding, Manager
 from torch import Tensor, nn
 
-from .kept_logits import KeptLogits
+from .row_limits import RowLimits
 
 #: Nodes that int8 would harm most, and that take little time: gates of whole channels, what
 #: stands first, and what makes the features. Of nets other than MSViT, the last.
@@ -103,4 +105,12 @@ def _sparse_softmax(node: Any) -> list:
     logits, k = node.get_input(0), int(node.get_values_from_const_input(1))
     if logits.partial_shape[-1] == k:
         return ops.softmax(logits, -1).outputs()
-    return ops.softmax(KeptLogits([logits], k).output(0), -1).outputs()
+    limits = RowLimits([logits], k).output(0)
+    threshold, last = ops.split(limits, -1, 2).outputs()
+    # The length of a row is known when the graph gets its image size.
+    length = ops.gather(ops.shape_of(logits), ops.constant(-1), ops.constant(0))
+    positions = ops.range(ops.constant(0), length, ops.constant(1), 'f32')
+    too_late = ops.logical_and(ops.equal(logits, threshold), ops.greater(positions, last))
+    left_out = ops.logical_or(ops.less(logits, threshold), too_late)
+    kept = ops.select(left_out, ops.constant(np.float32(-math.inf)), logits)
+    return ops.softmax(kept, -1).outputs()
