@@ -33,6 +33,7 @@ setup(
         'mmcv-lite>=2.2,<2.3',
         'pillow>=10',
         'scipy>=1.11',
+        'scikit-learn>=1.4',
     ],
     extras_require={
         'openvino': ['openvino>=2026.4,<2027', 'nncf>=3.4,<4'],

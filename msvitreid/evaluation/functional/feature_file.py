@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeGuard
 import numpy as np
 import torch
 
-from .inputs import Array, require_finite
+from .inputs import Array, as_matrix, require_finite
 
 
 class FeatureFile(Protocol):
@@ -23,9 +23,22 @@ class FeatureFile(Protocol):
 
 
 def is_in_memory(features: object) -> TypeGuard[Array]:
-    """Whether these are an array, a tensor or a list, and no file that looks like one."""
-    arrays = (np.ndarray, torch.Tensor, list, tuple)
-    return isinstance(features, arrays) and not isinstance(features, np.memmap)
+    """Whether these are an array, a tensor, a list or a data frame, not rows in a file."""
+    if isinstance(features, np.memmap):
+        return False
+    is_array = isinstance(features, (np.ndarray, torch.Tensor, list, tuple))
+    return is_array or hasattr(features, 'to_numpy')
+
+
+def check_feature_file(file: object, name: str) -> None:
+    """Raises:
+    ValueError: it has no shape, or its rows cannot be read by their index.
+    """
+    if not (isinstance(getattr(file, 'shape', None), tuple) and hasattr(file, '__getitem__')):
+        raise ValueError(
+            f'{name} must be an array of shape (N, D) or a file of rows such as np.memmap, got '
+            f'{type(file).__name__}'
+        )
 
 
 class BlockReader:
@@ -48,10 +61,10 @@ class BlockReader:
         """``(length, D)`` float32, zeros after the rows; valid until the next call.
 
         Raises:
-            ValueError: a feature is not finite.
+            ValueError: a feature is not a real number or not finite.
         """
-        read = self._file[rows]
-        self._block.numpy()[: len(read)] = read
+        read = as_matrix(self._file[rows], self._name, '(N, D)')
+        self._block[: len(read)] = read
         self._block[len(read) :] = 0
         require_finite(self._block, self._name)
         return self._block.to(self._device)

@@ -200,9 +200,10 @@ def check_rerank_parameters(k1: int, k2: int, lambda_value: float) -> None:
     ValueError: a parameter is out of its range.
     """
     for name, value in (('k1', k1), ('k2', k2)):
-        if not (isinstance(value, Integral) and value >= 1):
+        if isinstance(value, bool) or not (isinstance(value, Integral) and value >= 1):
             raise ValueError(f'{name} must be a whole number from 1 on, got {value!r}')
-    if not (isinstance(lambda_value, Real) and 0 <= lambda_value <= 1):
+    is_number = isinstance(lambda_value, Real) and not isinstance(lambda_value, bool)
+    if not (is_number and 0 <= lambda_value <= 1):
         raise ValueError(f'lambda_value must be a number from 0 to 1, got {lambda_value!r}')
 
 

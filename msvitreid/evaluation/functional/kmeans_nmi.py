@@ -1,14 +1,15 @@
-"""Normalised mutual information of a k-means clustering with the true classes."""
+"""k-means, and how well its clusters agree with the true classes.
+
+Clustering and mutual information are scikit-learn's, imported where they are used: that takes
+more than a second.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from .inputs import Array, Labels, as_features, as_labels
-
-_DISTANCE_BLOCK = 1 << 24
-"""Entries of the sample-by-centre matrix held at once (64 MiB)."""
+from .inputs import Array, Labels, as_features, as_labels, check_whole, require_finite
 
 
 def kmeans_nmi(
@@ -22,7 +23,7 @@ def kmeans_nmi(
 
     The protocol of Cars196 and CUB-200-2011: as many clusters as test classes, a
     random start, 20 iterations, mutual information over the arithmetic mean of the
-    two entropies. The same seed gives the same value on the same kind of device.
+    two entropies. The same seed gives the same value.
 
     Args:
         features: ``(N, D)``.
@@ -35,72 +36,66 @@ def kmeans_nmi(
         NMI in [0, 1].
 
     Raises:
-        ValueError: shapes disagree, a feature is not finite, or there are fewer
-            images than clusters.
+        ValueError: shapes disagree, a feature or its squared length is not finite, there are
+            fewer images than clusters, or a number is out of its range.
     """
     samples = as_features(features, 'features')
     classes = as_labels(pids, len(samples), 'pids')
     if num_clusters is None:
         num_clusters = len(np.unique(classes))
     clusters = kmeans(samples, num_clusters, iterations, seed)
-    return normalized_mutual_information(classes, clusters.cpu().numpy())
+    return normalized_mutual_information(classes, clusters)
 
 
 def kmeans(
-    samples: torch.Tensor, num_clusters: int, iterations: int = 20, seed: int = 0
+    samples: Array, num_clusters: int, iterations: int = 20, seed: int = 0
 ) -> torch.Tensor:
     """Lloyd's k-means from ``num_clusters`` distinct random samples.
 
     A cluster that runs empty restarts at a sample that lies farthest from its
-    own centre.
+    own center.
 
     Args:
-        samples: ``(N, D)`` float32.
+        samples: ``(N, D)``.
         num_clusters: from 1 to ``N``.
-        iterations: updates of the centres.
+        iterations: updates of the centers, at least 1; fewer are made where nothing changes.
         seed: of the random start.
 
     Returns:
-        ``(N,)`` int64, the nearest final centre of every sample.
+        ``(N,)`` int64 on the CPU, the nearest final center of every sample.
 
     Raises:
-        ValueError: ``num_clusters`` is out of its range.
+        ValueError: a number is out of its range, or a sample or its squared length is not
+            finite.
     """
-    if not 1 <= num_clusters <= len(samples):
+    from sklearn.cluster import KMeans
+
+    samples = as_features(samples, 'samples').cpu()
+    check_whole(num_clusters, 1, 'num_clusters')
+    check_whole(iterations, 1, 'iterations')
+    check_whole(seed, 0, 'seed')
+    if num_clusters > len(samples):
         raise ValueError(
             f'num_clusters must be from 1 to the number of images, {len(samples)}, '
             f'got {num_clusters}'
         )
-    generator = torch.Generator().manual_seed(seed)
+    # The sum bounds all that is summed below: norms, distances and the inertia.
+    total = samples.square().sum(dtype=torch.float32)
+    require_finite(total, 'the sum of squared feature lengths (normalize the features)')
+    generator = torch.Generator().manual_seed(int(seed))
     start = torch.randperm(len(samples), generator=generator)[:num_clusters]
-    centres = samples[start.to(samples.device)]
-    for _ in range(iterations):
-        assigned, distances = _nearest_centres(samples, centres)
-        sizes = torch.bincount(assigned, minlength=num_clusters)
-        sums = torch.zeros_like(centres).index_add_(0, assigned, samples)
-        centres = sums / sizes.clamp(min=1).unsqueeze(1)
-        empty = (sizes == 0).nonzero().squeeze(1)
-        if len(empty):
-            centres[empty] = samples[distances.topk(len(empty)).indices]
-    return _nearest_centres(samples, centres)[0]
+    search = KMeans(
+        num_clusters,
+        init=samples[start].numpy(),
+        n_init=1,
+        max_iter=iterations,
+        tol=0,
+        algorithm='lloyd',
+    )
+    return torch.from_numpy(search.fit_predict(samples.numpy())).long()
 
 
-def _nearest_centres(
-    samples: torch.Tensor, centres: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Index of every sample's nearest centre, and its squared distance."""
-    half_norms = centres.square().sum(dim=1) / 2
-    indices, scores = [], []
-    for chunk in samples.split(max(1, _DISTANCE_BLOCK // len(centres))):
-        # |x - c|^2 = |x|^2 + 2 (|c|^2 / 2 - x c): the bracket decides.
-        score, index = torch.addmm(half_norms, chunk, centres.T, alpha=-1).min(dim=1)
-        indices.append(index)
-        scores.append(score)
-    distances = samples.square().sum(dim=1) + 2 * torch.cat(scores)
-    return torch.cat(indices), distances
-
-
-def normalized_mutual_information(classes: np.ndarray, clusters: np.ndarray) -> float:
+def normalized_mutual_information(classes: Labels, clusters: Labels) -> float:
     """Mutual information over the arithmetic mean of the entropies.
 
     Args:
@@ -108,19 +103,39 @@ def normalized_mutual_information(classes: np.ndarray, clusters: np.ndarray) -> 
         clusters: ``(N,)`` labels.
 
     Returns:
-        From 0 to 1; 1 if both labellings consist of a single group.
+        From 0 to 1; 1 if both labelings consist of a single group.
+
+    Raises:
+        ValueError: there is no label, or not one of each for every image.
     """
-    _, classes = np.unique(classes, return_inverse=True)
-    _, clusters = np.unique(clusters, return_inverse=True)
-    joint = _entropy(classes * (clusters.max() + 1) + clusters)
-    of_classes, of_clusters = _entropy(classes), _entropy(clusters)
-    mean = (of_classes + of_clusters) / 2
-    if mean == 0:
-        return 1.0
-    return float(np.clip((of_classes + of_clusters - joint) / mean, 0.0, 1.0))
+    from sklearn.metrics import normalized_mutual_info_score
+
+    return float(np.clip(normalized_mutual_info_score(*_labelings(classes, clusters)), 0, 1))
 
 
-def _entropy(labels: np.ndarray) -> float:
-    counts = np.unique(labels, return_counts=True)[1]
-    share = counts / counts.sum()
-    return float(-(share * np.log(share)).sum())
+def adjusted_mutual_information(classes: Labels, clusters: Labels) -> float:
+    """Mutual information adjusted for chance, over the arithmetic mean of the entropies.
+
+    NMI of random clusters grows with their number; this is 0 on average for random clusters of
+    any number (Vinh, Epps and Bailey, JMLR 2010).
+
+    Args:
+        classes: ``(N,)`` labels.
+        clusters: ``(N,)`` labels.
+
+    Returns:
+        1 for equal labelings, about 0 for independent ones, and possibly below.
+
+    Raises:
+        ValueError: there is no label, or not one of each for every image.
+    """
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    return float(adjusted_mutual_info_score(*_labelings(classes, clusters)))
+
+
+def _labelings(classes: Labels, clusters: Labels) -> tuple[np.ndarray, np.ndarray]:
+    classes = as_labels(classes, None, 'classes')
+    if not len(classes):
+        raise ValueError('classes holds no label')
+    return classes, as_labels(clusters, len(classes), 'clusters')

@@ -25,7 +25,8 @@ class MarketRule:
         gallery_camids: ``(G,)`` cameras, or None; both or neither.
 
     Raises:
-        ValueError: lengths disagree, or cameras are given for one side only.
+        ValueError: labels are not whole numbers, lengths disagree, or cameras are given for one
+            side only.
     """
 
     def __init__(
@@ -37,9 +38,9 @@ class MarketRule:
     ) -> None:
         if (query_camids is None) != (gallery_camids is None):
             raise ValueError('query_camids and gallery_camids must both be given or neither')
+        query_pids = as_labels(query_pids, None, 'query_pids')
+        gallery_pids = as_labels(gallery_pids, None, 'gallery_pids')
         self.num_queries, self.num_gallery = len(query_pids), len(gallery_pids)
-        query_pids = as_labels(query_pids, self.num_queries, 'query_pids')
-        gallery_pids = as_labels(gallery_pids, self.num_gallery, 'gallery_pids')
         self._pairs = SameLabelPairs(query_pids, gallery_pids)
         self._junk = np.flatnonzero(gallery_pids == JUNK_PID)
         self._is_junk_query = query_pids == JUNK_PID

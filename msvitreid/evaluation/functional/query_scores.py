@@ -10,7 +10,7 @@ import torch
 
 from .average_precision import check_ap_definition, precision_at_hits
 from .inner_products import inner_products
-from .inputs import Array, as_feature_pair
+from .inputs import Array, as_feature_pair, as_topk
 from .market_rule import MarketRule
 from .ranked_matches import RankedMatches, SimilarityRows, rank_matches
 from .row_ranges import QUERY_CHUNK
@@ -41,7 +41,11 @@ def inner_product_rows(query_features: Array, gallery_features: Array) -> Simila
     Raises:
         ValueError: shapes disagree or a feature is not finite.
     """
-    query, gallery = as_feature_pair(query_features, gallery_features)
+    return product_rows(*as_feature_pair(query_features, gallery_features))
+
+
+def product_rows(query: torch.Tensor, gallery: torch.Tensor) -> SimilarityRows:
+    """:func:`inner_product_rows` of features that have been checked."""
 
     def rows(start: int, stop: int) -> torch.Tensor:
         return inner_products(query[start:stop], gallery)
@@ -61,7 +65,7 @@ def score_queries(
 
     Args:
         similarity_rows: called for consecutive blocks of queries; its answer,
-            ``(stop - start, G)`` and finite, is modified.
+            ``(stop - start, G)``, is modified.
         rule: who is in whose ranking.
         ap: average precision, ``'trapezoid'`` or ``'plain'``.
         start: the first query.
@@ -72,7 +76,7 @@ def score_queries(
         The scores of the ``stop - start`` queries.
 
     Raises:
-        ValueError: an unknown ``ap`` or ``query_chunk`` below 1.
+        ValueError: an unknown ``ap``, or as :func:`rank_matches`.
     """
     check_ap_definition(ap)
     return score_matches(rank_matches(similarity_rows, rule, start, stop, query_chunk), ap)
@@ -110,7 +114,11 @@ def summarise(scores: QueryScores, topk: Sequence[int]) -> dict[str, Any]:
     Returns:
         ``mAP``, ``mINP``, ``rank-k`` for every k, ``num_queries`` and
         ``num_unmatched``, as :func:`rank_metrics` gives them.
+
+    Raises:
+        ValueError: ``topk`` is not a list of whole numbers from 1 on.
     """
+    topk = as_topk(topk)
     matched = scores.first_rank > 0
     return {
         'mAP': _mean(scores.average_precision[matched]),

@@ -9,11 +9,11 @@ import torch
 
 from .average_precision import check_ap_definition
 from .feature_file import FeatureFile, is_in_memory
-from .inputs import Array, Labels, require_finite
+from .inputs import Array, Labels, as_feature_pair, as_matrix, as_topk
 from .market_rule import MarketRule
 from .query_scores import (
     QueryScores,
-    inner_product_rows,
+    product_rows,
     score_matches,
     score_queries,
     summarise,
@@ -69,16 +69,20 @@ def rank_metrics(
         queries without a match.
 
     Raises:
-        ValueError: shapes disagree, a feature is not finite, or an unknown ``ap``.
+        ValueError: shapes disagree, a feature or a similarity is not finite, an argument is
+            of a wrong kind, ``topk`` is not a list of whole numbers from 1 on, or an unknown
+            ``ap``.
     """
+    check_ap_definition(ap)
+    topk = as_topk(topk)
     labels = query_pids, gallery_pids, query_camids, gallery_camids
     if not is_in_memory(gallery_features):
-        check_ap_definition(ap)
         ranked = rank_streamed_matches(query_features, gallery_features, *labels, query_chunk)
         return _metrics(score_matches(ranked, ap), topk, per_query)
-    rows = inner_product_rows(query_features, gallery_features)
+    query, gallery = as_feature_pair(query_features, gallery_features)
     rule = MarketRule(*labels)
-    rule.check_shape(len(query_features), len(gallery_features))
+    rule.check_shape(len(query), len(gallery))
+    rows = product_rows(query, gallery)
     return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
 
 
@@ -102,18 +106,16 @@ def rank_metrics_from_similarity(
     The other arguments, the result and the errors are those of
     :func:`rank_metrics`.
     """
-    matrix = torch.as_tensor(similarity).detach()
-    if matrix.ndim != 2:
-        raise ValueError(f'similarity must have shape (Q, G), got {tuple(matrix.shape)}')
+    matrix = as_matrix(similarity, 'similarity', '(Q, G)')
     rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
     rule.check_shape(len(matrix), matrix.shape[1])
 
-    dtype = torch.promote_types(matrix.dtype, torch.float32)
+    exact_in_float32 = matrix.is_floating_point() or matrix.element_size() <= 2
+    least = torch.float32 if exact_in_float32 else torch.float64
+    dtype = torch.promote_types(matrix.dtype, least)
 
     def rows(start: int, stop: int) -> torch.Tensor:
-        block = matrix[start:stop].to(dtype, copy=True)
-        require_finite(block, 'similarity')
-        return block
+        return matrix[start:stop].to(dtype, copy=True)
 
     return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
 
@@ -130,12 +132,12 @@ def rank_metrics_from_rows(
 
     Args:
         similarity_rows: called as ``similarity_rows(start, stop)`` for consecutive
-            blocks of queries; its answer, ``(stop - start, G)`` and finite, is
-            modified.
+            blocks of queries; its answer, ``(stop - start, G)``, is modified.
         rule: who is in whose ranking.
 
     The other arguments and the result are those of :func:`rank_metrics`.
     """
+    topk = as_topk(topk)
     scores = score_queries(similarity_rows, rule, ap, 0, rule.num_queries, query_chunk)
     return _metrics(scores, topk, per_query)
 

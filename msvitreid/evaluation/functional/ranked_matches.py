@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from .inner_products import check_similarities
+from .inputs import check_range, check_whole
 from .market_rule import MarketRule
 from .match_ranks import match_ranks
-from .row_ranges import QUERY_CHUNK, check_chunk
+from .row_ranges import QUERY_CHUNK
 
 SimilarityRows = Callable[[int, int], torch.Tensor]
 """``rows(start, stop)`` gives a fresh ``(stop - start, G)`` float tensor."""
@@ -39,7 +41,7 @@ def rank_matches(
 
     Args:
         similarity_rows: called for consecutive blocks of queries; its answer,
-            ``(stop - start, G)`` and finite, is modified.
+            ``(stop - start, G)``, is modified.
         rule: who is in whose ranking.
         start: the first query.
         stop: one past the last.
@@ -49,12 +51,15 @@ def rank_matches(
         Their matches; queries are counted from ``start``.
 
     Raises:
-        ValueError: ``query_chunk`` is below 1.
+        ValueError: ``query_chunk`` is below 1, ``start`` to ``stop`` is not a range of
+            queries, or a similarity is not finite.
     """
-    check_chunk(query_chunk, 'query_chunk')
+    check_whole(query_chunk, 1, 'query_chunk')
+    check_range(start, stop, rule.num_queries)
     queries, ranks = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for block_start in range(start, stop, query_chunk):
         block = similarity_rows(block_start, min(block_start + query_chunk, stop))
+        check_similarities(block, block_start)
         matches = rule.apply(block, block_start)
         queries.append(block_start - start + matches.rows)
         ranks.append(match_ranks(block, matches))

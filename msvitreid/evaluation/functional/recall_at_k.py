@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .inner_products import inner_products
-from .inputs import Array, Labels, as_feature_pair, as_labels
+from .inner_products import check_similarities, inner_products
+from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk, check_range, check_whole
 from .match_ranks import match_ranks
-from .row_ranges import QUERY_CHUNK, check_chunk
+from .row_ranges import QUERY_CHUNK
 from .same_label_pairs import SameLabelPairs
 
 
@@ -40,9 +40,11 @@ def recall_at_k(
         ``recall@k`` for every k, floats in [0, 1].
 
     Raises:
-        ValueError: no image, shapes disagree, a feature is not finite, ``query_chunk`` is below
-            1, or only one of ``gallery_features`` and ``gallery_pids`` is given.
+        ValueError: no image, shapes disagree, a feature or similarity is not finite,
+            ``query_chunk`` or a k is below 1, or only one of ``gallery_features`` and
+            ``gallery_pids`` is given.
     """
+    topk = as_topk(topk)
     ranks = first_match_ranks(
         features, pids, gallery_features, gallery_pids, query_chunk=query_chunk
     )
@@ -77,18 +79,20 @@ def first_match_ranks(
     query, gallery = as_feature_pair(features, gallery_features)
     if not len(query):
         raise ValueError('features holds no image to search with')
-    check_chunk(query_chunk, 'query_chunk')
+    check_whole(query_chunk, 1, 'query_chunk')
     pairs = SameLabelPairs(
         as_labels(pids, len(query), 'pids'),
         as_labels(gallery_pids, len(gallery), 'gallery_pids'),
     )
 
     stop = len(query) if stop is None else stop
+    check_range(start, stop, len(query))
     unfound = len(gallery) + 1
     first_rank = np.full(stop - start, unfound)
     for block_start in range(start, stop, query_chunk):
         block_stop = min(block_start + query_chunk, stop)
         similarity = inner_products(query[block_start:block_stop], gallery)
+        check_similarities(similarity, block_start)
         matches = pairs.of_block(block_start, block_stop)
         if itself_left_out:
             similarity.diagonal(block_start).fill_(-torch.inf)
@@ -102,4 +106,5 @@ def first_match_ranks(
 def recall_of_first_ranks(first_ranks: np.ndarray, topk: Sequence[int]) -> dict[str, float]:
     """``recall@k`` of what :func:`first_match_ranks` gives for all images."""
     found = first_ranks > 0
+    topk = as_topk(topk)
     return {f'recall@{k}': float((found & (first_ranks <= k)).mean()) for k in topk}

@@ -21,14 +21,6 @@ RowSplit = Callable[[RowRange, int, int], tuple[np.ndarray, ...]]
 it may compute in ranges that start at multiples of ``block``."""
 
 
-def check_chunk(chunk: int, name: str) -> None:
-    """Raises:
-    ValueError: it is below 1.
-    """
-    if chunk < 1:
-        raise ValueError(f'{name} must be at least 1, got {chunk}')
-
-
 def all_at_once(compute: RowRange, count: int, block: int) -> tuple[np.ndarray, ...]:
     """The :data:`RowSplit` of a single process."""
     return compute(0, count)

@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .feature_file import BlockReader, FeatureFile
-from .inner_products import inner_products
-from .inputs import Array, Labels, as_features, as_labels, check_widths
+from .feature_file import BlockReader, FeatureFile, check_feature_file
+from .inner_products import check_similarities, inner_products
+from .inputs import Array, Labels, as_features, as_labels, check_whole, check_widths
 from .market_rule import MarketRule
 from .match_ranks import count_above, count_tied_before
 from .ranked_matches import RankedMatches, in_order
-from .row_ranges import QUERY_CHUNK, check_chunk
+from .row_ranges import QUERY_CHUNK
 
 GALLERY_CHUNK = 8192
 """Gallery rows that are in memory at once."""
@@ -62,10 +62,11 @@ def rank_streamed_matches(
         The matches of all queries.
 
     Raises:
-        ValueError: shapes disagree, a feature is not finite, or a chunk is below 1.
+        ValueError: shapes disagree, a feature or similarity is not finite, or a chunk is below 1.
     """
-    check_chunk(query_chunk, 'query_chunk')
-    check_chunk(gallery_chunk, 'gallery_chunk')
+    check_whole(query_chunk, 1, 'query_chunk')
+    check_whole(gallery_chunk, 1, 'gallery_chunk')
+    check_feature_file(gallery_features, 'gallery_features')
     query = as_features(query_features, 'query_features')
     check_widths(query.shape, gallery_features.shape)
     query_pids = as_labels(query_pids, len(query), 'query_pids')
@@ -90,6 +91,7 @@ def rank_streamed_matches(
         block = reader.read(rows)
         for chunk in chunks:
             similarity = inner_products(chunk.query, block)
+            check_similarities(similarity, chunk.start)
             similarity[:, rows.stop - first :] = -torch.inf
             rule.leave_strangers(similarity, chunk.start, first)
             chunk.add(similarity, first)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .inner_products import inner_products
-from .inputs import Array, Labels, as_feature_pair
+from .inner_products import check_similarities, inner_products
+from .inputs import Array, Labels, as_feature_pair, check_whole
 from .market_rule import MarketRule
-from .row_ranges import QUERY_CHUNK, check_chunk
+from .row_ranges import QUERY_CHUNK
 from .stable_topk import stable_topk
 
 
@@ -40,12 +40,11 @@ def top_matches(
         images to rank.
 
     Raises:
-        ValueError: shapes disagree, a feature is not finite, ``query_chunk`` is below 1 or
-            ``k`` below 0.
+        ValueError: shapes disagree, a feature or similarity is not finite, ``query_chunk`` is
+            below 1 or ``k`` below 0.
     """
-    check_chunk(query_chunk, 'query_chunk')
-    if k < 0:
-        raise ValueError(f'k must be at least 0, got {k}')
+    check_whole(query_chunk, 1, 'query_chunk')
+    check_whole(k, 0, 'k')
     query, gallery = as_feature_pair(query_features, gallery_features)
     rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
     rule.check_shape(len(query), len(gallery))
@@ -53,6 +52,7 @@ def top_matches(
     width = min(k, len(gallery))
     for start in range(0, len(query), query_chunk):
         similarity = inner_products(query[start : start + query_chunk], gallery)
+        check_similarities(similarity, start)
         rule.apply(similarity, start)
         values, columns = stable_topk(similarity, width)
         columns = columns.masked_fill(values == -torch.inf, -1)

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 
+from ..functional.inputs import as_topk
 from .embeddings import Embeddings, gather_embeddings
 from .exchange import of_first_rank
 
@@ -133,11 +134,10 @@ def check_topk(owner: object, topk: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ConfigError: they are not whole numbers from 1 on.
     """
-    if isinstance(topk, Sequence) and all(isinstance(k, int) and k >= 1 for k in topk):
-        return tuple(topk)
-    raise ConfigError(
-        f'{type(owner).__name__}: topk must be a list of whole numbers from 1 on, got {topk!r}'
-    )
+    try:
+        return as_topk(topk)
+    except ValueError as error:
+        raise ConfigError(f'{type(owner).__name__}: {error}') from error
 
 
 def _table(rows: Mapping[str, Mapping[str, float]]) -> str:

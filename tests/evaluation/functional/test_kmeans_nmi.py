@@ -88,5 +88,5 @@ def test_separate_blobs_are_found_and_the_seed_decides():
 
 @pytest.mark.parametrize('num_clusters', [0, 4])
 def test_number_of_clusters_out_of_range(num_clusters):
-    with pytest.raises(ValueError, match='num_clusters must be from 1 to the number of images'):
+    with pytest.raises(ValueError, match='num_clusters must be'):
         kmeans_nmi(np.eye(3), [0, 1, 2], num_clusters=num_clusters)

@@ -189,7 +189,7 @@ def test_any_ties_agree_with_plain_python(data):
     ('change', 'message'),
     [
         ({'ap': 'voc'}, "ap must be 'trapezoid' or 'plain', got 'voc'"),
-        ({'query_chunk': 0}, 'query_chunk must be at least 1'),
+        ({'query_chunk': 0}, 'query_chunk must be a whole number, at least 1'),
         ({'query_pids': [1, 2, 3], 'query_camids': [0, 0, 0]}, '3 query_pids'),
         ({'gallery_camids': None}, 'both be given or neither'),
         ({'query_camids': [0]}, r'query_camids must have shape \(2,\)'),
@@ -213,5 +213,5 @@ def test_bad_input_is_an_error_that_says_so(change, message):
 
 
 def test_similarity_must_be_finite():
-    with pytest.raises(ValueError, match='similarity holds NaN'):
+    with pytest.raises(ValueError, match='similarities of the queries 0 to 0'):
         rank_metrics_from_similarity(np.array([[np.nan, 1.0]]), [0], [0, 0])

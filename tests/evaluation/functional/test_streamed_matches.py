@@ -109,8 +109,8 @@ def test_the_gallery_is_read_in_float32_and_tensors_are_queries_too():
         ({'gallery_features': Rows(np.ones((5, 3)))}, '4 gallery_pids'),
         ({'query_pids': [1]}, r'query_pids must have shape \(2,\)'),
         ({'query_camids': [0]}, r'query_camids must have shape \(2,\)'),
-        ({'query_chunk': 0}, 'query_chunk must be at least 1'),
-        ({'gallery_chunk': 0}, 'gallery_chunk must be at least 1'),
+        ({'query_chunk': 0}, 'query_chunk must be a whole number'),
+        ({'gallery_chunk': 0}, 'gallery_chunk must be a whole number'),
     ],
 )
 def test_bad_input_is_an_error_that_says_so(change, message):

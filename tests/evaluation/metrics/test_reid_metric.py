@@ -126,6 +126,8 @@ def test_rerank_gives_second_numbers_and_logs_its_settings(log):
     [
         ({'ap': 'voc'}, "'trapezoid' or 'plain', got 'voc'"),
         ({'rerank': {'k3': 1}}, 'rerank takes a dict of k1, k2, lambda_value'),
+        ({'topk': ()}, 'ReIDMetric: topk must be a list of whole numbers'),
+        ({'topk': (True,)}, 'ReIDMetric: topk must be a list of whole numbers'),
         ({'topk': (1, 'x')}, 'ReIDMetric: topk must be a list of whole numbers'),
         ({'rerank': {'k1': 0}}, 'ReIDMetric: k1 must be a whole number from 1 on, got 0'),
         ({'rerank': {'k2': 6.0}}, r'k2 must be a whole number from 1 on, got 6\.0'),

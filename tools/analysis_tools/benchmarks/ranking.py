@@ -153,7 +153,7 @@ def both(ranked: RankedMatches) -> dict[str, float]:
     """The figures with either definition of average precision."""
     return {
         **{
-            f'mAP-{ap}': summarise(score_matches(ranked, ap), ())['mAP']
+            f'mAP-{ap}': summarise(score_matches(ranked, ap), (1,))['mAP']
             for ap in AP_DEFINITIONS
         },
         **summarise(score_matches(ranked, 'plain'), (1, 5, 10)),
