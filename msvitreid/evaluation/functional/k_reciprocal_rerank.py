@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .inputs import Array, as_feature_pair, require_finite
+from .inputs import NO_INDEX, Array, Labels, as_feature_pair, as_indices, require_finite
 from .nearest_neighbours import (
     BLOCK,
     Neighbours,
@@ -43,6 +43,7 @@ def k_reciprocal_rerank(
     k1: int = 20,
     k2: int = 6,
     lambda_value: float = 0.3,
+    self_index: Labels | None = None,
 ) -> np.ndarray:
     """Distances from every query to the gallery, re-ranked.
 
@@ -61,6 +62,10 @@ def k_reciprocal_rerank(
         k1: neighbours that must find each other.
         k2: neighbours whose encodings are averaged (local query expansion).
         lambda_value: weight of the original distance, from 0 to 1.
+        self_index: ``(Q,)`` gallery index of each query's own image, -1 where it has none. The
+            two are one image then, which is nobody's neighbor twice; its features are the
+            gallery's. Give the same to :func:`rank_metrics_from_similarity`, which leaves it
+            out of the ranking.
 
     Returns:
         ``(Q, G)`` float32, smaller is more similar.
@@ -69,7 +74,9 @@ def k_reciprocal_rerank(
         ValueError: a parameter is out of its range, shapes disagree, there is no image, or a
             feature or its squared length is not finite.
     """
-    distances = KReciprocalDistances(query_features, gallery_features, k1, k2, lambda_value)
+    distances = KReciprocalDistances(
+        query_features, gallery_features, k1, k2, lambda_value, self_index=self_index
+    )
     reranked = np.empty((distances.num_queries, distances.num_gallery), dtype=np.float32)
     for start in range(0, distances.num_queries, QUERY_CHUNK):
         stop = min(start + QUERY_CHUNK, distances.num_queries)
@@ -88,7 +95,8 @@ class KReciprocalDistances:
         k1: neighbours that must find each other.
         k2: neighbours whose encodings are averaged.
         lambda_value: weight of the original distance, from 0 to 1.
-        split: divides the search for neighbours, which is most of the work.
+        split: divides the search for neighbors, which is most of the work.
+        self_index: as in :func:`k_reciprocal_rerank`.
 
     Raises:
         ValueError: as :func:`k_reciprocal_rerank`.
@@ -102,12 +110,22 @@ class KReciprocalDistances:
         k2: int = 6,
         lambda_value: float = 0.3,
         split: RowSplit = all_at_once,
+        self_index: Labels | None = None,
     ) -> None:
         check_rerank_parameters(k1, k2, lambda_value)
         query, gallery = as_feature_pair(query_features, gallery_features)
         self.num_queries, self.num_gallery = len(query), len(gallery)
         if not self.num_queries + self.num_gallery:
             raise ValueError('there is no image to re-rank')
+        itself = np.full(self.num_queries, NO_INDEX)
+        if self_index is not None:
+            itself = as_indices(self_index, self.num_queries, self.num_gallery, 'self_index')
+        alone = itself == NO_INDEX
+        if not alone.all():
+            query = query[torch.as_tensor(alone, device=query.device)]
+        self._first_of_gallery = len(query)
+        # Where each query stands among the images: those in the gallery are there only.
+        self._items = np.where(alone, np.cumsum(alone) - 1, self._first_of_gallery + itself)
         self._features = StackedRows(query, gallery)
         self._norms = torch.cat([squared_norms(query), squared_norms(gallery)])
         require_finite(self._norms, 'the vector of squared feature lengths')
@@ -126,17 +144,18 @@ class KReciprocalDistances:
         if k2 > 1:
             encodings = _adjacency(neighbours[:, :k2]) @ encodings
             encodings.data /= min(k2, count)
-        self._query_encodings = encodings[: self.num_queries]
-        self._gallery_by_member = encodings[self.num_queries :].T.tocsr()
+        self._query_encodings = encodings[self._items]
+        self._gallery_by_member = encodings[self._first_of_gallery :].T.tocsr()
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """``(stop - start, G)`` float32 distances of the queries ``start`` to ``stop``."""
-        features, norms, queries = self._features, self._norms, self.num_queries
+        features, norms, gallery = self._features, self._norms, self._first_of_gallery
+        items = torch.as_tensor(self._items[start:stop], device=features.device)
         squared = squared_distances(
-            features[start:stop], features[queries:], norms[start:stop], norms[queries:]
+            features[items], features[gallery:], norms[items], norms[gallery:]
         )
         distances = squared.cpu()
-        scale = torch.from_numpy(self._lambda / self._largest[start:stop, None])
+        scale = torch.from_numpy(self._lambda / self._largest[items.cpu().numpy(), None])
         for first in range(0, stop - start, _MIXED):
             part = slice(first, first + _MIXED)
             overlap = self._overlap(start + first, min(start + first + _MIXED, stop))

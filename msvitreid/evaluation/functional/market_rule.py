@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .inputs import Labels, as_labels
+from .inputs import Labels, as_indices, as_labels
 from .same_label_pairs import Pairs, SameLabelPairs
 
 JUNK_PID = -1
@@ -16,17 +16,21 @@ class MarketRule:
     A gallery image of the query's identity seen by the query's own camera is
     left out of that query's ranking. Camera -1 means unknown and leaves nothing
     out, nor do absent cameras. Gallery images of pid -1 are junk: they are in
-    nobody's ranking.
+    nobody's ranking. In self-retrieval a query's own image is in the gallery, and is
+    left out by its index, so that exact duplicates of it stay.
 
     Args:
         query_pids: ``(Q,)`` identities.
         gallery_pids: ``(G,)`` identities.
         query_camids: ``(Q,)`` cameras, or None.
         gallery_camids: ``(G,)`` cameras, or None; both or neither.
+        self_index: ``(Q,)`` gallery index of each query's own image, -1 where it has none;
+            None for no query.
+        junk_pid: the pid of junk; None if there is none.
 
     Raises:
-        ValueError: labels are not whole numbers, lengths disagree, or cameras are given for one
-            side only.
+        ValueError: labels or indices are not whole numbers, lengths disagree, or cameras are
+            given for one side only.
     """
 
     def __init__(
@@ -35,6 +39,8 @@ class MarketRule:
         gallery_pids: Labels,
         query_camids: Labels | None = None,
         gallery_camids: Labels | None = None,
+        self_index: Labels | None = None,
+        junk_pid: int | None = JUNK_PID,
     ) -> None:
         if (query_camids is None) != (gallery_camids is None):
             raise ValueError('query_camids and gallery_camids must both be given or neither')
@@ -42,8 +48,14 @@ class MarketRule:
         gallery_pids = as_labels(gallery_pids, None, 'gallery_pids')
         self.num_queries, self.num_gallery = len(query_pids), len(gallery_pids)
         self._pairs = SameLabelPairs(query_pids, gallery_pids)
-        self._junk = np.flatnonzero(gallery_pids == JUNK_PID)
-        self._is_junk_query = query_pids == JUNK_PID
+        has_junk = junk_pid is not None
+        self._junk = np.flatnonzero((gallery_pids == junk_pid) & has_junk)
+        self._is_junk_query = (query_pids == junk_pid) & has_junk
+        self._self_index = None
+        if self_index is not None:
+            self._self_index = as_indices(
+                self_index, self.num_queries, self.num_gallery, 'self_index'
+            )
         self._query_camids = self._camids(query_camids, self.num_queries, 'query_camids')
         self._gallery_camids = self._camids(gallery_camids, self.num_gallery, 'gallery_camids')
 
@@ -79,6 +91,7 @@ class MarketRule:
         """
         matches, left_out = self._matches_and_left_out(start, start + len(similarity))
         _strike(similarity, left_out, self._junk)
+        self._strike_itself(similarity, start, 0)
         return matches
 
     def leave_strangers(self, similarity: torch.Tensor, start: int, first: int) -> None:
@@ -97,6 +110,14 @@ class MarketRule:
             np.searchsorted(self._junk, first) : np.searchsorted(self._junk, last)
         ]
         _strike(similarity, Pairs(pairs.rows, pairs.columns - first), junk - first)
+        self._strike_itself(similarity, start, first)
+
+    def _strike_itself(self, similarity: torch.Tensor, start: int, first: int) -> None:
+        if self._self_index is None:
+            return
+        columns = self._self_index[start : start + len(similarity)] - first
+        rows = np.flatnonzero((columns >= 0) & (columns < similarity.shape[1]))
+        _strike(similarity, Pairs(rows, columns[rows]), np.empty(0, dtype=np.int64))
 
     def _matches_and_left_out(self, start: int, stop: int) -> tuple[Pairs, Pairs]:
         block = slice(start, stop)
@@ -104,6 +125,8 @@ class MarketRule:
         pairs = pairs.where(~self._is_junk_query[block][pairs.rows])
         camids = self._query_camids[block][pairs.rows]
         left_out = (camids == self._gallery_camids[pairs.columns]) & (camids != UNKNOWN_CAMID)
+        if self._self_index is not None:
+            left_out |= pairs.columns == self._self_index[block][pairs.rows]
         return pairs.where(~left_out), pairs.where(left_out)
 
 

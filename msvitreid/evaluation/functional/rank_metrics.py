@@ -11,14 +11,9 @@ from .average_precision import check_ap_definition
 from .feature_file import FeatureFile, is_in_memory
 from .inputs import Array, Labels, as_feature_pair, as_matrix, as_topk
 from .market_rule import MarketRule
-from .query_scores import (
-    QueryScores,
-    product_rows,
-    score_matches,
-    score_queries,
-    summarise,
-)
-from .ranked_matches import SimilarityRows
+from .query_scores import product_rows
+from .query_values import check_extra_measures, mean_values, query_values
+from .ranked_matches import RankedMatches, SimilarityRows, rank_matches
 from .row_ranges import QUERY_CHUNK
 from .streamed_matches import rank_streamed_matches
 
@@ -34,6 +29,8 @@ def rank_metrics(
     topk: Sequence[int] = (1, 5, 10),
     query_chunk: int = QUERY_CHUNK,
     per_query: bool = False,
+    self_index: Labels | None = None,
+    extra: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Rank the gallery for every query and score the rankings.
 
@@ -59,6 +56,10 @@ def rank_metrics(
         topk: the k of the ``rank-k`` values.
         query_chunk: queries handled at once; does not change the result.
         per_query: also give each query's AP.
+        self_index: ``(Q,)`` gallery index of each query's own image, which its ranking leaves
+            out, -1 where it has none: for test sets whose queries are in the gallery.
+        extra: further figures, any of ``'precision'`` (``precision@k`` for every k),
+            ``'R-precision'``, ``'MAP@R'`` and ``'MRR'``; see :func:`extra_values`.
 
     Returns:
         ``mAP``; ``mINP``, the mean of matches / rank of the last match; ``rank-k``
@@ -75,15 +76,18 @@ def rank_metrics(
     """
     check_ap_definition(ap)
     topk = as_topk(topk)
+    extra = check_extra_measures(extra)
     labels = query_pids, gallery_pids, query_camids, gallery_camids
     if not is_in_memory(gallery_features):
-        ranked = rank_streamed_matches(query_features, gallery_features, *labels, query_chunk)
-        return _metrics(score_matches(ranked, ap), topk, per_query)
+        ranked = rank_streamed_matches(
+            query_features, gallery_features, *labels, query_chunk, self_index=self_index
+        )
+        return _metrics(ranked, ap, topk, per_query, extra)
     query, gallery = as_feature_pair(query_features, gallery_features)
-    rule = MarketRule(*labels)
+    rule = MarketRule(*labels, self_index)
     rule.check_shape(len(query), len(gallery))
     rows = product_rows(query, gallery)
-    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
+    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query, extra)
 
 
 def rank_metrics_from_similarity(
@@ -96,6 +100,8 @@ def rank_metrics_from_similarity(
     topk: Sequence[int] = (1, 5, 10),
     query_chunk: int = QUERY_CHUNK,
     per_query: bool = False,
+    self_index: Labels | None = None,
+    extra: Sequence[str] = (),
 ) -> dict[str, Any]:
     """:func:`rank_metrics` of a given similarity matrix.
 
@@ -107,7 +113,7 @@ def rank_metrics_from_similarity(
     :func:`rank_metrics`.
     """
     matrix = as_matrix(similarity, 'similarity', '(Q, G)')
-    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
+    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids, self_index)
     rule.check_shape(len(matrix), matrix.shape[1])
 
     exact_in_float32 = matrix.is_floating_point() or matrix.element_size() <= 2
@@ -117,7 +123,7 @@ def rank_metrics_from_similarity(
     def rows(start: int, stop: int) -> torch.Tensor:
         return matrix[start:stop].to(dtype, copy=True)
 
-    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query)
+    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query, extra)
 
 
 def rank_metrics_from_rows(
@@ -127,6 +133,7 @@ def rank_metrics_from_rows(
     topk: Sequence[int] = (1, 5, 10),
     query_chunk: int = QUERY_CHUNK,
     per_query: bool = False,
+    extra: Sequence[str] = (),
 ) -> dict[str, Any]:
     """:func:`rank_metrics` of similarities that are computed on demand.
 
@@ -137,13 +144,17 @@ def rank_metrics_from_rows(
 
     The other arguments and the result are those of :func:`rank_metrics`.
     """
-    topk = as_topk(topk)
-    scores = score_queries(similarity_rows, rule, ap, 0, rule.num_queries, query_chunk)
-    return _metrics(scores, topk, per_query)
+    check_ap_definition(ap)
+    topk, extra = as_topk(topk), check_extra_measures(extra)
+    ranked = rank_matches(similarity_rows, rule, 0, rule.num_queries, query_chunk)
+    return _metrics(ranked, ap, topk, per_query, extra)
 
 
-def _metrics(scores: QueryScores, topk: Sequence[int], per_query: bool) -> dict[str, Any]:
-    metrics = summarise(scores, topk)
+def _metrics(
+    ranked: RankedMatches, ap: str, topk: Sequence[int], per_query: bool, extra: Sequence[str]
+) -> dict[str, Any]:
+    values = query_values(ranked, ap, topk, extra)
+    metrics = mean_values(values)
     if per_query:
-        metrics['AP'] = scores.average_precision
+        metrics['AP'] = values['mAP']
     return metrics

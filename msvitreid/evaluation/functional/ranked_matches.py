@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -54,17 +54,26 @@ def rank_matches(
         ValueError: ``query_chunk`` is below 1, ``start`` to ``stop`` is not a range of
             queries, or a similarity is not finite.
     """
-    check_whole(query_chunk, 1, 'query_chunk')
-    check_range(start, stop, rule.num_queries)
     queries, ranks = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for block_start in range(start, stop, query_chunk):
-        block = similarity_rows(block_start, min(block_start + query_chunk, stop))
-        check_similarities(block, block_start)
+    for block_start, block in checked_blocks(similarity_rows, rule, start, stop, query_chunk):
         matches = rule.apply(block, block_start)
         queries.append(block_start - start + matches.rows)
         ranks.append(match_ranks(block, matches))
         del block  # not to be held while the next is made
     return in_order(np.concatenate(queries), np.concatenate(ranks), stop - start)
+
+
+def checked_blocks(
+    similarity_rows: SimilarityRows, rule: MarketRule, start: int, stop: int, query_chunk: int
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """The first query and the similarities of each block; for errors see above."""
+    check_whole(query_chunk, 1, 'query_chunk')
+    check_range(start, stop, rule.num_queries)
+    for block_start in range(start, stop, query_chunk):
+        block = similarity_rows(block_start, min(block_start + query_chunk, stop))
+        check_similarities(block, block_start)
+        yield block_start, block
+        del block  # not to be held while the next is made
 
 
 def in_order(queries: np.ndarray, ranks: np.ndarray, num_queries: int) -> RankedMatches:

@@ -3,13 +3,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from .inner_products import check_similarities, inner_products
-from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk, check_range, check_whole
-from .match_ranks import match_ranks
+from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk
+from .market_rule import MarketRule
+from .query_scores import product_rows, score_matches
+from .ranked_matches import RankedMatches, rank_matches
 from .row_ranges import QUERY_CHUNK
-from .same_label_pairs import SameLabelPairs
 
 
 def recall_at_k(
@@ -19,6 +18,7 @@ def recall_at_k(
     gallery_features: Array | None = None,
     gallery_pids: Labels | None = None,
     query_chunk: int = QUERY_CHUNK,
+    self_index: Labels | None = None,
 ) -> dict[str, float]:
     """Share of images with an image of their class among the ``k`` most similar.
 
@@ -35,18 +35,25 @@ def recall_at_k(
         gallery_features: ``(G, D)`` to search in instead.
         gallery_pids: ``(G,)`` classes; with ``gallery_features`` only.
         query_chunk: images handled at once; does not change the result.
+        self_index: ``(N,)`` gallery index of each image itself, which it leaves out, -1 where
+            it is not in the gallery; with ``gallery_features`` only.
 
     Returns:
         ``recall@k`` for every k, floats in [0, 1].
 
     Raises:
         ValueError: no image, shapes disagree, a feature or similarity is not finite,
-            ``query_chunk`` or a k is below 1, or only one of ``gallery_features`` and
-            ``gallery_pids`` is given.
+            ``query_chunk`` or a k is below 1, or a part of the gallery is given without the
+            rest.
     """
     topk = as_topk(topk)
     ranks = first_match_ranks(
-        features, pids, gallery_features, gallery_pids, query_chunk=query_chunk
+        features,
+        pids,
+        gallery_features,
+        gallery_pids,
+        query_chunk=query_chunk,
+        self_index=self_index,
     )
     return recall_of_first_ranks(ranks, topk)
 
@@ -59,6 +66,7 @@ def first_match_ranks(
     start: int = 0,
     stop: int | None = None,
     query_chunk: int = QUERY_CHUNK,
+    self_index: Labels | None = None,
 ) -> np.ndarray:
     """How far each image has to look for one of its class.
 
@@ -71,40 +79,47 @@ def first_match_ranks(
 
     The other arguments and the errors are those of :func:`recall_at_k`.
     """
+    ranked = rank_classes(
+        features, pids, gallery_features, gallery_pids, start, stop, query_chunk, self_index
+    )
+    return score_matches(ranked, 'plain').first_rank
+
+
+def rank_classes(
+    features: Array,
+    pids: Labels,
+    gallery_features: Array | None = None,
+    gallery_pids: Labels | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    query_chunk: int = QUERY_CHUNK,
+    self_index: Labels | None = None,
+) -> RankedMatches:
+    """Where all images of each image's class are ranked; for arguments and errors see above."""
     if (gallery_features is None) != (gallery_pids is None):
         raise ValueError('gallery_features and gallery_pids must both be given or neither')
-    itself_left_out = gallery_features is None
+    pids = as_labels(pids, None, 'pids')
     if gallery_features is None or gallery_pids is None:
+        if self_index is not None:
+            raise ValueError('self_index is given without gallery_features')
         gallery_features, gallery_pids = features, pids
+        self_index = range(len(pids))
     query, gallery = as_feature_pair(features, gallery_features)
     if not len(query):
         raise ValueError('features holds no image to search with')
-    check_whole(query_chunk, 1, 'query_chunk')
-    pairs = SameLabelPairs(
-        as_labels(pids, len(query), 'pids'),
-        as_labels(gallery_pids, len(gallery), 'gallery_pids'),
-    )
-
+    # Classes are never junk, whatever their number.
+    rule = MarketRule(pids, gallery_pids, self_index=self_index, junk_pid=None)
+    rule.check_shape(len(query), len(gallery))
     stop = len(query) if stop is None else stop
-    check_range(start, stop, len(query))
-    unfound = len(gallery) + 1
-    first_rank = np.full(stop - start, unfound)
-    for block_start in range(start, stop, query_chunk):
-        block_stop = min(block_start + query_chunk, stop)
-        similarity = inner_products(query[block_start:block_stop], gallery)
-        check_similarities(similarity, block_start)
-        matches = pairs.of_block(block_start, block_stop)
-        if itself_left_out:
-            similarity.diagonal(block_start).fill_(-torch.inf)
-            matches = matches.where(matches.rows + block_start != matches.columns)
-        ranks = match_ranks(similarity, matches)
-        np.minimum.at(first_rank, block_start - start + matches.rows, ranks)
-    first_rank[first_rank == unfound] = 0
-    return first_rank
+    return rank_matches(product_rows(query, gallery), rule, start, stop, query_chunk)
 
 
 def recall_of_first_ranks(first_ranks: np.ndarray, topk: Sequence[int]) -> dict[str, float]:
     """``recall@k`` of what :func:`first_match_ranks` gives for all images."""
+    return {name: float(hit.mean()) for name, hit in recall_values(first_ranks, topk).items()}
+
+
+def recall_values(first_ranks: np.ndarray, topk: Sequence[int]) -> dict[str, np.ndarray]:
+    """Of each image: 1 where ``recall@k`` counts a hit and 0 where it counts a miss, float64."""
     found = first_ranks > 0
-    topk = as_topk(topk)
-    return {f'recall@{k}': float((found & (first_ranks <= k)).mean()) for k in topk}
+    return {f'recall@{k}': (found & (first_ranks <= k)) * 1.0 for k in as_topk(topk)}

@@ -39,6 +39,7 @@ def rank_streamed_matches(
     gallery_camids: Labels | None = None,
     query_chunk: int = QUERY_CHUNK,
     gallery_chunk: int = GALLERY_CHUNK,
+    self_index: Labels | None = None,
 ) -> RankedMatches:
     """Rank a gallery that is too large for memory.
 
@@ -57,6 +58,8 @@ def rank_streamed_matches(
         query_chunk: queries handled at once.
         gallery_chunk: gallery images handled at once, a multiple of 32 if exact duplicates
             are to tie.
+        self_index: ``(Q,)`` gallery index of each query's own image, which its ranking leaves
+            out, -1 where it has none.
 
     Returns:
         The matches of all queries.
@@ -73,11 +76,15 @@ def rank_streamed_matches(
     if query_camids is not None:
         query_camids = as_labels(query_camids, len(query), 'query_camids')
 
-    # Neighbours of one identity share their matches, of which few are then read twice.
+    if self_index is not None:
+        self_index = as_labels(self_index, len(query), 'self_index')
+
+    # Neighbors of one identity share their matches, of which few are then read twice.
     order = np.argsort(query_pids, kind='stable')
     query = query[torch.as_tensor(order, device=query.device)]
     camids = None if query_camids is None else query_camids[order]
-    rule = MarketRule(query_pids[order], gallery_pids, camids, gallery_camids)
+    itself = None if self_index is None else self_index[order]
+    rule = MarketRule(query_pids[order], gallery_pids, camids, gallery_camids, itself)
     rule.check_shape(len(query), gallery_features.shape[0])
 
     reader = BlockReader(gallery_features, gallery_chunk, query.device, 'gallery_features')

@@ -19,6 +19,7 @@ def top_matches(
     query_camids: Labels | None = None,
     gallery_camids: Labels | None = None,
     query_chunk: int = QUERY_CHUNK,
+    self_index: Labels | None = None,
 ) -> np.ndarray:
     """The first ``k`` gallery images of every query's ranking, for pictures.
 
@@ -34,6 +35,8 @@ def top_matches(
         query_camids: ``(Q,)`` cameras, or None.
         gallery_camids: ``(G,)`` cameras, or None; both or neither.
         query_chunk: queries handled at once; does not change the result.
+        self_index: ``(Q,)`` gallery index of each query's own image, which its ranking leaves
+            out, -1 where it has none.
 
     Returns:
         ``(Q, k)`` int64 gallery indices, best first, -1 where a query has fewer
@@ -46,7 +49,7 @@ def top_matches(
     check_whole(query_chunk, 1, 'query_chunk')
     check_whole(k, 0, 'k')
     query, gallery = as_feature_pair(query_features, gallery_features)
-    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids)
+    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids, self_index)
     rule.check_shape(len(query), len(gallery))
     found = np.full((len(query), k), -1, dtype=np.int64)
     width = min(k, len(gallery))

@@ -17,9 +17,11 @@ from tests.plain import rerank as plain
 k_reciprocal_rerank_module = sys.modules[KReciprocalDistances.__module__]
 
 
-def dense_rerank(query, gallery, k1, k2, lambda_value):
-    """The paper with sets and dense matrices, in float64."""
-    features = np.concatenate([query, gallery]).astype(np.float64)
+def dense_rerank(query, gallery, k1, k2, lambda_value, itself=False):
+    """The paper with sets and dense matrices, in float64; with ``itself`` both are one set."""
+    features = gallery if itself else np.concatenate([query, gallery])
+    features = features.astype(np.float64)
+    first = 0 if itself else len(query)
     count = len(features)
     distance = ((features[:, None] - features[None]) ** 2).sum(-1)
     distance /= distance.max(axis=1, keepdims=True)
@@ -47,9 +49,9 @@ def dense_rerank(query, gallery, k1, k2, lambda_value):
     result = np.empty((len(query), len(gallery)))
     for p in range(len(query)):
         for g in range(len(gallery)):
-            pair = encodings[p], encodings[len(query) + g]
+            pair = encodings[p], encodings[first + g]
             jaccard = 1 - np.minimum(*pair).sum() / np.maximum(*pair).sum()
-            original = distance[p, len(query) + g]
+            original = distance[p, first + g]
             result[p, g] = (1 - lambda_value) * jaccard + lambda_value * original
     return result
 

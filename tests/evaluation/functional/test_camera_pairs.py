@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from msvitreid.evaluation.functional import camera_pair_metrics
+
+from .test_rank_metrics import random_case
+from .test_self_retrieval import case, without_itself
+
+
+@pytest.mark.parametrize('with_itself', [False, True])
+@pytest.mark.parametrize('seed', range(3))
+def test_each_pair_is_a_ranking_of_its_own(seed, with_itself):
+    if with_itself:
+        query, gallery, labels, self_index = case(seed)
+    else:
+        query, gallery, *labels = random_case(seed)
+        self_index = np.full(len(query), -1)
+    query_pids, gallery_pids, query_camids, gallery_camids = labels
+    table = camera_pair_metrics(
+        query, gallery, *labels, ap='plain', topk=(1, 3), query_chunk=7, self_index=self_index
+    )
+    assert table.query_cameras.tolist() == [-1, 0, 1, 2]
+    assert table.gallery_cameras.tolist() == [-1, 0, 1, 2]
+    for row, of_query in enumerate(table.query_cameras):
+        for column, of_gallery in enumerate(table.gallery_cameras):
+            q = np.flatnonzero(query_camids == of_query)
+            g = np.flatnonzero(gallery_camids == of_gallery)
+            itself = [g.tolist().index(i) if i in g else -1 for i in self_index[q].tolist()]
+            chosen = query_pids[q], gallery_pids[g], query_camids[q], gallery_camids[g]
+            matched = table.num_matched[row, column]
+            if not matched:
+                assert all(np.isnan(of[row, column]) for of in table.figures.values())
+                continue
+            expected = without_itself(query[q], gallery[g], chosen, itself, 'plain', (1, 3))
+            assert matched == expected['num_queries'] - expected['num_unmatched']
+            for name in ('mAP', 'mINP', 'rank-1', 'rank-3'):
+                assert table.figures[name][row, column] == pytest.approx(expected[name])
+    diagonal = np.diag(table.num_matched)[1:]
+    assert not diagonal.any()  # the Market rule
+
+
+def test_cameras_are_needed():
+    with pytest.raises(ValueError, match='camids'):
+        camera_pair_metrics(np.eye(2), np.eye(2), [0, 1], [0, 1], None, None)
+
+
+def test_bad_input():
+    labels = [0, 1], [0, 1], [0, 1], [1, 0]
+    with pytest.raises(ValueError, match='topk'):
+        camera_pair_metrics(np.eye(2), np.eye(2), *labels, topk=())
+    with pytest.raises(ValueError, match='2 query_pids'):
+        camera_pair_metrics(np.eye(3), np.eye(3), *labels)
