@@ -25,6 +25,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='also rank by k-reciprocal re-ranking (20, 6, 0.3)',
     )
     parser.add_argument(
+        '--bootstrap',
+        type=int,
+        metavar='N',
+        help='also give 95 %% intervals of the figures, from N resamples of the identities',
+    )
+    parser.add_argument(
         '--backend',
         choices=['torch', 'openvino', 'openvino-int8'],
         default='torch',
@@ -48,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         load_config,
         make_work_dir,
         require_sections,
+        use_bootstrap,
         use_rerank,
         use_test_only,
     )
@@ -72,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     use_test_only(cfg, args.checkpoint)
     if args.rerank:
         use_rerank(cfg)
+    if args.bootstrap is not None:
+        use_bootstrap(cfg, args.bootstrap)
     sha256 = digest(args.checkpoint)
     metrics = RUNNERS.build(cfg).test()
     if args.out is not None and is_main_process():

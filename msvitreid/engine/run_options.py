@@ -10,7 +10,9 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
 from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
+from msvitreid.registry import METRICS
 
 from .config import own_type
 from .initial_weights import without_initial_weights
@@ -136,3 +138,22 @@ def use_rerank(cfg: Config) -> None:
     if not isinstance(evaluator, dict) or own_type(evaluator) != 'ReIDMetric':
         raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
     evaluator['rerank'] = {**RERANK_DEFAULTS, **(evaluator.get('rerank') or {})}
+
+
+def use_bootstrap(cfg: Config, resamples: int) -> None:
+    """Have the test evaluators give 95 % intervals over identities.
+
+    Raises:
+        ConfigError: ``resamples`` is below 1, or an evaluator cannot.
+    """
+    if resamples < 1:
+        raise ConfigError(f'--bootstrap takes a number of resamples from 1 on, got {resamples}')
+    evaluators = cfg.test_evaluator
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+        kind = METRICS.get(evaluator['type']) if isinstance(evaluator, dict) else None
+        if not (isinstance(kind, type) and issubclass(kind, EmbeddingMetric)):
+            raise ConfigError(
+                '--bootstrap needs a test_evaluator that ranks embeddings, such as ReIDMetric, '
+                f'got {evaluator!r}'
+            )
+        evaluator['bootstrap'] = resamples

@@ -10,6 +10,7 @@ from msvitreid.engine import (
     require_sections,
     start_anew,
     use_amp,
+    use_bootstrap,
     use_rerank,
     use_resume,
     use_test_only,
@@ -98,6 +99,20 @@ def test_rerank(tmp_path):
     cfg.test_evaluator.type = 'RetrievalMetric'
     with pytest.raises(ConfigError, match='test_evaluator of type ReIDMetric'):
         use_rerank(cfg)
+
+
+def test_bootstrap(tmp_path):
+    cfg = config(tmp_path)
+    use_bootstrap(cfg, 200)
+    assert cfg.test_evaluator.bootstrap == 200
+    cfg.test_evaluator = [dict(type='RetrievalMetric'), dict(type='RandomGalleryMetric')]
+    use_bootstrap(cfg, 50)
+    assert [evaluator.bootstrap for evaluator in cfg.test_evaluator] == [50, 50]
+    with pytest.raises(ConfigError, match='from 1 on, got 0'):
+        use_bootstrap(cfg, 0)
+    cfg.test_evaluator = dict(type='TopKAccuracy')
+    with pytest.raises(ConfigError, match='--bootstrap needs a test_evaluator'):
+        use_bootstrap(cfg, 50)
 
 
 def test_a_base_is_not_a_whole_config(tmp_path):

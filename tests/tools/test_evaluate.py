@@ -96,6 +96,18 @@ def test_figures_equal_those_computed_by_hand(evaluate, hard_tree, trained):
     assert evaluate() == pytest.approx(expected, abs=1e-6)
 
 
+def test_bootstrap_adds_intervals(evaluate):
+    plain, metrics = evaluate(), evaluate('--bootstrap', '30')
+    ends = {f'{name}-ci95-{end}' for name in plain for end in ('low', 'high')}
+    assert metrics.keys() == plain.keys() | ends
+    assert all(
+        metrics[f'{name}-ci95-low'] <= value <= metrics[f'{name}-ci95-high']
+        for name, value in plain.items()
+    )
+    assert metrics['mAP-ci95-low'] < metrics['mAP-ci95-high']
+    assert evaluate('--bootstrap', '30') == metrics
+
+
 def test_rerank_adds_figures(evaluate):
     plain, reranked = evaluate(), evaluate('--rerank')
     assert {name for name in reranked if name.endswith('-rerank')} == {

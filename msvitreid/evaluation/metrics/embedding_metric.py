@@ -11,8 +11,9 @@ from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 
+from ..functional import bootstrap_intervals
 from ..functional.inputs import as_topk
-from .embeddings import Embeddings, gather_embeddings
+from .embeddings import Embeddings, file_id, gather_embeddings
 from .exchange import of_first_rank
 
 SPLITS = ('query', 'gallery')
@@ -26,10 +27,28 @@ class EmbeddingMetric(BaseMetric):
     figures.
 
     Metric names carry no prefix unless one is given: ``mAP``, not ``reid/mAP``.
+
+    Args:
+        bootstrap: if above 0, every figure that is a mean over queries gets a 95 % interval,
+            ``<name>-ci95-low`` and ``<name>-ci95-high``: percentiles of so many resamples of
+            the queries' identities (seed 0); see :func:`bootstrap_intervals`.
+        prefix: put before every name with a slash; by default nothing is.
+
+    Raises:
+        ConfigError: ``bootstrap`` is below 0.
     """
 
     # mmengine warns of None; the empty string says that no prefix is wanted.
     default_prefix = ''
+
+    def __init__(self, bootstrap: int = 0, prefix: str | None = None) -> None:
+        super().__init__(prefix=prefix)
+        if isinstance(bootstrap, bool) or not isinstance(bootstrap, int) or bootstrap < 0:
+            raise ConfigError(
+                f'{type(self).__name__}: bootstrap must be a whole number from 0 on, got '
+                f'{bootstrap!r}'
+            )
+        self.bootstrap = bootstrap
 
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:
         """Keep the embeddings of one batch.
@@ -70,6 +89,7 @@ class EmbeddingMetric(BaseMetric):
                 np.array([-1 if camid is None else int(camid) for camid in camids]),
                 np.array([int(self._field(sample, 'sample_idx')) for sample in data_samples]),
                 np.array([self._field(sample, 'split') == 'query' for sample in data_samples]),
+                np.array([file_id(sample.get('img_path')) for sample in data_samples]),
                 np.array([sample.get('dataset') or '' for sample in data_samples]),
             )
         )
@@ -102,6 +122,7 @@ class EmbeddingMetric(BaseMetric):
             each set's, with its name and a slash before every name.
         """
         images = gather_embeddings(results)
+        self._check_products(images.features)
         names = list(dict.fromkeys(images.datasets.tolist()))
         if names == ['']:
             return self.score(images)
@@ -112,6 +133,51 @@ class EmbeddingMetric(BaseMetric):
             for name, row in rows.items()
             for metric, value in row.items()
         }
+
+    def _check_products(self, features: torch.Tensor) -> None:
+        """Raises:
+        ReIDError: products of the embeddings may overflow; on every process alike.
+        """
+        largest = features.abs().max().item() if features.numel() else 0.0
+        if largest**2 * features.shape[1] > torch.finfo(torch.float32).max:
+            raise ReIDError(
+                f'{type(self).__name__}: an embedding holds {largest:.3g}, so that '
+                'similarities overflow: have the model normalize its embeddings'
+            )
+
+    def intervals(
+        self, values: Mapping[str, np.ndarray], pids: np.ndarray
+    ) -> dict[str, tuple[float, float]]:
+        """Intervals of the means of queries' values; none unless they were asked for."""
+        return bootstrap_intervals(values, pids, self.bootstrap) if self.bootstrap else {}
+
+    @staticmethod
+    def interval_figures(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+        """Intervals as figures of their own."""
+        return {
+            f'{name}-ci95-{end}': value
+            for name, interval in intervals.items()
+            for end, value in zip(('low', 'high'), interval, strict=True)
+        }
+
+    def log(
+        self,
+        what: str,
+        figures: Mapping[str, float],
+        intervals: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """Log figures in per cent, with their intervals."""
+        parts = []
+        for name, value in figures.items():
+            part = f'{name} {value:.2%}'
+            if intervals and name in intervals:
+                low, high = intervals[name]
+                part += f' [{low:.2%}, {high:.2%}]'
+            parts.append(part)
+        numbers = ', '.join(parts)
+        if intervals:
+            what += f' (in brackets: 95 % over identities, {self.bootstrap} resamples)'
+        print_log(f'{type(self).__name__}: {what}: {numbers}', logger='current')
 
     @abstractmethod
     def score(self, images: Embeddings) -> dict[str, float]:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from mmengine.dist import all_gather, broadcast, get_dist_info, get_world_size
+from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
 
 from ..functional.row_ranges import RowRange
 
@@ -86,16 +86,24 @@ def split_rows(compute: RowRange, count: int, block: int) -> tuple[np.ndarray, .
         count: of rows.
         block: a range starts at a multiple of it.
     """
-    rank, world_size = get_dist_info()
-    if world_size == 1:
+    if get_world_size() == 1:
         return compute(0, count)
-    num_blocks = -(-count // block)
-    bounds = [min(count, num_blocks * i // world_size * block) for i in range(world_size + 1)]
-    counts = [stop - start for start, stop in pairwise(bounds)]
+    counts = [stop - start for start, stop in pairwise(_bounds(count, block))]
     return tuple(
         torch.cat(_gather_counted(torch.from_numpy(rows), counts)).numpy()
-        for rows in compute(bounds[rank], bounds[rank + 1])
+        for rows in compute(*own_share(count, block))
     )
+
+
+def own_share(count: int, block: int) -> tuple[int, int]:
+    """The range of rows that this rank computes, see :func:`split_rows`."""
+    bounds, rank = _bounds(count, block), get_rank()
+    return bounds[rank], bounds[rank + 1]
+
+
+def _bounds(count: int, block: int) -> list[int]:
+    num_blocks, world_size = -(-count // block), get_world_size()
+    return [min(count, num_blocks * i // world_size * block) for i in range(world_size + 1)]
 
 
 def of_first_rank(figures: dict[str, float]) -> dict[str, float]:

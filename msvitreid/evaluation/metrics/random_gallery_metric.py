@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import METRICS
 
-from ..functional import MarketRule, inner_product_rows
+from ..functional import MarketRule, inner_product_rows, mean_values
 from ..functional.average_precision import check_ap_definition
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
@@ -34,6 +34,8 @@ class RandomGalleryMetric(EmbeddingMetric):
         seed: of the draws.
         ap: average precision, ``'trapezoid'`` or ``'plain'``; see :class:`ReIDMetric`.
         topk: the k of the ``rank-k`` values.
+        bootstrap: resamples for 95 % intervals over identities, 0 for no intervals; see
+            :class:`EmbeddingMetric`. An identity brings its queries of all draws.
         prefix: put before every name with a slash; by default nothing is.
 
     Raises:
@@ -46,9 +48,10 @@ class RandomGalleryMetric(EmbeddingMetric):
         seed: int = 0,
         ap: str = 'trapezoid',
         topk: Sequence[int] = (1, 5),
+        bootstrap: int = 0,
         prefix: str | None = None,
     ) -> None:
-        super().__init__(prefix=prefix)
+        super().__init__(bootstrap=bootstrap, prefix=prefix)
         self.draws = draws
         self.seed = seed
         self.ap = ap
@@ -90,9 +93,10 @@ class RandomGalleryMetric(EmbeddingMetric):
                 'image, so nothing is left to search with'
             )
         rng = np.random.default_rng(self.seed)
-        draws = [
-            self._search(images, random_gallery(images.pids, rng)) for _ in range(self.draws)
-        ]
+        galleries = [random_gallery(images.pids, rng) for _ in range(self.draws)]
+        values = [self._search(images, in_gallery) for in_gallery in galleries]
+        draws = [mean_values(of_draw) for of_draw in values]
+        draws = [{name: draw[name] for name in values[0]} for draw in draws]
         metrics = {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
         deviations = {name: float(np.std([draw[name] for draw in draws])) for name in metrics}
 
@@ -105,9 +109,19 @@ class RandomGalleryMetric(EmbeddingMetric):
             f'{num_identities} gallery images: {numbers}',
             logger='current',
         )
-        return {**metrics, **{f'{name}-std': value for name, value in deviations.items()}}
+        intervals = self.intervals(
+            {name: np.concatenate([draw[name] for draw in values]) for name in metrics},
+            np.concatenate([images.pids[~in_gallery] for in_gallery in galleries]),
+        )
+        if intervals:
+            self.log('the same', metrics, intervals)
+        return {
+            **metrics,
+            **{f'{name}-std': value for name, value in deviations.items()},
+            **self.interval_figures(intervals),
+        }
 
-    def _search(self, images: Embeddings, in_gallery: np.ndarray) -> dict[str, float]:
+    def _search(self, images: Embeddings, in_gallery: np.ndarray) -> dict[str, np.ndarray]:
         query, gallery = images.where(~in_gallery), images.where(in_gallery)
         similarity = inner_product_rows(query.features, gallery.features)
         rule = MarketRule(query.pids, gallery.pids)

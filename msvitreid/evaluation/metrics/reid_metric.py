@@ -1,22 +1,39 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import METRICS
 
-from ..functional import KReciprocalDistances, MarketRule, inner_product_rows
+from ..functional import (
+    QUERY_CHUNK,
+    CameraPairs,
+    KReciprocalDistances,
+    MarketRule,
+    camera_pair_metrics,
+    expand_queries,
+    inner_product_rows,
+    mean_values,
+)
 from ..functional.average_precision import check_ap_definition
 from ..functional.k_reciprocal_rerank import check_rerank_parameters
+from ..functional.query_expansion import check_expansion_parameters
+from ..functional.query_values import check_extra_measures
+from ..functional.ranked_matches import SimilarityRows
+from ..functional.verification import check_fprs
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
 from .exchange import split_rows
-from .ranking import rank_across_processes
+from .ranking import rank_across_processes, verify_across_processes
+from .self_retrieval import one_gallery_of_all
 
 RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}
+EXPANSION_DEFAULTS = {'k': 10, 'alpha': 3.0}
 
 
 @METRICS.register_module()
@@ -35,6 +52,21 @@ class ReIDMetric(EmbeddingMetric):
         rerank: if given, also rank by k-reciprocal encoding and give the values a
             second time as ``mAP-rerank``, ``rank-1-rerank``, ... A dict of any of
             ``k1`` (20), ``k2`` (6), ``lambda_value`` (0.3).
+        query_expansion: if given, also rank for expanded queries and give the values
+            again as ``mAP-qe``, ... A dict of any of ``k`` (10), ``alpha`` (3.0; 0 is the
+            plain average); see :func:`expand_queries`.
+        extra: further figures, any of ``'precision'`` (``precision@k`` for every k),
+            ``'R-precision'``, ``'MAP@R'``, ``'MRR'``; see :func:`extra_values`.
+        fprs: if given, false positive rates of verification: adds ``EER`` and
+            ``TPR@FPR=<rate>`` for each; see :func:`verification_metrics`.
+        camera_pairs: also give ``mAP/c<query camera>-c<gallery camera>`` for all pairs
+            of cameras that have a match, and log them as a table; see
+            :func:`camera_pair_metrics`.
+        self_retrieval: every query searches all other images, of split 'query' and 'gallery'.
+            Images of one path are one image, which is left out of its own ranking. Without
+            this, queries search the images of split 'gallery' only, all of them.
+        bootstrap: resamples for 95 % intervals over identities, 0 for no intervals; see
+            :class:`EmbeddingMetric`.
         prefix: put before every name with a slash; by default nothing is.
 
     Raises:
@@ -46,23 +78,43 @@ class ReIDMetric(EmbeddingMetric):
         ap: str = 'trapezoid',
         topk: Sequence[int] = (1, 5, 10),
         rerank: dict | None = None,
+        query_expansion: dict | None = None,
+        extra: Sequence[str] = (),
+        fprs: Sequence[float] | None = None,
+        camera_pairs: bool = False,
+        self_retrieval: bool = False,
+        bootstrap: int = 0,
         prefix: str | None = None,
     ) -> None:
-        super().__init__(prefix=prefix)
+        super().__init__(bootstrap=bootstrap, prefix=prefix)
         self.ap = ap
         self.topk = check_topk(self, topk)
-        self.rerank: dict | None = None
+        self.camera_pairs = camera_pairs
+        self.self_retrieval = self_retrieval
+        self.rerank = self._options('rerank', rerank, RERANK_DEFAULTS)
+        self.query_expansion = self._options(
+            'query_expansion', query_expansion, EXPANSION_DEFAULTS
+        )
         try:
             check_ap_definition(ap)
-            if rerank is not None:
-                self.rerank = {**RERANK_DEFAULTS, **rerank}
+            self.extra = check_extra_measures(extra)
+            self.fprs = None if fprs is None else check_fprs(fprs)
+            if self.rerank is not None:
                 check_rerank_parameters(**self.rerank)
+            if self.query_expansion is not None:
+                check_expansion_parameters(**self.query_expansion)
         except ValueError as error:
             raise ConfigError(f'ReIDMetric: {error}') from error
-        except TypeError as error:
+
+    @staticmethod
+    def _options(name: str, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any] | None:
+        if given is None:
+            return None
+        if not isinstance(given, Mapping) or not given.keys() <= defaults.keys():
             raise ConfigError(
-                f'ReIDMetric: rerank takes a dict of {", ".join(RERANK_DEFAULTS)}, got {rerank}'
-            ) from error
+                f'ReIDMetric: {name} takes a dict of {", ".join(defaults)}, got {given}'
+            )
+        return {**defaults, **given}
 
     def score(self, images: Embeddings) -> dict[str, float]:
         """Rank the gallery for every query.
@@ -71,64 +123,159 @@ class ReIDMetric(EmbeddingMetric):
             images: of one test set.
 
         Returns:
-            ``mAP``, ``mINP``, ``rank-k``, floats in [0, 1]; with ``rerank`` the same
-            names with ``-rerank``.
+            ``mAP``, ``mINP``, ``rank-k``, floats in [0, 1], and what further options ask for.
 
         Raises:
             DatasetError: no query, no gallery image, or no query has a match.
         """
-        query, gallery = images.where(images.is_query), images.where(~images.is_query)
-        for split, part in (('query', query), ('gallery', gallery)):
-            if not len(part.pids):
-                raise DatasetError(
-                    f'ReIDMetric got {len(images.pids)} images but none of split {split!r}: '
-                    'the test dataset must hold both query and gallery'
-                )
+        query, gallery, self_index = self._parts(images)
         if (images.camids == -1).all():
             print_log(
                 'ReIDMetric: no image has a camera id, so no gallery image is left out for '
                 "being of the query's camera",
                 logger='current',
             )
-        rule = MarketRule(query.pids, gallery.pids, query.camids, gallery.camids)
+        labels = query.pids, gallery.pids, query.camids, gallery.camids
+        rule = MarketRule(*labels, self_index)
 
         similarity = inner_product_rows(query.features, gallery.features)
-        metrics = rank_across_processes(similarity, rule, self.ap, self.topk)
-        num_queries, num_unmatched = metrics.pop('num_queries'), metrics.pop('num_unmatched')
-        if num_unmatched == num_queries:
+        values = rank_across_processes(similarity, rule, self.ap, self.topk, self.extra)
+        num_unmatched = int(np.isnan(values['mAP']).sum())
+        if num_unmatched == len(query.pids):
             raise DatasetError(
-                f'ReIDMetric: none of the {num_queries} queries has a match in the gallery '
+                f'ReIDMetric: none of the {len(query.pids)} queries has a match in the gallery '
                 'by another camera: check the pids and camera ids of query and gallery'
             )
-        self._log(
-            f'{self.ap} AP, {num_queries} queries ({num_unmatched} without a match in the '
-            f'gallery, left out of the means), {len(gallery.pids)} gallery images',
-            metrics,
+        itself = ', each image left out of its own ranking' if self.self_retrieval else ''
+        metrics = self._figures(
+            f'{self.ap} AP, {len(query.pids)} queries ({num_unmatched} without a match in the '
+            f'gallery, left out of the means), {len(gallery.pids)} gallery images{itself}',
+            values,
+            query.pids,
         )
+        if self.fprs is not None:
+            metrics.update(self._verified(similarity, rule))
+        if self.camera_pairs:
+            table = camera_pair_metrics(
+                query.features,
+                gallery.features,
+                *labels,
+                ap=self.ap,
+                topk=self.topk,
+                self_index=self_index,
+            )
+            print_log(f'ReIDMetric: mAP\n{camera_table(table)}', logger='current')
+            metrics.update(camera_figures(table))
         if self.rerank is not None:
-            reranked = self._reranked(query.features, gallery.features, rule)
-            settings = ', '.join(f'{name} {value}' for name, value in self.rerank.items())
-            self._log(f're-ranked by k-reciprocal encoding with {settings}', reranked)
-            metrics.update(reranked)
+            distances = KReciprocalDistances(
+                query.features,
+                gallery.features,
+                **self.rerank,
+                split=split_rows,
+                self_index=self_index,
+            )
+            metrics.update(
+                self._again(
+                    're-ranked by k-reciprocal encoding',
+                    '-rerank',
+                    self.rerank,
+                    lambda start, stop: -torch.from_numpy(distances.rows(start, stop)),
+                    rule,
+                    query.pids,
+                )
+            )
+        if self.query_expansion is not None:
+            similarity = self._expanded(query.features, gallery.features, self_index)
+            metrics.update(
+                self._again(
+                    'queries expanded by their neighbors',
+                    '-qe',
+                    self.query_expansion,
+                    similarity,
+                    rule,
+                    query.pids,
+                )
+            )
         return metrics
 
-    def _reranked(
-        self, query: torch.Tensor, gallery: torch.Tensor, rule: MarketRule
+    def _parts(self, images: Embeddings) -> tuple[Embeddings, Embeddings, np.ndarray | None]:
+        """Queries, gallery and, in self-retrieval, where each query is in the gallery."""
+        query, gallery = images.where(images.is_query), images.where(~images.is_query)
+        if not len(query.pids) or not (len(gallery.pids) or self.self_retrieval):
+            split = 'gallery' if len(query.pids) else 'query'
+            raise DatasetError(
+                f'ReIDMetric got {len(images.pids)} images but none of split {split!r}: '
+                'the test dataset must hold both query and gallery, or, with '
+                'self_retrieval=True, queries that search each other'
+            )
+        if not self.self_retrieval:
+            return query, gallery, None
+        pool, self_index = one_gallery_of_all(images)
+        return query, images.where(pool), self_index
+
+    def _figures(
+        self, what: str, values: Mapping[str, np.ndarray], pids: np.ndarray, suffix: str = ''
     ) -> dict[str, float]:
-        assert self.rerank is not None
-        distances = KReciprocalDistances(query, gallery, **self.rerank, split=split_rows)
+        """The means and intervals of queries' values, logged."""
+        means = mean_values(values)
+        figures = {f'{name}{suffix}': means[name] for name in values}
+        named = {f'{name}{suffix}': value for name, value in values.items()}
+        intervals = self.intervals(named, pids)
+        self.log(what, figures, intervals)
+        return figures | self.interval_figures(intervals)
 
-        def similarity(start: int, stop: int) -> torch.Tensor:
-            return -torch.from_numpy(distances.rows(start, stop))
+    def _again(
+        self,
+        what: str,
+        suffix: str,
+        settings: Mapping[str, Any],
+        similarity: SimilarityRows,
+        rule: MarketRule,
+        pids: np.ndarray,
+    ) -> dict[str, float]:
+        values = rank_across_processes(similarity, rule, self.ap, self.topk, self.extra)
+        used = ', '.join(f'{name} {value}' for name, value in settings.items())
+        return self._figures(f'{what} with {used}', values, pids, suffix)
 
-        metrics = rank_across_processes(similarity, rule, self.ap, self.topk)
-        return {
-            f'{name}-rerank': value
-            for name, value in metrics.items()
-            if not name.startswith('num_')
-        }
+    def _expanded(
+        self, query: torch.Tensor, gallery: torch.Tensor, self_index: np.ndarray | None
+    ) -> SimilarityRows:
+        assert self.query_expansion is not None
+        options = {**self.query_expansion, 'self_index': self_index}
 
-    @staticmethod
-    def _log(what: str, metrics: dict[str, float]) -> None:
-        numbers = ', '.join(f'{name} {value:.2%}' for name, value in metrics.items())
-        print_log(f'ReIDMetric: {what}: {numbers}', logger='current')
+        def expand(start: int, stop: int) -> tuple[np.ndarray]:
+            return (expand_queries(query, gallery, **options, start=start, stop=stop),)
+
+        (expanded,) = split_rows(expand, len(query), QUERY_CHUNK)
+        return inner_product_rows(expanded, gallery)
+
+    def _verified(self, similarity: SimilarityRows, rule: MarketRule) -> dict[str, float]:
+        assert self.fprs is not None
+        try:
+            rates = verify_across_processes(similarity, rule, self.fprs)
+        except ValueError as error:  # the same on every process: counts of all of them
+            raise DatasetError(f'ReIDMetric: {error}') from error
+        matching, differing = (rates.pop(f'num_{pairs}') for pairs in ('matching', 'differing'))
+        what = f'verification, {matching} pairs of one identity, {differing} of two'
+        self.log(what, rates)
+        return rates
+
+
+def camera_figures(table: CameraPairs) -> dict[str, float]:
+    """mAP by the pair's name, of the pairs that have a match."""
+    return {
+        f'mAP/c{query}-c{gallery}': float(table.figures['mAP'][row, column])
+        for row, query in enumerate(table.query_cameras)
+        for column, gallery in enumerate(table.gallery_cameras)
+        if table.num_matched[row, column]
+    }
+
+
+def camera_table(table: CameraPairs) -> str:
+    """One row for each query camera, one column for each gallery camera, in per cent."""
+    corner = 'query \\ gallery camera'
+    lines = [corner + ''.join(f'{camera:>8}' for camera in table.gallery_cameras)]
+    for camera, row in zip(table.query_cameras, table.figures['mAP'], strict=True):
+        cells = (f'{value:>8.2%}' if value == value else f'{"-":>8}' for value in row)
+        lines.append(f'{camera:>{len(corner)}}' + ''.join(cells))
+    return '\n'.join(lines)

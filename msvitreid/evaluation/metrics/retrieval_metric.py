@@ -3,17 +3,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from mmengine.logging import print_log
 
-from msvitreid.errors import DatasetError
+from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import METRICS
 
 from ..functional import (
     QUERY_CHUNK,
-    first_match_ranks,
-    kmeans_nmi,
-    recall_of_first_ranks,
+    adjusted_mutual_information,
+    bootstrap_labelings,
+    extra_values,
+    kmeans,
+    normalized_mutual_information,
+    rank_classes,
+    recall_values,
+    score_matches,
 )
+from ..functional.inputs import check_whole
+from ..functional.query_values import check_extra_measures
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
 from .exchange import split_rows
@@ -31,21 +37,39 @@ class RetrievalMetric(EmbeddingMetric):
     Args:
         topk: the k of the ``recall@k`` values.
         nmi: also give ``NMI``.
+        ami: also give ``AMI``, adjusted for chance, of the same clustering.
         seed: of the k-means start.
+        extra: further figures, any of ``'precision'`` (``precision@k`` for every k),
+            ``'R-precision'``, ``'MAP@R'``, ``'MRR'``; an image that is alone in its class
+            counts as 0. See :func:`extra_values`.
+        bootstrap: resamples for 95 % intervals over classes, 0 for no intervals; see
+            :class:`EmbeddingMetric`. For NMI and AMI the clusters stay as they are.
         prefix: put before every name with a slash; by default nothing is.
+
+    Raises:
+        ConfigError: an argument is not one of the above.
     """
 
     def __init__(
         self,
         topk: Sequence[int] = (1, 2, 4, 8),
         nmi: bool = True,
+        ami: bool = False,
         seed: int = 0,
+        extra: Sequence[str] = (),
+        bootstrap: int = 0,
         prefix: str | None = None,
     ) -> None:
-        super().__init__(prefix=prefix)
+        super().__init__(bootstrap=bootstrap, prefix=prefix)
         self.topk = check_topk(self, topk)
         self.nmi = nmi
+        self.ami = ami
         self.seed = seed
+        try:
+            check_whole(seed, 0, 'seed')
+            self.extra = check_extra_measures(extra)
+        except ValueError as error:
+            raise ConfigError(f'RetrievalMetric: {error}') from error
 
     def score(self, images: Embeddings) -> dict[str, float]:
         """Search and cluster.
@@ -64,30 +88,48 @@ class RetrievalMetric(EmbeddingMetric):
                 f"RetrievalMetric got {len(images.pids)} images but none of split 'query': "
                 "for self-retrieval every test image must be of split 'query'"
             )
-        if images.is_query.all():
-            searched = f'{len(images.pids)} images, each searching all the others'
-            metrics = self._recall(images)
-        else:
+        query, gallery = images, None
+        searched = f'{len(images.pids)} images, each searching all the others'
+        if not images.is_query.all():
             query, gallery = images.where(images.is_query), images.where(~images.is_query)
             searched = f'{len(query.pids)} queries, {len(gallery.pids)} gallery images'
-            metrics = self._recall(query, gallery)
-        if self.nmi:
-            # Every process clusters all images. Sharing out seconds of work would take a sum
-            # over processes an iteration, rounded differently for every number of them.
-            metrics['NMI'] = kmeans_nmi(images.features, images.pids, seed=self.seed)
-        numbers = ', '.join(f'{name} {value:.2%}' for name, value in metrics.items())
-        print_log(f'RetrievalMetric: {searched}: {numbers}', logger='current')
-        return metrics
+        values = self._values(query, gallery)
+        metrics = {name: float(value.mean()) for name, value in values.items()}
+        intervals = self.intervals(values, query.pids)
+        measures = {
+            **({'NMI': normalized_mutual_information} if self.nmi else {}),
+            **({'AMI': adjusted_mutual_information} if self.ami else {}),
+        }
+        if measures:
+            # Every process clusters all images: that is short, and the same everywhere.
+            num_classes = len(np.unique(images.pids))
+            clusters = kmeans(images.features, num_classes, seed=self.seed).numpy()
+            for name, measure in measures.items():
+                metrics[name] = measure(images.pids, clusters)
+                if self.bootstrap:
+                    intervals[name] = bootstrap_labelings(
+                        measure, images.pids, clusters, self.bootstrap
+                    )
+        self.log(searched, metrics, intervals)
+        return metrics | self.interval_figures(intervals)
 
-    def _recall(self, query: Embeddings, gallery: Embeddings | None = None) -> dict[str, float]:
+    def _values(self, query: Embeddings, gallery: Embeddings | None) -> dict[str, np.ndarray]:
+        """What each query adds to the means."""
         gallery_features = None if gallery is None else gallery.features
         gallery_pids = None if gallery is None else gallery.pids
+        names: list[str] = []
 
-        def first_ranks(start: int, stop: int) -> tuple[np.ndarray]:
-            ranks = first_match_ranks(
+        def values(start: int, stop: int) -> tuple[np.ndarray, ...]:
+            ranked = rank_classes(
                 query.features, query.pids, gallery_features, gallery_pids, start, stop
             )
-            return (ranks,)
+            first_ranks = score_matches(ranked, 'plain').first_rank
+            more = extra_values(ranked, self.topk, self.extra)
+            found = recall_values(first_ranks, self.topk) | {
+                name: np.nan_to_num(value) for name, value in more.items()
+            }
+            names.extend(found)
+            return tuple(found.values())
 
-        (ranks,) = split_rows(first_ranks, len(query.pids), QUERY_CHUNK)
-        return recall_of_first_ranks(ranks, self.topk)
+        arrays = split_rows(values, len(query.pids), QUERY_CHUNK)
+        return dict(zip(names, arrays, strict=True))

@@ -49,9 +49,29 @@ CASES = {
         {'ap': 'plain', 'topk': (1, 7), 'prefix': 'test'},
         {'cameras': False},
     ),
+    'everything': (
+        ReIDMetric,
+        {
+            'extra': ['precision', 'R-precision', 'MAP@R', 'MRR'],
+            'fprs': [0.01],
+            'query_expansion': {'k': 4},
+            'camera_pairs': True,
+            'bootstrap': 20,
+        },
+        {},
+    ),
+    'self-retrieval with distractors': (
+        ReIDMetric,
+        {'self_retrieval': True, 'rerank': {'k1': 8, 'k2': 3}, 'query_expansion': {}},
+        {},
+    ),
     're-ranked': (ReIDMetric, {'rerank': {'k1': 8, 'k2': 3}}, {}),
     'several sets': (ReIDMetric, {}, {'sets': ('market', 'duke-λ', 'm')}),
-    'self-retrieval': (RetrievalMetric, {}, {'queries': COUNT}),
+    'self-retrieval': (
+        RetrievalMetric,
+        {'ami': True, 'extra': ['MAP@R'], 'bootstrap': 3},
+        {'queries': COUNT},
+    ),
     'retrieval': (RetrievalMetric, {'nmi': False}, {'queries': 530}),
     'random galleries': (RandomGalleryMetric, {'draws': 3}, {'queries': COUNT}),
 }
@@ -119,8 +139,8 @@ def test_figures_are_those_of_one_process(world_size, deal, cases, expected):
     ('metric', 'module', 'function', 'shares'),
     [
         # 600 queries are 3 blocks of 256, 1201 images 5 of them or 3 of 512.
-        (ReIDMetric, ranking, 'score_queries', [(0, 256), (256, 600)]),
-        (RetrievalMetric, retrieval_metric, 'first_match_ranks', [(0, 256), (256, 600)]),
+        (ReIDMetric, ranking, 'rank_matches', [(0, 256), (256, 600)]),
+        (RetrievalMetric, retrieval_metric, 'rank_classes', [(0, 256), (256, 600)]),
         (ReIDMetric, k_reciprocal_rerank, 'nearest_neighbours', [(0, 512), (512, 1201)]),
     ],
 )

@@ -15,6 +15,7 @@ def make_embeddings(sample_idx):
         camids=index % 3,
         sample_idx=index,
         is_query=index < 4,
+        files=index * 7,
         datasets=np.where(index < 6, 'market', 'duke'),
     )
 

@@ -23,7 +23,8 @@ from .samples import make_samples
 @pytest.fixture
 def log(monkeypatch):
     lines = []
-    monkeypatch.setattr(reid_metric, 'print_log', lambda line, **kwargs: lines.append(line))
+    for module in (reid_metric, embedding_metric):
+        monkeypatch.setattr(module, 'print_log', lambda line, **kwargs: lines.append(line))
     return lines
 
 
