@@ -1,37 +1,47 @@
-"""Ranking and retrieval measures as pure functions on arrays or tensors."""
+"""Ranking and retrieval measures as pure functions on arrays or tensors.
 
-from .average_precision import AP_DEFINITIONS, precision_at_hits
+Only torch and NumPy are imported (SciPy and scikit-learn where they are used), nothing of the rest
+of the package. Start with ``ranking.py``, which leads from similarities to mAP.
+"""
+
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
 from .camera_pairs import CameraPairs, camera_pair_metrics
-from .k_reciprocal_rerank import KReciprocalDistances, k_reciprocal_rerank
-from .kmeans_nmi import (
+from .clustering import (
     adjusted_mutual_information,
     kmeans,
     kmeans_nmi,
     normalized_mutual_information,
 )
+from .k_reciprocal_rerank import KReciprocalDistances, k_reciprocal_rerank
 from .market_rule import MarketRule
 from .query_expansion import expand_queries
-from .query_scores import (
+from .rank_metrics import rank_metrics
+from .ranking import (
+    AP_DEFINITIONS,
+    EXTRA_MEASURES,
     QueryScores,
-    inner_product_rows,
+    RankedMatches,
+    extra_values,
+    mean_values,
+    precision_at_hits,
+    query_values,
+    rank_matches,
+    rank_metrics_from_rows,
+    rank_metrics_from_similarity,
     score_matches,
     score_queries,
     summarise,
 )
-from .query_values import EXTRA_MEASURES, extra_values, mean_values, query_values
-from .rank_metrics import rank_metrics, rank_metrics_from_rows, rank_metrics_from_similarity
-from .ranked_matches import RankedMatches, rank_matches
-from .recall_at_k import (
+from .retrieval import (
     first_match_ranks,
     rank_classes,
     recall_at_k,
     recall_of_first_ranks,
     recall_values,
+    top_matches,
 )
-from .row_ranges import QUERY_CHUNK
+from .similarity import QUERY_CHUNK, inner_product_rows
 from .streamed_matches import rank_streamed_matches
-from .top_matches import top_matches
 from .verification import verification_metrics
 
 __all__ = [

@@ -10,10 +10,8 @@ import torch
 
 from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk
 from .market_rule import MarketRule
-from .query_scores import product_rows
-from .query_values import query_values
-from .ranked_matches import rank_matches
-from .row_ranges import QUERY_CHUNK
+from .ranking import query_values, rank_matches
+from .similarity import QUERY_CHUNK, product_rows
 
 
 class CameraPairs(NamedTuple):

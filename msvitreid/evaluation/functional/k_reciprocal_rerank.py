@@ -20,12 +20,12 @@ from .inputs import NO_INDEX, Array, Labels, as_feature_pair, as_indices, requir
 from .nearest_neighbours import (
     BLOCK,
     Neighbours,
+    StackedRows,
     nearest_neighbours,
     squared_distances,
     squared_norms,
 )
-from .row_ranges import QUERY_CHUNK, RowSplit, all_at_once
-from .stacked_rows import StackedRows
+from .similarity import QUERY_CHUNK, RowSplit, all_at_once
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

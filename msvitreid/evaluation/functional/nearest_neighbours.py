@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .inner_products import inner_products
-from .row_slots import row_slots
-from .stable_topk import top_columns
-from .stacked_rows import StackedRows
+from .similarity import inner_products, row_slots, top_columns
 
 BLOCK = 512
 """Items along each side of a block of distances."""
+
 
 _PENDING = 4
 """Candidates of an item that wait, on average, before they are sorted in."""
@@ -151,3 +149,35 @@ class _Nearest:
         found.indices[rows] = self._indices.cpu().numpy()
         found.distances[rows] = self._nearness.neg().cpu().numpy()
         found.largest[rows] = self._farthest.neg().cpu().numpy()
+
+
+class StackedRows:
+    """Two matrices as if one stood on top of the other, without a copy of them.
+
+    Args:
+        top: ``(T, D)``.
+        bottom: ``(B, D)``, of the same type and on the same device.
+    """
+
+    def __init__(self, top: torch.Tensor, bottom: torch.Tensor) -> None:
+        self._top, self._bottom = top, bottom
+        self.device = top.device
+
+    def __len__(self) -> int:
+        return len(self._top) + len(self._bottom)
+
+    def __getitem__(self, rows: slice | torch.Tensor) -> torch.Tensor:
+        """Consecutive rows, a view if they are of one matrix; or those of ``(M,)`` indices."""
+        border = len(self._top)
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(len(self))
+            stop = max(start, stop)
+            if start >= border:
+                return self._bottom[start - border : stop - border]
+            top = self._top[start:stop]
+            return top if stop <= border else torch.cat([top, self._bottom[: stop - border]])
+        found = self._top.new_empty(len(rows), self._top.shape[1])
+        is_top = rows < border
+        found[is_top] = self._top[rows[is_top]]
+        found[~is_top] = self._bottom[rows[~is_top] - border]
+        return found

@@ -12,10 +12,8 @@ from numbers import Real
 import numpy as np
 import torch
 
-from .inner_products import check_similarities, inner_products
 from .inputs import Array, Labels, as_feature_pair, as_indices, check_range, check_whole
-from .row_ranges import QUERY_CHUNK
-from .stable_topk import stable_topk
+from .similarity import QUERY_CHUNK, check_similarities, inner_products, stable_topk
 
 
 def expand_queries(

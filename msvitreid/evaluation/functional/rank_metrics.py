@@ -1,21 +1,20 @@
-"""CMC, mAP and mINP under the Market rule, streamed over blocks of queries."""
+"""CMC, mAP and mINP of features under the Market rule."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from .average_precision import check_ap_definition
-from .feature_file import FeatureFile, is_in_memory
-from .inputs import Array, Labels, as_feature_pair, as_matrix, as_topk
+from .inputs import Array, Labels, as_feature_pair, as_topk
 from .market_rule import MarketRule
-from .query_scores import product_rows
-from .query_values import check_extra_measures, mean_values, query_values
-from .ranked_matches import RankedMatches, SimilarityRows, rank_matches
-from .row_ranges import QUERY_CHUNK
-from .streamed_matches import rank_streamed_matches
+from .ranking import (
+    check_ap_definition,
+    check_extra_measures,
+    figures,
+    rank_metrics_from_rows,
+)
+from .similarity import QUERY_CHUNK, product_rows
+from .streamed_matches import FeatureFile, is_in_memory, rank_streamed_matches
 
 
 def rank_metrics(
@@ -82,79 +81,9 @@ def rank_metrics(
         ranked = rank_streamed_matches(
             query_features, gallery_features, *labels, query_chunk, self_index=self_index
         )
-        return _metrics(ranked, ap, topk, per_query, extra)
+        return figures(ranked, ap, topk, per_query, extra)
     query, gallery = as_feature_pair(query_features, gallery_features)
     rule = MarketRule(*labels, self_index)
     rule.check_shape(len(query), len(gallery))
     rows = product_rows(query, gallery)
     return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query, extra)
-
-
-def rank_metrics_from_similarity(
-    similarity: Array,
-    query_pids: Labels,
-    gallery_pids: Labels,
-    query_camids: Labels | None = None,
-    gallery_camids: Labels | None = None,
-    ap: str = 'trapezoid',
-    topk: Sequence[int] = (1, 5, 10),
-    query_chunk: int = QUERY_CHUNK,
-    per_query: bool = False,
-    self_index: Labels | None = None,
-    extra: Sequence[str] = (),
-) -> dict[str, Any]:
-    """:func:`rank_metrics` of a given similarity matrix.
-
-    Args:
-        similarity: ``(Q, G)``, larger is more similar; give a distance matrix
-            negated. It is not modified.
-
-    The other arguments, the result and the errors are those of
-    :func:`rank_metrics`.
-    """
-    matrix = as_matrix(similarity, 'similarity', '(Q, G)')
-    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids, self_index)
-    rule.check_shape(len(matrix), matrix.shape[1])
-
-    exact_in_float32 = matrix.is_floating_point() or matrix.element_size() <= 2
-    least = torch.float32 if exact_in_float32 else torch.float64
-    dtype = torch.promote_types(matrix.dtype, least)
-
-    def rows(start: int, stop: int) -> torch.Tensor:
-        return matrix[start:stop].to(dtype, copy=True)
-
-    return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query, extra)
-
-
-def rank_metrics_from_rows(
-    similarity_rows: SimilarityRows,
-    rule: MarketRule,
-    ap: str = 'trapezoid',
-    topk: Sequence[int] = (1, 5, 10),
-    query_chunk: int = QUERY_CHUNK,
-    per_query: bool = False,
-    extra: Sequence[str] = (),
-) -> dict[str, Any]:
-    """:func:`rank_metrics` of similarities that are computed on demand.
-
-    Args:
-        similarity_rows: called as ``similarity_rows(start, stop)`` for consecutive
-            blocks of queries; its answer, ``(stop - start, G)``, is modified.
-        rule: who is in whose ranking.
-
-    The other arguments and the result are those of :func:`rank_metrics`.
-    """
-    check_ap_definition(ap)
-    topk, extra = as_topk(topk), check_extra_measures(extra)
-    ranked = rank_matches(similarity_rows, rule, 0, rule.num_queries, query_chunk)
-    return _metrics(ranked, ap, topk, per_query, extra)
-
-
-def _metrics(
-    ranked: RankedMatches, ap: str, topk: Sequence[int], per_query: bool, extra: Sequence[str]
-) -> dict[str, Any]:
-    values = query_values(ranked, ap, topk, extra)
-    metrics = mean_values(values)
-    if per_query:
-        metrics['AP'] = values['mAP']
-    return metrics

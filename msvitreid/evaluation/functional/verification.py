@@ -10,9 +10,8 @@ import torch
 
 from .inputs import Array, Labels, as_feature_pair
 from .market_rule import MarketRule
-from .query_scores import product_rows
-from .ranked_matches import SimilarityRows, checked_blocks
-from .row_ranges import QUERY_CHUNK
+from .ranking import checked_blocks
+from .similarity import QUERY_CHUNK, SimilarityRows, product_rows
 
 
 def verification_metrics(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
 
-from ..functional.row_ranges import RowRange
+from ..functional.similarity import RowRange
 
 
 def gather_rows(rows: np.ndarray) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import METRICS
 
 from ..functional import MarketRule, inner_product_rows, mean_values
-from ..functional.average_precision import check_ap_definition
+from ..functional.ranking import check_ap_definition
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
 from .ranking import rank_across_processes

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..functional import QUERY_CHUNK, MarketRule, query_values, rank_matches
-from ..functional.ranked_matches import SimilarityRows
+from ..functional.similarity import SimilarityRows
 from ..functional.verification import (
     count_differing,
     matching_similarities,

@@ -20,11 +20,10 @@ from ..functional import (
     inner_product_rows,
     mean_values,
 )
-from ..functional.average_precision import check_ap_definition
 from ..functional.k_reciprocal_rerank import check_rerank_parameters
 from ..functional.query_expansion import check_expansion_parameters
-from ..functional.query_values import check_extra_measures
-from ..functional.ranked_matches import SimilarityRows
+from ..functional.ranking import check_ap_definition, check_extra_measures
+from ..functional.similarity import SimilarityRows
 from ..functional.verification import check_fprs
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings

@@ -19,7 +19,7 @@ from ..functional import (
     score_matches,
 )
 from ..functional.inputs import check_whole
-from ..functional.query_values import check_extra_measures
+from ..functional.ranking import check_extra_measures
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
 from .exchange import split_rows

@@ -7,7 +7,11 @@ from msvitreid.evaluation.functional import (
     first_match_ranks,
     recall_at_k,
     recall_of_first_ranks,
+    top_matches,
 )
+
+from . import oracle
+from .test_rank_metrics import random_case
 
 
 def brute_force(features, pids, topk, gallery=None, gallery_pids=None):
@@ -86,3 +90,19 @@ def test_first_match_ranks_by_hand():
     ranks = first_match_ranks(features, [5, 6, 5])
     assert ranks.tolist() == [2, 0, 1]
     assert recall_of_first_ranks(ranks, (1, 2)) == {'recall@1': 1 / 3, 'recall@2': 2 / 3}
+
+
+@pytest.mark.parametrize('k', [1, 4, 90])
+@pytest.mark.parametrize('seed', range(3))
+def test_top_matches_agree_with_plain_python(seed, k):
+    query, gallery, *labels = random_case(seed)
+    query_pids, gallery_pids, query_camids, gallery_camids = labels
+    expected = np.full((len(query), k), -1)
+    for row, similarity in enumerate(query @ gallery.T):
+        ranking = oracle.ranked_gallery(
+            similarity, query_pids[row], query_camids[row], gallery_pids, gallery_camids
+        )[:k]
+        expected[row, : len(ranking)] = ranking
+    actual = top_matches(query, gallery, k, *labels, query_chunk=5)
+    assert actual.dtype == np.int64
+    np.testing.assert_array_equal(actual, expected)

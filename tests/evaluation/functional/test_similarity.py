@@ -10,7 +10,7 @@ from msvitreid.evaluation.functional import (
     recall_at_k,
     top_matches,
 )
-from msvitreid.evaluation.functional.inner_products import inner_products
+from msvitreid.evaluation.functional.similarity import inner_products, stable_topk
 
 COPIES = 6
 """No multiple of what BLAS computes at once."""
@@ -70,3 +70,14 @@ def test_autocast_changes_nothing(dtype):
     expected = figures()
     with torch.autocast('cpu', dtype=dtype):
         assert figures() == expected
+
+
+def test_stable_topk_takes_the_lower_of_equal_indices():
+    values = torch.tensor([[1.0, 3.0, 1.0, 3.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
+    top, columns = stable_topk(values, 3)
+    assert columns.tolist() == [[1, 3, 0], [0, 1, 2]]
+    assert top.tolist() == [[3.0, 3.0, 1.0], [0.0, 0.0, 0.0]]
+
+
+def test_stable_topk_of_none():
+    assert stable_topk(torch.rand(2, 3), 0)[1].shape == (2, 0)
