@@ -115,7 +115,7 @@ MODELS = _child('MODELS', 'msvitreid.models')
 DATASETS = _child('DATASETS', 'msvitreid.datasets')
 TRANSFORMS = _child('TRANSFORMS', 'msvitreid.datasets.transforms')
 DATA_SAMPLERS = _child('DATA_SAMPLERS', 'msvitreid.datasets.samplers')
-METRICS = _child('METRICS', 'msvitreid.evaluation')
+METRICS = _child('METRICS', 'msvitreid.evaluation.metrics')
 HOOKS = _child('HOOKS', 'msvitreid.engine')
 RUNNERS = _child('RUNNERS', 'msvitreid.engine')
 

@@ -95,7 +95,7 @@ def hsv_baseline(cfg: Config) -> dict[str, EmbeddedImages]:
     import torch
 
     from msvitreid.apis import EmbeddedImages
-    from msvitreid.evaluation.functional.hsv_histogram import hsv_histogram
+    from msvitreid.demo.hsv import hsv_histogram
     from msvitreid.registry import DATASETS
 
     images = {}

@@ -1,8 +1,8 @@
 """From similarities to mAP: ranks of the matches, scores of the queries, means.
 
-Read from top to bottom: :func:`rank_metrics_from_rows` is all of it, and what it calls
-follows in that order. :func:`rank_matches` finds the rank of every match, in galleries that
-:class:`MarketRule` decides on; :func:`query_values` scores each query, :func:`mean_values` takes the
+Read from top to bottom: :func:`rank_metrics_from_rows` is all of it, and what it calls follows in
+that order. :func:`rank_matches` finds the rank of every match among the images that
+:class:`MarketRule` leaves, :func:`query_values` scores each query, :func:`mean_values` takes the
 means.
 """
 

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from msvitreid.evaluation.functional.hsv_histogram import hsv_histogram
+from msvitreid.demo.hsv import hsv_histogram
 
 
 def plain(colour: tuple[int, int, int], height: int = 12, width: int = 5) -> np.ndarray:
