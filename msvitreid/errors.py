@@ -15,3 +15,7 @@ class DatasetError(ReIDError):
 
 class CheckpointError(ReIDError):
     """A weights or checkpoint file is missing, unsafe or does not fit."""
+
+
+class OutputError(ReIDError):
+    """A file or folder cannot be written: no space, no permission, or it was removed."""

@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
     from msvitreid.datasets.synthetic import make_synthetic
+    from msvitreid.engine import own_work_dir
     from msvitreid.registry import RUNNERS
 
     work_dir = Path(args.work_dir)
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print('3/5 the untrained net', flush=True)
     results['untrained net'] = score(embed(cfg, 'untrained', None))
     print('4/5 training', flush=True)
-    RUNNERS.build(named(cfg, 'train')).train()
+    with own_work_dir(work_dir / 'train'):
+        RUNNERS.build(named(cfg, 'train')).train()
     print('5/5 the last epoch and the averaged net', flush=True)
     last = Path((work_dir / 'train' / 'last_checkpoint').read_text().strip())
     results['last epoch'] = score(embed(cfg, 'last', last))

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.engine import (
         default_work_dir,
         load_config,
-        make_work_dir,
+        made_work_dir,
         require_sections,
         use_bootstrap,
         use_rerank,
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     from msvitreid.engine.checkpoint import digest
     from msvitreid.registry import RUNNERS
-    from msvitreid.utils.files import write_text_atomically
+    from msvitreid.utils.files import require_writable, write_text_atomically
     from msvitreid.utils.versions import versions
 
     cfg = load_config(args.config, args.cfg_options)
@@ -69,9 +69,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     trained_in = Path(cfg.get('work_dir') or default_work_dir(args.config))
     cfg.work_dir = args.work_dir or str(trained_in / 'test')
     cfg.launcher = args.launcher
-    make_work_dir(cfg.work_dir)
     if args.out is not None:
-        make_work_dir(Path(args.out).parent)
+        require_writable(args.out)
     if args.backend != 'torch':
         from msvitreid.deployment.backends import use_backend
 
@@ -82,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.bootstrap is not None:
         use_bootstrap(cfg, args.bootstrap)
     sha256 = digest(args.checkpoint)
-    metrics = RUNNERS.build(cfg).test()
+    with made_work_dir(cfg.work_dir):
+        metrics = RUNNERS.build(cfg).test()
     if args.out is not None and is_main_process():
         result = {
             'metrics': {name: float(value) for name, value in metrics.items()},

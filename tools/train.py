@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.engine import (
         default_work_dir,
         load_config,
-        make_work_dir,
+        own_work_dir,
         require_sections,
         start_anew,
         use_amp,
@@ -51,14 +51,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     require_sections(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
     cfg.launcher = args.launcher
-    make_work_dir(cfg.work_dir)
     if args.amp:
         use_amp(cfg)
-    if args.resume is None:
-        start_anew(cfg)
-    else:
-        use_resume(cfg, None if args.resume == 'auto' else Path(args.resume))
-    RUNNERS.build(cfg).train()
+    with own_work_dir(cfg.work_dir, args.launcher):
+        if args.resume is None:
+            start_anew(cfg)
+        else:
+            use_resume(cfg, None if args.resume == 'auto' else Path(args.resume))
+        RUNNERS.build(cfg).train()
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 from .config import complete_config, load_config
 from .hooks import (
     AmpSkipHook,
+    CheckpointHook,
     DeferredInfoHook,
     NonFiniteLossHook,
     UnreadableImageHook,
@@ -8,7 +9,6 @@ from .hooks import (
 )
 from .run_options import (
     default_work_dir,
-    make_work_dir,
     require_sections,
     start_anew,
     use_amp,
@@ -19,9 +19,11 @@ from .run_options import (
 )
 from .runner import ReIDRunner
 from .train_loop import ResumableTrainLoop
+from .work_dir import made_work_dir, own_work_dir
 
 __all__ = [
     'AmpSkipHook',
+    'CheckpointHook',
     'DeferredInfoHook',
     'NonFiniteLossHook',
     'ReIDRunner',
@@ -31,7 +33,8 @@ __all__ = [
     'complete_config',
     'default_work_dir',
     'load_config',
-    'make_work_dir',
+    'made_work_dir',
+    'own_work_dir',
     'require_sections',
     'start_anew',
     'use_amp',

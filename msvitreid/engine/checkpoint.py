@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 import pickle
@@ -17,7 +18,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from msvitreid.errors import CheckpointError
-from msvitreid.utils.files import appearing
+from msvitreid.utils.files import atomic_write
 
 from .checkpoint_archive import require_plain_archive
 from .class_weights import weights_of_classes
@@ -175,9 +176,16 @@ def _is_folder(path: str | os.PathLike) -> str:
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
-    """``torch.save`` to a file that appears under its name only when it is complete."""
-    with appearing(path) as temporary:
-        torch.save(dict(checkpoint), temporary)
+    """``torch.save`` to a file that appears under its name only when it is complete.
+
+    Raises:
+        OutputError: the file cannot be written; its folder must exist.
+    """
+    content = io.BytesIO()
+    torch.save(dict(checkpoint), content)
+    with atomic_write(path) as temporary:
+        # Not by torch, which has no error of its own for a full disk.
+        temporary.write_bytes(content.getbuffer())
 
 
 def _hint(report: LoadReport, weights: Mapping[str, Tensor], model: nn.Module) -> str:

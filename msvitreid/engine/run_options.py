@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
 from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
@@ -16,7 +18,7 @@ from msvitreid.registry import METRICS
 
 from .config import own_type
 from .initial_weights import without_initial_weights
-from .saved_checkpoints import newest_complete, saved_checkpoints
+from .saved_checkpoints import newest_complete
 from .short_type import short_type
 
 #: Hooks that are for training only; mmengine's would copy the net that is tested.
@@ -41,20 +43,6 @@ def require_sections(cfg: Config, *keys: str) -> None:
         )
 
 
-def make_work_dir(path: str | os.PathLike) -> None:
-    """Make the folder that a run writes into.
-
-    Raises:
-        ConfigError: it cannot be made.
-    """
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f'work_dir {str(path)!r} cannot be made ({error.strerror}); choose another folder'
-        ) from error
-
-
 def use_amp(cfg: Config) -> None:
     """Train in float16 with loss scaling.
 
@@ -77,7 +65,7 @@ def start_anew(cfg: Config) -> None:
 
     Raises:
         ConfigError: the work directory holds checkpoints, which ``--resume`` would later
-            take for this run's.
+            take for this run's, or the result of an earlier run, which would be replaced.
     """
     if cfg.get('resume'):
         cfg.resume, cfg.load_from = False, None
@@ -88,6 +76,7 @@ def start_anew(cfg: Config) -> None:
             f'{saved[-1].path.name}); go on with it by --resume, give another --work-dir, or '
             'remove them'
         )
+    _require_no_results(cfg)
 
 
 def use_resume(cfg: Config, checkpoint: Path | None) -> None:
@@ -97,11 +86,13 @@ def use_resume(cfg: Config, checkpoint: Path | None) -> None:
 
     Raises:
         CheckpointError: the named checkpoint does not exist, or all that there are are broken.
+        ConfigError: there is no checkpoint, but the result of an earlier run.
     """
     if checkpoint is not None and not checkpoint.is_file():
         raise CheckpointError(f'--resume: checkpoint {str(checkpoint)!r} does not exist')
     newest = checkpoint or newest_complete(cfg.work_dir)
     if newest is None:
+        _require_no_results(cfg)
         print_log(
             f'--resume: no checkpoint in {cfg.work_dir!r}; the run starts from the beginning'
         )
@@ -110,6 +101,23 @@ def use_resume(cfg: Config, checkpoint: Path | None) -> None:
     cfg.load_from = str(newest)
     # The checkpoint overwrites all weights, so the pretrained file need not be here.
     cfg.model = without_initial_weights(cfg.model)
+
+
+def _require_no_results(cfg: Config) -> None:
+    """Refuse to replace an averaged or best net whose run's own checkpoints were removed."""
+    hooks = cfg.get('custom_hooks') or ()
+    averaged = {hook.get('filename') for hook in hooks if isinstance(hook, Mapping)}
+    names = [path.name for path in sorted(Path(cfg.work_dir).glob('*.pth'))]
+    results = [
+        name
+        for name in names
+        if name.startswith('best_') or name in {'averaged.pth', *averaged}
+    ]
+    if results:
+        raise ConfigError(
+            f'work_dir {cfg.work_dir!r} holds {results[0]} of an earlier run, which this one '
+            'would replace; give another --work-dir, or move it away'
+        )
 
 
 def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -7,17 +8,17 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_distributed, is_main_process
+from mmengine.dist import is_distributed, is_main_process, master_only
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, Runner
 from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from msvitreid.errors import CheckpointError
+from msvitreid.errors import CheckpointError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.config_text import format_configs_once
-from msvitreid.utils.files import appearing
+from msvitreid.utils.files import atomic_write, make_folder, writing_into
 from msvitreid.utils.versions import versions
 
 from .bare_model import bare_model
@@ -30,13 +31,15 @@ from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 from .hooks.preemption_hook import PreemptionHook
 from .hooks.start_summary_hook import StartSummaryHook
 from .hooks.step_seed_hook import StepSeedHook
+from .hooks.work_dir_hook import WorkDirHook
 from .initial_weights import require_initial_weights
 from .load_except import load_exceptions
 from .log_backends import require_packages
 from .resume_check import require_same_file, require_same_optimizer, require_training_state
+from .start_log import StartLog
 from .stop_request import StopRequest
 from .sync_batch_norm import synchronise_bn
-from .terminal import begin_start
+from .terminal import begin_start, warn_of_lost_log
 from .train_loop import ResumableTrainLoop
 
 
@@ -55,6 +58,8 @@ class ReIDRunner(Runner):
     - The terminal shows a summary instead of all that is logged until the first step.
     - Checkpoints hold tensors and plain containers only, so that ``weights_only=True``
       reads them, and appear under their name when they are complete.
+    - A start that fails leaves the work directory as it was: no log, and the config of the run
+      before.
     """
 
     _train_dataloader: Any
@@ -66,7 +71,9 @@ class ReIDRunner(Runner):
         format_configs_once()
         self.stop_request = StopRequest()
         self._loaded = ''
-        super().__init__(*args, **kwargs)
+        self._start_log = StartLog(self)
+        with self._start_log:
+            super().__init__(*args, **kwargs)
 
     @classmethod
     def from_cfg(cls, cfg: Config | dict) -> ReIDRunner:
@@ -75,6 +82,7 @@ class ReIDRunner(Runner):
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
         begin_start(logger)
+        warn_of_lost_log(logger)
         return logger
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
@@ -101,8 +109,32 @@ class ReIDRunner(Runner):
         return count_classes(dataset)
 
     def train(self) -> nn.Module:
-        with self.stop_request:
+        with self.stop_request, self._start_log, writing_into(self.work_dir):
             return super().train()
+
+    def val(self) -> dict:
+        with self._start_log:
+            return super().val()
+
+    def test(self) -> dict:
+        with self._start_log:
+            return super().test()
+
+    def dump_config(self) -> None:
+        """Nothing yet: see :meth:`record_start`."""
+
+    @master_only
+    def record_start(self) -> None:
+        """Write the config into the work directory, and keep the log: the first step is done.
+
+        mmengine writes it earlier, where a start that is then refused replaces the config of
+        the run whose checkpoints lie there.
+        """
+        if not self._start_log.is_over:
+            self._start_log.is_over = True
+            name = self.cfg.filename or f'{self.timestamp}.py'
+            with atomic_write(Path(self.work_dir) / Path(name).name) as temporary:
+                temporary.write_text(self.cfg.dump(), encoding='utf-8')
 
     def setup_env(self, env_cfg: dict) -> None:
         # mmengine 0.10.7 starts several processes on CUDA devices only.
@@ -110,6 +142,7 @@ class ReIDRunner(Runner):
         if self.distributed and not is_distributed() and not torch.cuda.is_available():
             join_processes(self.launcher, timeout)
         super().setup_env(env_cfg)
+        self._start_log.goes_to(os.path.join(self.work_dir, self.timestamp))
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         if not self.distributed or torch.cuda.is_available():
@@ -129,6 +162,7 @@ class ReIDRunner(Runner):
         own = (
             PlainCheckpointHook,
             StepSeedHook,
+            WorkDirHook,
             PreemptionHook,
             StartSummaryHook,
             InferenceNetHook,
@@ -236,5 +270,12 @@ class ReIDRunner(Runner):
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         if is_main_process():
-            with appearing(Path(out_dir) / filename) as temporary:
+            # mmengine would make it again, without the log and the earlier checkpoints.
+            if not os.path.isdir(self.work_dir):
+                raise OutputError(
+                    f'work_dir {self.work_dir!r} was removed while the run was writing there; '
+                    f'{filename} is not saved'
+                )
+            make_folder(out_dir)
+            with atomic_write(Path(out_dir) / filename) as temporary:
                 super().save_checkpoint(out_dir, temporary.name, *args, **kwargs)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
+
+from msvitreid.utils.printable import escaped
 
 from .load_report import LOADED
 
@@ -43,3 +46,28 @@ def end_start(logger: logging.Logger) -> None:
         for present in handler.filters:
             if isinstance(present, TerminalFilter):
                 present.starting = False
+
+
+def warn_of_lost_log(logger: logging.Logger) -> None:
+    """Say once on the terminal that the log file cannot be written, as on a full disk.
+
+    Python would print a traceback for every line of the log.
+    """
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = _LostLog(handler)  # type: ignore[method-assign]
+
+
+class _LostLog:
+    def __init__(self, handler: logging.FileHandler) -> None:
+        self._handler = handler
+        self._warned = False
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            logging.Handler.handleError(self._handler, record)
+        elif not self._warned:
+            self._warned = True
+            name = escaped(self._handler.baseFilename)
+            print(f'{name}: the log cannot be written ({error.strerror})', file=sys.stderr)

@@ -14,6 +14,7 @@ from typing import Any
 
 from msvitreid.errors import ReIDError
 
+from .files import OUT_OF_SPACE
 from .printable import escaped
 
 #: What a run that was told to stop exits with: EX_TEMPFAIL, "try again".
@@ -39,9 +40,12 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
             raise
         sentence = escaped(explanation)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is not None:
+            sentence = escaped(f'{error.filename}: {error.strerror}')
+        elif error.errno in OUT_OF_SPACE:
+            sentence = f'a file cannot be written ({error.strerror}); free some space'
+        else:
             raise
-        sentence = escaped(f'{error.filename}: {error.strerror}')
     else:
         return
     print(f'error: {sentence}', file=sys.stderr)

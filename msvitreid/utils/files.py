@@ -1,29 +1,119 @@
+"""Writing files so that a name always stands for a complete one."""
+
 from __future__ import annotations
 
+import errno
 import os
+import secrets
+import socket
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from msvitreid.errors import OutputError
+
+#: Errors of a write that no path explains: the disk or the quota is full, a limit is reached.
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def appearing(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary sibling to write, which takes the name ``path`` when it is complete.
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary file to write, which gets the name ``path`` when it is complete.
 
-    It is flushed to disk before it is renamed; an error removes it and leaves what was
-    under ``path`` before. Missing folders are made.
+    It lies in the folder of ``path`` under a name that no other writer uses, of this process
+    or another, and is flushed to the disk before it is renamed. An error removes it and
+    leaves what was under ``path`` before.
+
+    Raises:
+        OutputError: the file cannot be written; the folder must exist.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.tmp')
+    writer = f'{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}'
+    temporary = path.with_name(f'.{path.name}.{writer}.tmp')
     try:
         yield temporary
         with open(temporary, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _flush_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_into(folder: str | os.PathLike) -> Iterator[None]:
+    """A block in which other people's code writes files in ``folder``, such as logs.
+
+    Raises:
+        OutputError: in place of the system's error for a file there, or for a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        path = error.filename
+        if isinstance(path, str) and Path(folder).absolute() in Path(path).absolute().parents:
+            raise cannot_write(path, error) from error
+        if path is None and error.errno in OUT_OF_SPACE:
+            raise cannot_write(folder, error) from error
+        raise
+
+
+def write_text_atomically(path: str | os.PathLike, text: str) -> None:
+    """Write a text file that appears under its name only when it is complete.
+
+    Raises:
+        OutputError: the file cannot be written, or its folder cannot be made.
+    """
+    make_folder(Path(path).parent)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """Make a folder and those above it, unless they exist.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def require_writable(path: str | os.PathLike) -> None:
+    """Check, before long work, that its result can be written to the file ``path``.
+
+    Nothing is left on the disk: missing folders are made when the file is written.
+
+    Raises:
+        OutputError: ``path`` is a folder, or no file can be made in the folder it names.
+    """
+    folder = Path(path).absolute().parent
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: str | os.PathLike, error: OSError) -> OutputError:
+    """The sentence for a write that the system refused."""
+    if error.errno in OUT_OF_SPACE:
+        advice = 'free some space or choose another disk'
+    elif error.errno == errno.ENOENT:
+        advice = 'its folder is missing or was removed'
+    else:
+        advice = 'choose another place or change its permissions'
+    return OutputError(f'{str(path)!r} cannot be written ({error.strerror or error}); {advice}')
 
 
 def _flush_folder(folder: Path) -> None:
@@ -33,11 +123,9 @@ def _flush_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        # Some network file systems cannot flush a folder; the file itself is complete.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
-
-
-def write_text_atomically(path: str | os.PathLike, text: str) -> None:
-    """Write a text file that appears under its name only when it is complete."""
-    with appearing(path) as temporary:
-        temporary.write_text(text, encoding='utf-8')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from msvitreid.engine import use_resume
+from msvitreid.engine import own_work_dir, use_resume
 from msvitreid.registry import HOOKS
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.miniature import write_market1501
@@ -98,9 +99,9 @@ def train(channel: Connection, data_root: Path, work_dir: Path, workers: int) ->
 
     def slow_flush(handle: int) -> None:
         name = os.path.basename(os.readlink(f'/proc/self/fd/{handle}'))
-        if name == '.averaged.pth.tmp':
+        if name.startswith('.averaged.pth.'):
             Report.tell('write averaged')
-        elif name.endswith('.pth.tmp'):
+        elif name.startswith('.epoch_'):
             Report.tell('write epoch', int(name.split('_')[1].split('.')[0]))
         flush(handle)
 
@@ -108,8 +109,9 @@ def train(channel: Connection, data_root: Path, work_dir: Path, workers: int) ->
     with open(os.devnull, 'w') as nowhere:
         sys.stdout = sys.stderr = nowhere
         cfg = config(data_root, work_dir, workers)
-        use_resume(cfg, None)
-        build_runner(cfg).train()
+        with own_work_dir(work_dir):
+            use_resume(cfg, None)
+            build_runner(cfg).train()
     channel.send(('end', 0, 0))
 
 
@@ -184,7 +186,9 @@ def main() -> None:
     for number, kill in enumerate(kills, 1):
         _, epoch, batch = kill.event
         place = f'{epoch}, {batch}' if batch else str(epoch or '')
-        files = ', '.join(f'`{name}`' for name in kill.left) or 'none'
+        # Without the host and the number of the process, which differ between runs.
+        names = [re.sub(r'^(\.\w+\.pth)\..*\.tmp$', r'\1.*.tmp', name) for name in kill.left]
+        files = ', '.join(f'`{name}`' for name in names) or 'none'
         verdict = 'equal' if kill.equal else '**differ**'
         print(f'| {number} | {kill.phase} | {place} | {kill.workers} | {files} | {verdict} |')
 

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from msvitreid.engine.checkpoint import (
     weights_of,
     write_checkpoint,
 )
-from msvitreid.errors import CheckpointError
+from msvitreid.errors import CheckpointError, OutputError
 from msvitreid.registry import MODELS
 
 
@@ -213,12 +215,12 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     write_checkpoint({'n': torch.zeros(1)}, path)
     before = path.read_bytes()
 
-    def fail(_object, file):
-        file.write_bytes(b'half')
-        raise OSError('disk full')
+    def fail(file, _content):
+        file.write_text('half')
+        raise OSError(errno.ENOSPC, 'disk full')
 
-    monkeypatch.setattr(torch, 'save', fail)
-    with pytest.raises(OSError, match='disk full'):
+    monkeypatch.setattr(Path, 'write_bytes', fail)
+    with pytest.raises(OutputError, match=r'a\.pth.*disk full'):
         write_checkpoint({'n': torch.ones(1)}, path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ['a.pth']

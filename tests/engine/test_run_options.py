@@ -6,7 +6,6 @@ from mmengine.hooks import EMAHook
 from msvitreid.engine import (
     default_work_dir,
     load_config,
-    make_work_dir,
     require_sections,
     start_anew,
     use_amp,
@@ -123,14 +122,6 @@ def test_a_base_is_not_a_whole_config(tmp_path):
         require_sections(cfg, 'model', 'train_cfg', 'optim_wrapper')
 
 
-def test_a_file_is_no_work_dir(tmp_path):
-    make_work_dir(tmp_path / 'a' / 'b')
-    assert (tmp_path / 'a' / 'b').is_dir()
-    (tmp_path / 'file').touch()
-    with pytest.raises(ConfigError, match=r"file' cannot be made \(File exists\)"):
-        make_work_dir(tmp_path / 'file')
-
-
 def test_a_resumed_runs_config_starts_anew(tmp_path, capsys):
     cfg = config(tmp_path, resume=True, load_from='epoch_3.pth')
     start_anew(cfg)
@@ -146,3 +137,17 @@ def test_a_used_work_dir_is_refused(tmp_path):
     (tmp_path / 'epoch_1.pth').touch()
     with pytest.raises(ConfigError, match=r'of an earlier run \(the last is epoch_1\.pth\)'):
         start_anew(config(tmp_path))
+
+
+@pytest.mark.parametrize('name', ['averaged.pth', 'best_mAP_epoch_3.pth', 'mine.pth'])
+def test_a_result_is_not_replaced(name, tmp_path):
+    """Class of faults: a run replaces what an earlier one left in its work directory."""
+    cfg = config(tmp_path)
+    cfg.custom_hooks[0].filename = 'mine.pth'
+    start_anew(cfg)
+    (tmp_path / 'abandoned_averaged.pth').touch()
+    (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=f'holds {name} of an earlier run'):
+        start_anew(cfg)
+    with pytest.raises(ConfigError, match=f'holds {name} of an earlier run'):
+        use_resume(cfg, None)

@@ -4,7 +4,7 @@ import pytest
 
 from msvitreid.engine import use_test_only
 from msvitreid.engine.load_report import LoadReport
-from msvitreid.engine.terminal import begin_start, end_start
+from msvitreid.engine.terminal import begin_start, end_start, warn_of_lost_log
 from tests.engine.tiny_run import build_runner, tiny_config
 
 
@@ -82,3 +82,20 @@ def test_a_test_shows_what_it_tests(market, tmp_path, capsys):
     assert start[0].endswith('evaluation')
     assert any('Market1501 gallery: ' in line for line in start)
     assert len(start) < 12
+
+
+def test_a_log_that_cannot_be_written_is_said_once(tmp_path, capsys):
+    """Class of faults: on a full disk every line of the log becomes a traceback."""
+    handler = logging.FileHandler('/dev/full')
+    logger = logging.Logger('full')
+    logger.addHandler(handler)
+    warn_of_lost_log(logger)
+    for _ in range(3):
+        logger.warning('a line')
+    logger.warning('a bug: %d', 'text')
+    err = capsys.readouterr().err
+    assert (
+        err.splitlines()[0] == '/dev/full: the log cannot be written (No space left on device)'
+    )
+    assert err.count('/dev/full') == 1
+    assert err.count('Traceback') == 1

@@ -264,6 +264,8 @@ def test_wrong_option(changes, expected, bench):
     }
     outcome = run(*bench.train(changes))
     check(outcome, bench, *(text.format(trained=bench.trained) for text in expected))
+    # Nor any other trace of a start that was refused.
+    assert not bench.work_dir.exists()
 
 
 # --- configs ------------------------------------------------------------------------------

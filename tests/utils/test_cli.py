@@ -1,4 +1,5 @@
 import argparse
+import errno
 import os
 import signal
 
@@ -88,6 +89,17 @@ def test_names_of_files_do_not_reach_the_terminal_as_they_are(wrapped, capsys):
         run_tool(fail(DatasetError(wrapped.format(f'{name}: the file is empty'))))
     escaped = r'a\x1b]0;title\x07\nb\r\u202e\udcff é.jpg'
     assert capsys.readouterr().err == f'error: {escaped}: the file is empty\n'
+
+
+def test_a_full_disk_is_one_line(capsys):
+    """Class of faults: a write that the system refuses ends in a traceback."""
+    with pytest.raises(SystemExit) as end:
+        run_tool(fail(OSError(errno.ENOSPC, 'No space left on device')))
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'No space left on device' in line
+    with pytest.raises(BrokenPipeError):
+        run_tool(fail(BrokenPipeError(errno.EPIPE, 'Broken pipe')))
 
 
 def test_a_bug_keeps_its_traceback():

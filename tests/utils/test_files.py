@@ -1,8 +1,15 @@
+import errno
 import os
+import stat
 
 import pytest
 
-from msvitreid.utils.files import write_text_atomically
+from msvitreid.errors import OutputError
+from msvitreid.utils.files import atomic_write, require_writable, write_text_atomically
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_writes_and_makes_folders(tmp_path):
@@ -11,8 +18,71 @@ def test_writes_and_makes_folders(tmp_path):
     assert os.listdir(tmp_path / 'a') == ['b.json']
 
 
-def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, 'replace', lambda *_: (_ for _ in ()).throw(OSError('full')))
-    with pytest.raises(OSError, match='full'):
+@pytest.mark.parametrize('function', ['replace', 'fsync'])
+def test_a_failure_leaves_what_was_there(function, tmp_path, monkeypatch):
+    """Class of faults: a write that fails half-way ends in a traceback or a half file."""
+    (tmp_path / 'b.json').write_text('before')
+    monkeypatch.setattr(os, function, full_disk)
+    with pytest.raises(OutputError, match=r"b\.json' cannot be written .*free some space"):
         write_text_atomically(tmp_path / 'b.json', '{}')
+    assert os.listdir(tmp_path) == ['b.json']
+    assert (tmp_path / 'b.json').read_text() == 'before'
+
+
+def test_two_writers_of_a_name_do_not_meet(tmp_path):
+    """Class of faults: two writers share a temporary file, and one publishes half of it.
+
+    Of 100 pairs of writers, each whole file must have been seen 200 times, and no other.
+    """
+    path, seen = tmp_path / 'a', []
+    for _ in range(100):
+        with atomic_write(path) as slow, slow.open('w') as file:
+            file.write('begun, ')
+            file.flush()
+            with atomic_write(path) as quick:
+                quick.write_text('quick')
+            seen.append(path.read_text())
+            file.write('ended')
+        seen.append(path.read_text())
+    assert (seen.count('quick'), seen.count('begun, ended'), len(seen)) == (100, 100, 200)
+    assert os.listdir(tmp_path) == ['a']
+
+
+def test_a_folder_that_is_gone_is_not_made_again(tmp_path):
+    with pytest.raises(OutputError, match='folder is missing'), atomic_write(tmp_path / 'a/b'):
+        pass
     assert os.listdir(tmp_path) == []
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path):
+    with atomic_write(tmp_path / 'a') as temporary:
+        temporary.write_text('')
+    (tmp_path / 'b').write_text('')
+    mode, usual = (stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in 'ab')
+    assert mode == usual
+
+
+def test_a_folder_that_cannot_be_flushed_does_not_matter(tmp_path, monkeypatch):
+    """Some network file systems answer fsync of a folder with EINVAL."""
+    flush = os.fsync
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, 'Invalid argument')
+        flush(handle)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    write_text_atomically(tmp_path / 'a', 'x')
+    assert (tmp_path / 'a').read_text() == 'x'
+
+
+def test_what_can_be_written_is_found_out_without_a_trace(tmp_path):
+    require_writable(tmp_path / 'a' / 'b' / 'c.json')
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize('path', ['/proc/c.json', '{}/file/c.json', '{}', '{}/file/a/c.json'])
+def test_what_cannot_be_written_is_refused(path, tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(OutputError, match='cannot be written'):
+        require_writable(path.format(tmp_path))

@@ -20,6 +20,7 @@ import benchmarks  # noqa: E402
 
 from msvitreid.errors import ConfigError  # noqa: E402
 from msvitreid.utils.cli import run_tool  # noqa: E402
+from msvitreid.utils.files import require_writable  # noqa: E402
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -63,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_at_least(args, 1, 'rounds')
     if args.out.suffix != '.csv':
         raise ConfigError(f"--out is '{args.out}', name a file that ends in .csv")
+    require_writable(args.out)
 
     gpu = gpu_name(find_device(args.device))
     facts = {name: value for name, value in environment(gpu).items() if value}

@@ -83,8 +83,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mmengine.logging import MMLogger
 
     from msvitreid.datasets import inspection
-    from msvitreid.utils.files import write_text_atomically
+    from msvitreid.utils.files import require_writable, write_text_atomically
 
+    if args.json is not None:
+        require_writable(args.json)
     # The table says what the datasets would log while they are read.
     MMLogger.get_instance('check_dataset', log_level='ERROR')
     given = {'data_root': args.root} if args.root is not None else {}

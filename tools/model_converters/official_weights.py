@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.cli import run_tool
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from msvitreid.engine.checkpoint import read_checkpoint, weights_of, write_checkpoint
     from msvitreid.models.official_names import from_official, recognise, to_official
+    from msvitreid.utils.files import make_folder
 
     if os.path.exists(args.dst) and os.path.samefile(args.src, args.dst):
         raise CheckpointError(f'{args.dst!r} is the file to read; give another one to write')
@@ -47,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             + ('leave out' if official else 'give')
             + ' --to-official to convert it'
         )
+    make_folder(Path(args.dst).parent)
     if args.to_official:
         write_checkpoint(to_official(weights, kind), args.dst)
     else:

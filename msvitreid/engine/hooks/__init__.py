@@ -1,4 +1,5 @@
 from .amp_skip_hook import AmpSkipHook
+from .checkpoint_hook import CheckpointHook
 from .deferred_info_hook import DeferredInfoHook
 from .inference_net_hook import InferenceNetHook
 from .non_finite_loss_hook import NonFiniteLossHook
@@ -8,9 +9,11 @@ from .start_summary_hook import StartSummaryHook
 from .step_seed_hook import StepSeedHook
 from .unreadable_image_hook import UnreadableImageHook
 from .weight_average_hook import WeightAverageHook
+from .work_dir_hook import WorkDirHook
 
 __all__ = [
     'AmpSkipHook',
+    'CheckpointHook',
     'DeferredInfoHook',
     'InferenceNetHook',
     'NonFiniteLossHook',
@@ -20,4 +23,5 @@ __all__ = [
     'StepSeedHook',
     'UnreadableImageHook',
     'WeightAverageHook',
+    'WorkDirHook',
 ]

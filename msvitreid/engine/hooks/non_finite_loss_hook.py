@@ -20,7 +20,7 @@ from msvitreid.engine.bare_model import bare_model
 from msvitreid.engine.last_good_checkpoint import last_good_checkpoint
 from msvitreid.errors import ConfigError, ReIDError
 from msvitreid.registry import HOOKS
-from msvitreid.utils.files import appearing
+from msvitreid.utils.files import atomic_write
 from msvitreid.utils.printable import printable
 
 FILE_NAME = 'non_finite_loss.txt'
@@ -177,7 +177,7 @@ def _report(
     images = ''
     if files:
         path = Path(work_dir) / FILE_NAME
-        with appearing(path) as temporary:
+        with atomic_write(path) as temporary:
             # Bytes, as the name of a file need not be valid text.
             temporary.write_bytes(b''.join(os.fsencode(line) + b'\n' for line in lines))
         some = ', '.join(map(printable, files[:3])) + (', ...' if files[3:] else '')

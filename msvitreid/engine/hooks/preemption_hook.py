@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import distributed
 
+from msvitreid.checkpoints.saved_files import checkpoint_name, remove_overtaken
 from msvitreid.engine.gloo import group_timeout
-from msvitreid.engine.saved_checkpoints import checkpoint_name, saved_checkpoints
 from msvitreid.engine.train_loop import ResumableTrainLoop
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.cli import PREEMPTED
@@ -117,12 +117,3 @@ class PreemptionHook(Hook):
     def _exit(runner: Runner) -> None:
         runner.logger.info(f'SIGTERM: exiting with code {PREEMPTED}')
         sys.exit(PREEMPTED)
-
-
-def remove_overtaken(work_dir: str) -> None:
-    """Remove the checkpoints inside of epochs that lie before the newest whole one."""
-    saved = saved_checkpoints(work_dir)
-    newest = max((s.epoch for s in saved if not s.batch), default=0)
-    for checkpoint in saved:
-        if checkpoint.batch and checkpoint.epoch < newest:
-            checkpoint.path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.evaluation.metrics.exchange import gather_strings
 from msvitreid.registry import HOOKS
-from msvitreid.utils.files import appearing
+from msvitreid.utils.files import atomic_write
 
 FILE_NAME = 'unreadable.txt'
 
@@ -97,7 +97,7 @@ class UnreadableImageHook(Hook):
 
     @master_only
     def _write(self, runner: Runner) -> None:
-        with appearing(Path(runner.work_dir) / FILE_NAME) as temporary:
+        with atomic_write(Path(runner.work_dir) / FILE_NAME) as temporary:
             # Bytes, as the name of a file need not be valid text.
             lines = [os.fsencode(path) + b'\n' for path in sorted(self.files)]
             temporary.write_bytes(b''.join(lines))

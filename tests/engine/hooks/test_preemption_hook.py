@@ -9,7 +9,6 @@ from mmengine.hooks import Hook
 from torch import distributed
 
 from msvitreid.engine import use_resume
-from msvitreid.engine.hooks.preemption_hook import remove_overtaken
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import HOOKS
 from msvitreid.utils.cli import PREEMPTED
@@ -159,13 +158,6 @@ def test_another_number_of_batches_is_refused(market, tmp_path):
     terminated(market, tmp_path, ('train', 1, 0))
     with pytest.raises(CheckpointError, match='an epoch of 4 batches, but an epoch has 9 now'):
         train(market, tmp_path, resume=True, **{'train_dataloader.batch_size': 4})
-
-
-def test_only_checkpoints_of_overtaken_epochs_go(tmp_path):
-    for name in ('epoch_3', 'epoch_2_batch_7', 'epoch_3_batch_1', 'best_mAP_epoch_1'):
-        (tmp_path / f'{name}.pth').touch()
-    remove_overtaken(str(tmp_path))
-    assert files(tmp_path) == ['best_mAP_epoch_1.pth', 'epoch_3.pth', 'epoch_3_batch_1.pth']
 
 
 def test_the_signal_is_handled_as_before_afterwards(market, tmp_path):

@@ -1,0 +1,72 @@
+"""The checkpoints in a work directory, by their names."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+NAME = re.compile(r'epoch_(\d+)(?:_batch_(\d+))?\.pth')
+
+#: Of a file that is being written, as :func:`~msvitreid.utils.files.atomic_write` names it.
+TEMPORARY = re.compile(r'\..+\.pth\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
+
+
+class SavedCheckpoint(NamedTuple):
+    """A checkpoint of ``epoch`` whole epochs and ``batch`` batches of the next."""
+
+    epoch: int
+    batch: int
+    path: Path
+
+
+def checkpoint_name(epoch: int, batch: int = 0) -> str:
+    """``epoch_3.pth``, or ``epoch_3_batch_20.pth`` in the fourth epoch."""
+    return f'epoch_{epoch}_batch_{batch}.pth' if batch else f'epoch_{epoch}.pth'
+
+
+def saved_checkpoints(work_dir: str | os.PathLike) -> list[SavedCheckpoint]:
+    """All checkpoints that a run can be resumed from, the one that got farthest last."""
+    found = [(NAME.fullmatch(path.name), path) for path in Path(work_dir).glob('epoch_*.pth')]
+    return sorted(
+        SavedCheckpoint(int(name[1]), int(name[2] or 0), path) for name, path in found if name
+    )
+
+
+def remove_overtaken(work_dir: str | os.PathLike) -> None:
+    """Remove the checkpoints within epochs that lie before the newest whole one."""
+    saved = saved_checkpoints(work_dir)
+    newest = max((s.epoch for s in saved if not s.batch), default=0)
+    for checkpoint in saved:
+        if checkpoint.batch and checkpoint.epoch < newest:
+            checkpoint.path.unlink(missing_ok=True)
+
+
+def remove_leftovers(work_dir: str | os.PathLike) -> None:
+    """Remove what killed runs left of checkpoints that they were writing.
+
+    For the holder of the :func:`~msvitreid.checkpoints.run_lock.run_lock`: no other run writes
+    there, so what was begun on another host is of a dead run. Of this host's files those stay
+    whose process is alive, such as a converter's that writes into the folder.
+    """
+    host = socket.gethostname()
+    for path in Path(work_dir).glob('.*.tmp'):
+        name = TEMPORARY.fullmatch(path.name)
+        if name is not None and not (name['host'] == host and _is_another(int(name['pid']))):
+            path.unlink(missing_ok=True)
+
+
+def _is_another(pid: int) -> bool:
+    """Whether another process of this host has that number."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        # It belongs to somebody else.
+        return True
+    return True

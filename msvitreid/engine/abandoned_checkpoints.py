@@ -1,0 +1,74 @@
+"""What a run that goes back to an earlier checkpoint leaves behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from msvitreid.checkpoints.saved_files import checkpoint_name
+from msvitreid.errors import CheckpointError
+from msvitreid.utils.files import atomic_write
+
+from .checkpoint import read_checkpoint
+
+#: The position in a name: of ``epoch_6.pth``, ``best_mAP_epoch_6.pth``, ``epoch_6-0123abcd.pth``.
+POSITION = re.compile(r'(?:.+_)?epoch_(\d+)(?:_batch_(\d+))?(?:-[0-9a-f]{8})?\.pth')
+
+SET_ASIDE = re.compile(r'abandoned\d*_')
+
+
+def set_later_aside(work_dir: str | os.PathLike, epoch: int, batch: int) -> list[Path]:
+    """Rename the checkpoints of a run that was abandoned, so that none is taken for this one's.
+
+    ``epoch_6.pth`` becomes ``abandoned_epoch_6.pth``, or ``abandoned2_epoch_6.pth`` where there
+    is one already. ``last_checkpoint`` follows.
+
+    Args:
+        work_dir: the run's.
+        epoch, batch: whole epochs, and batches of the next one, that the run is resumed after.
+
+    Returns:
+        the new paths of the files that were written later: of a later epoch by their names, and
+        averaged nets of a later epoch by what they hold.
+    """
+    later = [
+        path
+        for path in sorted(Path(work_dir).glob('*.pth'))
+        if not path.name.startswith('.')
+        and not SET_ASIDE.match(path.name)
+        and _position(path) > (epoch, batch)
+    ]
+    renamed = [path.rename(_free_name(path)) for path in later]
+    pointer = Path(work_dir) / 'last_checkpoint'
+    if later and pointer.exists():
+        last = Path(work_dir) / checkpoint_name(epoch, batch)
+        if last.exists():
+            with atomic_write(pointer) as temporary:
+                temporary.write_text(str(last), encoding='utf-8')
+        else:
+            pointer.unlink()
+    return renamed
+
+
+def _position(path: Path) -> tuple[int, int]:
+    """How far the run was that wrote a file; (-1, 0) of a file that is of no run."""
+    name = POSITION.fullmatch(path.name)
+    if name is not None:
+        return int(name[1]), int(name[2] or 0)
+    try:
+        meta = read_checkpoint(path).get('meta')
+    except CheckpointError:
+        return -1, 0
+    # Not a net of another run that its config starts from.
+    if isinstance(meta, dict) and 'averaged_epochs' in meta:
+        return int(meta['epoch']), 0
+    return -1, 0
+
+
+def _free_name(path: Path) -> Path:
+    number, free = 1, path.with_name(f'abandoned_{path.name}')
+    while free.exists():
+        number += 1
+        free = path.with_name(f'abandoned{number}_{path.name}')
+    return free

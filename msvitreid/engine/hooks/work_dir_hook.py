@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from msvitreid.engine.abandoned_checkpoints import set_later_aside
+
+
+class WorkDirHook(Hook):
+    """Changes the work directory once nothing can refuse the start any more.
+
+    A run that is resumed from an earlier checkpoint sets the later ones aside before its first
+    step. After that step the config replaces that of the run before, and the log stays.
+
+    :class:`~msvitreid.engine.ReIDRunner` always has this hook.
+    """
+
+    # After whatever may refuse to start.
+    priority = 'LOWEST'
+
+    def before_train(self, runner: Runner) -> None:
+        if runner._resume and runner._has_loaded and is_main_process():
+            batch = getattr(runner.train_loop, 'start', 0)
+            renamed = set_later_aside(runner.work_dir, runner.epoch, batch)
+            if renamed:
+                runner.logger.warning(
+                    f'resumed after epoch {runner.epoch}: checkpoints of the run that had gone '
+                    f'on from there are set aside as {", ".join(path.name for path in renamed)}'
+                )
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        runner.record_start()
+
+    def after_val_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        runner.record_start()
+
+    def after_test_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        runner.record_start()

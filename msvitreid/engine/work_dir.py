@@ -1,0 +1,59 @@
+"""The folder of a run: made when it starts, kept for it alone, removed if nothing came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from msvitreid.checkpoints.run_lock import run_lock
+from msvitreid.checkpoints.saved_files import remove_leftovers
+from msvitreid.errors import ConfigError
+
+#: Where the launchers say which process this is.
+RANK_NAMES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
+
+
+@contextmanager
+def made_work_dir(path: str | os.PathLike) -> Iterator[None]:
+    """Make the folder that a command writes into; an error removes it again if it is empty.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    folder = Path(path).absolute()
+    new = [above for above in (folder, *folder.parents) if not above.exists()]
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f'work_dir {str(path)!r} cannot be made ({error.strerror}); choose another folder'
+        ) from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for made in new:
+                made.rmdir()
+        raise
+
+
+@contextmanager
+def own_work_dir(path: str | os.PathLike, launcher: str = 'none') -> Iterator[None]:
+    """Make a run's folder and keep other runs out of it until the block ends.
+
+    Of several processes the first one does so for all. What killed runs left of files that
+    they were writing is removed.
+
+    Raises:
+        ConfigError: it cannot be made, or another run is using it.
+        OutputError: nothing can be written there.
+    """
+    with made_work_dir(path):
+        if os.environ.get(RANK_NAMES.get(launcher, ''), '0') != '0':
+            yield
+            return
+        with run_lock(path):
+            remove_leftovers(path)
+            yield
