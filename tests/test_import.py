@@ -18,7 +18,7 @@ def test_importing_the_package_is_light():
     assert not {'torch', 'mmengine', 'mmcv', 'cv2', 'numpy'} & loaded
 
 
-@pytest.mark.parametrize('room', ['models', 'datasets', 'evaluation', 'engine'])
+@pytest.mark.parametrize('room', ['models', 'datasets', 'evaluation', 'engine', 'checkpoints'])
 def test_no_room_pays_for_what_it_does_not_use(room):
     loaded = modules_after(f'import msvitreid.{room}')
     assert not {'torchvision', 'mmpretrain', 'scipy', 'faiss'} & loaded

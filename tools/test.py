@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from mmengine.dist import is_main_process
 
+    from msvitreid.checkpoints import digest
     from msvitreid.engine import (
         default_work_dir,
         load_config,
@@ -58,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         use_rerank,
         use_test_only,
     )
-    from msvitreid.engine.checkpoint import digest
     from msvitreid.registry import RUNNERS
     from msvitreid.utils.files import require_writable, write_text_atomically
     from msvitreid.utils.versions import versions

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import nn
 
 import msvitreid
-from msvitreid.engine.checkpoint import fill_model, read_checkpoint, weights_of
+from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
 from msvitreid.engine.config import load_config
 from msvitreid.engine.initial_weights import without_initial_weights
 from msvitreid.errors import ConfigError

@@ -1,4 +1,24 @@
-"""The files of a run: which checkpoints a work directory holds, and which process may write there.
+"""Checkpoint files: safe reading, filling a net, a run's saved files and its lock.
 
-Nothing here knows a runner; :mod:`msvitreid.engine` calls it.
+Everything that a file holds is checked here before anything else uses it. This room imports
+torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no runner and no model.
 """
+
+from .class_weights import weights_of_classes
+from .filling import fill_model, keys_below
+from .load_report import LOADED, LoadReport, Reshaped
+from .reading import digest, read_checkpoint, use_safe_loading, weights_of, write_checkpoint
+
+__all__ = [
+    'LOADED',
+    'LoadReport',
+    'Reshaped',
+    'digest',
+    'fill_model',
+    'keys_below',
+    'read_checkpoint',
+    'use_safe_loading',
+    'weights_of',
+    'weights_of_classes',
+    'write_checkpoint',
+]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from msvitreid.checkpoints import read_checkpoint
 from msvitreid.errors import CheckpointError
 
-from .checkpoint import read_checkpoint
 from .short_type import short_type
 
 #: Parts of a model that may have an ``init_cfg`` of their own.

@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from msvitreid.checkpoints import read_checkpoint
 from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.errors import CheckpointError
-
-from .checkpoint import read_checkpoint
 
 #: The log may hold a loss that was not finite and did no harm; the rest must be finite.
 NOT_NUMBERS_OF_THE_NET = ('meta', 'message_hub')

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mmengine.runner import Runner
 from mmengine.runner.base_loop import BaseLoop
 
 from msvitreid.errors import ConfigError
-from msvitreid.utils.near_names import did_you_mean
 
 
 def load_exceptions(runner: Runner, filename: str) -> list[str]:
@@ -32,28 +31,3 @@ def load_exceptions(runner: Runner, filename: str) -> list[str]:
             f"load_except must be a list of names such as 'head.classifiers', got {names!r}"
         )
     return list(names)
-
-
-def keys_below(names: Iterable[str], keys: Iterable[str]) -> set[str]:
-    """The keys that are one of ``names`` or begin with one and a dot.
-
-    Raises:
-        ConfigError: there is none for one of the names; near names are suggested.
-    """
-    keys = list(keys)
-    found: set[str] = set()
-    for name in names:
-        below = {key for key in keys if key == name or key.startswith(f'{name}.')}
-        if not below:
-            raise ConfigError(
-                f'load_except: {name!r} is no module or weight of the net or of the file'
-                f'{did_you_mean(name, _modules(keys))}'
-            )
-        found |= below
-    return found
-
-
-def _modules(keys: Iterable[str]) -> set[str]:
-    """Every name that has one of the keys below it, the keys included."""
-    parts = [key.split('.') for key in keys]
-    return {'.'.join(key[:end]) for key in parts for end in range(1, len(key) + 1)}

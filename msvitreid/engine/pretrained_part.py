@@ -11,11 +11,9 @@ from mmengine.model import PretrainedInit
 from mmengine.model.weight_init import update_init_info
 from torch import Tensor, nn
 
+from msvitreid.checkpoints import LoadReport, Reshaped, digest, read_checkpoint, weights_of
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import WEIGHT_INITIALIZERS
-
-from .checkpoint import digest, read_checkpoint, weights_of
-from .load_report import LoadReport, Reshaped
 
 #: A file that fills a smaller share of a part's tensors is another net's.
 LEAST_SHARE = 0.1

@@ -15,6 +15,13 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
+from msvitreid.checkpoints import (
+    digest,
+    fill_model,
+    read_checkpoint,
+    use_safe_loading,
+    weights_of,
+)
 from msvitreid.errors import CheckpointError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.config_text import format_configs_once
@@ -22,7 +29,6 @@ from msvitreid.utils.files import atomic_write, make_folder, writing_into
 from msvitreid.utils.versions import versions
 
 from .bare_model import bare_model
-from .checkpoint import digest, fill_model, read_checkpoint, use_safe_loading, weights_of
 from .class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config import complete_config
 from .gloo import group_timeout, join_processes

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from msvitreid.checkpoints import read_checkpoint
 from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.errors import CheckpointError
-
-from .checkpoint import read_checkpoint
 
 
 def newest_complete(work_dir: str | os.PathLike) -> Path | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from msvitreid.checkpoints import LOADED
 from msvitreid.utils.printable import escaped
-
-from .load_report import LOADED
 
 #: mmengine's complaints about itself, which nobody can mend.
 OF_NO_USE = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')

@@ -9,9 +9,14 @@ from pathlib import Path
 from mmengine.logging import print_log
 from torch import nn
 
-from msvitreid.engine.checkpoint import digest, read_checkpoint, weights_of
-from msvitreid.engine.class_weights import weights_of_classes
-from msvitreid.engine.load_report import LoadReport, Reshaped
+from msvitreid.checkpoints import (
+    LoadReport,
+    Reshaped,
+    digest,
+    read_checkpoint,
+    weights_of,
+    weights_of_classes,
+)
 from msvitreid.errors import CheckpointError
 
 from .official_names import from_official, recognise

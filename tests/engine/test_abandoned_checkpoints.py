@@ -1,7 +1,7 @@
 import pytest
+from msvitreid.engine.checkpoint import write_checkpoint
 
 from msvitreid.engine.abandoned_checkpoints import set_later_aside
-from msvitreid.engine.checkpoint import write_checkpoint
 
 AVERAGED = {'meta': {'epoch': 6, 'iter': 24, 'averaged_epochs': 2}, 'state_dict': {}}
 

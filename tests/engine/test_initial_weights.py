@@ -5,7 +5,7 @@ from mmengine.runner import CheckpointLoader
 from torch.nn import LogSoftmax
 from torchvision.models import resnet18
 
-from msvitreid.engine.checkpoint import use_safe_loading
+from msvitreid.checkpoints import use_safe_loading
 from msvitreid.engine.initial_weights import require_initial_weights, without_initial_weights
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import MODELS

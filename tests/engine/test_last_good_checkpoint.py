@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from msvitreid.engine.checkpoint import write_checkpoint
+from msvitreid.checkpoints import write_checkpoint
 from msvitreid.engine.last_good_checkpoint import last_good_checkpoint
 
 NAN = torch.tensor([1.0, float('nan')])

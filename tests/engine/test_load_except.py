@@ -4,8 +4,9 @@ import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop
 
+from msvitreid.checkpoints import keys_below
 from msvitreid.engine import use_test_only
-from msvitreid.engine.load_except import keys_below, load_exceptions
+from msvitreid.engine.load_except import load_exceptions
 from msvitreid.errors import CheckpointError, ConfigError
 from tests.engine.tiny_run import build_runner, tiny_config
 

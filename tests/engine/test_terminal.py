@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
+from msvitreid.checkpoints import LoadReport
 from msvitreid.engine import use_test_only
-from msvitreid.engine.load_report import LoadReport
 from msvitreid.engine.terminal import begin_start, end_start, warn_of_lost_log
 from tests.engine.tiny_run import build_runner, tiny_config
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from msvitreid.engine.checkpoint import read_checkpoint, weights_of
+from msvitreid.checkpoints import read_checkpoint, weights_of
 
 from .case import Case, content
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
 from msvitreid.datasets.csv_list import read_csv
-from msvitreid.engine.checkpoint import fill_model, read_checkpoint, weights_of
 from msvitreid.errors import CheckpointError
 
 from .checkpoints import tensor

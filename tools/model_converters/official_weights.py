@@ -27,7 +27,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from msvitreid.engine.checkpoint import read_checkpoint, weights_of, write_checkpoint
+    from msvitreid.checkpoints import read_checkpoint, weights_of, write_checkpoint
     from msvitreid.models.official_names import from_official, recognise, to_official
     from msvitreid.utils.files import make_folder
 

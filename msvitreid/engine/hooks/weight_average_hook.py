@@ -8,9 +8,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from msvitreid.checkpoints import write_checkpoint
 from msvitreid.engine.bare_model import bare_model
 from msvitreid.engine.bn_statistics import reestimate_bn
-from msvitreid.engine.checkpoint import write_checkpoint
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
 

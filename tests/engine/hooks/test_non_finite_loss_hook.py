@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from msvitreid.checkpoints import write_checkpoint
 from msvitreid.engine import NonFiniteLossHook
-from msvitreid.engine.checkpoint import write_checkpoint
 from msvitreid.errors import ConfigError, ReIDError
 from msvitreid.models import ReIDModel
 from msvitreid.registry import HOOKS, MODELS

@@ -1,29 +1,24 @@
-"""Reading and filling weights without ever running what a file contains."""
+"""Reading checkpoint files without ever running what they contain."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import logging
 import os
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
-from torch import Tensor, nn
+from torch import Tensor
 
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
 
-from .checkpoint_archive import require_plain_archive
-from .class_weights import weights_of_classes
-from .load_except import keys_below
-from .load_report import LoadReport, Reshaped
+from .archive import require_plain_archive
 
 
 def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
@@ -112,65 +107,6 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict
     return tensors
 
 
-def fill_model(
-    model: nn.Module,
-    weights: Mapping[str, Tensor],
-    source: str | os.PathLike,
-    leave_out: Iterable[str] = (),
-) -> LoadReport:
-    """Load ``weights`` into ``model``, which they must fill completely and exactly.
-
-    Args:
-        model: the net; what is left out of it keeps its values.
-        weights: a state dict.
-        source: the file they are from, for messages.
-        leave_out: modules and weights that are neither filled nor looked for in the file;
-            ``'head.classifiers'`` is all of ``head.classifiers.*``.
-
-    Returns:
-        what was loaded and what was left out.
-
-    Raises:
-        CheckpointError: keys are missing, unexpected or of another shape; it names the first
-            few, and the log has all.
-        ConfigError: a name of ``leave_out`` is in neither.
-    """
-    expected = model.state_dict()
-    left_out = keys_below(leave_out, [*expected, *weights])
-    offered = {name: value for name, value in weights.items() if name not in left_out}
-    reshaped = [
-        Reshaped(name, tuple(value.shape), tuple(expected[name].shape))
-        for name, value in offered.items()
-        if name in expected and value.shape != expected[name].shape
-    ]
-    misshapen = {name for name, *_ in reshaped}
-    fitting = {name: value for name, value in offered.items() if name not in misshapen}
-    try:
-        missing, unexpected = model.load_state_dict(fitting, strict=False)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f'checkpoint {str(source)!r} holds weights of a kind that the model cannot take: '
-            f'{" ".join(str(error).split())}'
-        ) from error
-    # Loading runs the modules' own hooks, which may leave keys out.
-    left_out.update(fitting.keys() - expected.keys() - set(unexpected))
-    report = LoadReport(
-        source=str(source),
-        loaded=sorted(fitting.keys() & expected.keys()),
-        missing=sorted(set(missing) - misshapen - left_out),
-        unexpected=sorted(unexpected),
-        reshaped=sorted(reshaped),
-        left_out=sorted(left_out),
-    )
-    if report.misfits:
-        print_log(report.full_text(), logger='current', level=logging.WARNING)
-        raise CheckpointError(
-            f'checkpoint {str(source)!r} does not fit the model of the config: '
-            f'{report.problems()}{_hint(report, weights, model)}'
-        )
-    return report
-
-
 def _is_folder(path: str | os.PathLike) -> str:
     return f'checkpoint {str(path)!r} is a folder; name a file in it, such as averaged.pth'
 
@@ -186,23 +122,6 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> 
     with atomic_write(path) as temporary:
         # Not by torch, which has no error of its own for a full disk.
         temporary.write_bytes(content.getbuffer())
-
-
-def _hint(report: LoadReport, weights: Mapping[str, Tensor], model: nn.Module) -> str:
-    """What to do about the commonest misfits."""
-    if {'stem.conv.weight', 'first_conv.conv.weight'} & set(weights):
-        return (
-            "; it has the authors' names: convert it with "
-            'tools/model_converters/official_weights.py'
-        )
-    of_classes = weights_of_classes(model)
-    if of_classes and all(key.startswith(of_classes) for key in report.misfits):
-        parts = sorted({'.'.join(key.split('.')[:2]) for key in report.misfits})
-        return (
-            '; these are the classifiers of other identities: to fine-tune on yours, start a '
-            f'new run with load_from and load_except={parts}'
-        )
-    return ''
 
 
 def _read_local(filename: str, map_location: Any = None) -> dict[str, Any]:

@@ -1,5 +1,4 @@
-from msvitreid.engine import load_report
-from msvitreid.engine.load_report import LoadReport, Reshaped
+from msvitreid.checkpoints import LoadReport, Reshaped, load_report
 
 
 def test_a_whole_report():

@@ -8,10 +8,10 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from msvitreid.engine import checkpoint as checkpoint_module
-from msvitreid.engine.checkpoint import (
+from msvitreid.checkpoints import (
     digest,
     fill_model,
+    filling,
     read_checkpoint,
     use_safe_loading,
     weights_of,
@@ -140,7 +140,7 @@ def test_filling_names_every_kind_of_misfit():
 def test_the_log_has_every_misfit(monkeypatch):
     """The sentence names three of a kind, the log all, one a line, with both shapes."""
     lines = []
-    monkeypatch.setattr(checkpoint_module, 'print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr(filling, 'print_log', lambda text, **_: lines.append(text))
     many = {f'2.extra{i}': torch.zeros(1) for i in range(5)}
     weights = {**net().state_dict(), **many, '0.weight': torch.zeros(5, 3)}
     with pytest.raises(CheckpointError, match=r'5 keys are unexpected \(.*extra2, \.\.\.\), 1'):
@@ -191,7 +191,7 @@ def test_other_classes_are_recognised():
 
 def test_names_of_a_stranger_break_no_line(monkeypatch):
     lines = []
-    monkeypatch.setattr(checkpoint_module, 'print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr(filling, 'print_log', lambda text, **_: lines.append(text))
     strange = {'a\nERROR: all is well': torch.zeros(1), 'b' * 1000: torch.zeros(1)}
     with pytest.raises(CheckpointError) as caught:
         fill_model(net(), {**net().state_dict(), **strange}, 'a.pth')
