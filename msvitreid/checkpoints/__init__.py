@@ -6,17 +6,21 @@ torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no ru
 
 from .class_weights import weights_of_classes
 from .filling import fill_model, keys_below
-from .load_report import LOADED, LoadReport, Reshaped
+from .load_report import LOADED, LoadReport, Reshaped, log_misfits
 from .reading import digest, read_checkpoint, use_safe_loading, weights_of, write_checkpoint
+from .values import are_finite, require_usable_values
 
 __all__ = [
     'LOADED',
     'LoadReport',
     'Reshaped',
+    'are_finite',
     'digest',
     'fill_model',
     'keys_below',
+    'log_misfits',
     'read_checkpoint',
+    'require_usable_values',
     'use_safe_loading',
     'weights_of',
     'weights_of_classes',

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from struct import error as TooShort
 from struct import unpack_from
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from msvitreid.errors import CheckpointError
+from msvitreid.utils.printable import printable
+
+from .pickle_scan import PickleError, scan_pickle
 
 END = b'PK\5\6'
 END_64 = b'PK\6\6'
 LOCATOR_64 = b'PK\6\7'
 
 
-def require_plain_archive(path: Path) -> None:
-    """Refuse an archive that is no ``torch.save`` file, or takes more memory than its size.
+def require_sound_archive(path: Path) -> None:
+    """Refuse an archive that is damaged, or that could keep torch from ending.
 
-    A file that does not begin as an archive is left to torch: its older formats are not
-    compressed.
+    The check sums of all records are compared, which torch itself does not do.
 
     Raises:
-        CheckpointError: it is TorchScript, has compressed records, or its directory is not
-            where it must be or claims more bytes than the file has.
+        CheckpointError: it is TorchScript, has compressed records, its directory is not where it
+            must be or claims more bytes than the file has, a check sum is wrong, or its pickle
+            is refused by :func:`scan_pickle`.
         OSError: it cannot be read.
     """
     with open(path, 'rb') as file:
-        if file.read(4) != b'PK\3\4':
-            return
         size = os.fstat(file.fileno()).st_size
         try:
             _require_one_directory(file, size)
             with zipfile.ZipFile(file) as archive:
-                records = archive.infolist()
+                _require_plain_records(path, archive.infolist(), size)
+                damaged = archive.testzip()
+                if damaged is None:
+                    _scan_pickles(path, archive)
         except (zipfile.BadZipFile, TooShort, ValueError, NotImplementedError) as error:
+            if isinstance(error, CheckpointError):
+                raise
             raise _is_no_archive(path) from error
+    if damaged is not None:
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} is damaged: the check sum of its record '
+            f'{printable(damaged)!r} is wrong; copy or download it again, or use another '
+            'checkpoint of the run'
+        )
+
+
+def _require_plain_records(path: Path, records: Sequence[zipfile.ZipInfo], size: int) -> None:
     if any(record.filename.endswith('/constants.pkl') for record in records):
         raise CheckpointError(
             f'checkpoint {str(path)!r} is a TorchScript program, not weights; load it where it '
@@ -47,9 +64,23 @@ def require_plain_archive(path: Path) -> None:
             f'checkpoint {str(path)!r} has compressed records, which torch.save never writes '
             'and which may inflate without bound; ask its author for the file as it was saved'
         )
+    # Torch's reader does not tell capitals from small letters, and Python's ends names at a NUL:
+    # each could find a pickle of its own.
+    names = {record.orig_filename.casefold() for record in records}
+    if len(names) < len(records) or not all(
+        name.isascii() and '\0' not in name for name in names
+    ):
+        raise _is_no_archive(path)
     # Records that overlap would be read several times.
     if sum(record.file_size for record in records) > size:
         raise _is_no_archive(path)
+
+
+def _scan_pickles(path: Path, archive: zipfile.ZipFile) -> None:
+    for record in archive.infolist():
+        if record.filename.casefold().endswith('data.pkl'):
+            with archive.open(record) as file:
+                refuse_unbounded(path, io.BufferedReader(cast(io.RawIOBase, file)))
 
 
 def _require_one_directory(file: BinaryIO, size: int) -> None:
@@ -77,6 +108,18 @@ def _require_one_directory(file: BinaryIO, size: int) -> None:
         length, start = length_64, start_64
     if mark != END or comment or start + length != ends:
         raise ValueError('the directory does not lie right before the end of the file')
+
+
+def refuse_unbounded(path: Path, file: BinaryIO) -> None:
+    """Scan one pickle of a checkpoint.
+
+    Raises:
+        CheckpointError: it is refused.
+    """
+    try:
+        scan_pickle(file)
+    except PickleError as error:
+        raise CheckpointError(f'checkpoint {str(path)!r} {error}') from error
 
 
 def _is_no_archive(path: Path) -> CheckpointError:

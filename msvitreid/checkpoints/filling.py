@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Mapping
 
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.utils.near_names import did_you_mean
 
 from .class_weights import weights_of_classes
-from .load_report import LoadReport, Reshaped
+from .load_report import LoadReport, Reshaped, log_misfits
+from .values import require_usable_values
 
 
 def fill_model(
@@ -35,8 +34,8 @@ def fill_model(
         what was loaded and what was left out.
 
     Raises:
-        CheckpointError: keys are missing, unexpected or of another shape; it names the first
-            few, and the log has all.
+        CheckpointError: keys are missing, unexpected or of another shape, and it names the first
+            few and the log file has all; or a weight has numbers that cannot be one.
         ConfigError: a name of ``leave_out`` is in neither.
     """
     expected = model.state_dict()
@@ -49,6 +48,7 @@ def fill_model(
     ]
     misshapen = {name for name, *_ in reshaped}
     fitting = {name: value for name, value in offered.items() if name not in misshapen}
+    require_usable_values(model, fitting, source)
     try:
         missing, unexpected = model.load_state_dict(fitting, strict=False)
     except RuntimeError as error:
@@ -67,7 +67,7 @@ def fill_model(
         left_out=sorted(left_out),
     )
     if report.misfits:
-        print_log(report.full_text(), logger='current', level=logging.WARNING)
+        log_misfits(report)
         raise CheckpointError(
             f'checkpoint {str(source)!r} does not fit the model of the config: '
             f'{report.problems()}{_hint(report, weights, model)}'

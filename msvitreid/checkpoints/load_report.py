@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from mmengine.logging import MMLogger
 
 from msvitreid.utils.printable import printable
 
 #: How the line on what was taken from a weights file goes on after its count.
 LOADED = 'tensors loaded from'
 
-#: Lines a group of the full text has at most; nets have some thousand keys.
-MAX_LINES = 10_000
+#: Keys of a kind that the terminal shows; the log file has all.
+SHOWN_KEYS = 2
 
 
 class Reshaped(NamedTuple):
@@ -71,15 +74,19 @@ class LoadReport:
         """Count and first names of what is not in the file; '' if nothing."""
         return f'{len(self.missing)} keys ({_first(self.missing, 3)})' if self.missing else ''
 
-    def full_text(self) -> str:
-        """Every key that did not fit, one a line, below the heading of its kind."""
+    def text(self, limit: int | None = None) -> str:
+        """The keys that did not fit, one a line, below the heading of their kind.
+
+        Args:
+            limit: keys of each kind, of which there are three; all by default.
+        """
         lines = [f'{self.source}: {len(self.loaded)} keys fit the model']
         for what, keys in self._groups().items():
             if keys:
                 lines.append(f'{len(keys)} keys are {what}:')
-                lines += [f'  {_shown(key)}' for key in keys[:MAX_LINES]]
-            if len(keys) > MAX_LINES:
-                lines.append(f'  and {len(keys) - MAX_LINES} more')
+                lines += [f'  {_shown(key)}' for key in keys[:limit]]
+            if limit is not None and len(keys) > limit:
+                lines[-1] += f', and {len(keys) - limit} more'
         return '\n'.join(lines)
 
     def _groups(self) -> Mapping[str, Sequence[str | Reshaped]]:
@@ -88,6 +95,19 @@ class LoadReport:
             'unexpected': self.unexpected,
             'of another shape': self.reshaped,
         }
+
+
+def log_misfits(report: LoadReport) -> None:
+    """Warn of the keys that did not fit: the first in the terminal, all in log files."""
+    logger = MMLogger.get_current_instance()
+    for limit, to_files in ((SHOWN_KEYS, False), (None, True)):
+        record = logger.makeRecord(
+            logger.name, logging.WARNING, '', 0, report.text(limit), (), None
+        )
+        for handler in logger.handlers:
+            is_file = isinstance(handler, logging.FileHandler)
+            if is_file is to_files and record.levelno >= handler.level:
+                handler.handle(record)
 
 
 def _first(keys: Sequence[str | Reshaped], limit: int) -> str:

@@ -17,28 +17,36 @@ from torch import Tensor
 
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
+from msvitreid.utils.printable import printable
+from msvitreid.utils.regular_file import size_of_regular_file
 
-from .archive import require_plain_archive
+from .archive import refuse_unbounded, require_sound_archive
+from .pickle_scan import MAGIC
+
+#: A file of torch 1.5 or older after its opcode of the protocol: a pickle of the magic number.
+LEGACY_HEAD = b'\x8a\x0a' + MAGIC + b'.'
+#: The magic number, the version, the system, the content, the keys of the storages.
+LEGACY_PICKLES = 5
 
 
 def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
     """Load a ``torch.save`` file with ``weights_only=True``.
 
+    Before torch reads it, the check sums of an archive are compared (files of torch 1.5 and older
+    have none) and its pickle is scanned, so that opening ends whatever the file is.
+
     A config text in its metadata (``meta.config``) is dropped: mmengine would execute it
     on resuming.
 
     Raises:
-        CheckpointError: the file is missing, a folder, truncated, compressed or of another kind,
-            or contains pickled objects other than tensors and plain containers (they are not
-            run).
+        CheckpointError: the file is missing, no regular file, truncated, damaged, compressed or
+            of another kind, would take unbounded time to read, or contains pickled objects other
+            than tensors and plain containers (they are not run).
     """
     path = Path(path)
-    if path.is_dir():
-        raise CheckpointError(_is_folder(path))
-    if not path.is_file():
-        raise CheckpointError(f'checkpoint {str(path)!r} does not exist')
+    size = _size(path)
     try:
-        require_plain_archive(path)
+        _require_loadable(path, size)
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except CheckpointError:
         raise
@@ -50,6 +58,8 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
             f'checkpoint {str(path)!r} contains pickled code ({found[1]}); it was refused and '
             'not run: ask its author for a file of tensors only'
         ) from error
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
     except Exception as error:
         # A file of another kind makes the unpickler stumble in many ways, KeyError included.
         raise CheckpointError(
@@ -69,20 +79,17 @@ def digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits.
 
     Raises:
-        CheckpointError: the file is missing or is a folder.
+        CheckpointError: the file is missing, a folder or no regular file.
     """
-    if Path(path).is_dir():
-        raise CheckpointError(_is_folder(path))
-    try:
-        with open(path, 'rb') as file:
-            sha256 = hashlib.sha256()
-            while block := file.read(1 << 20):
-                sha256.update(block)
-            return sha256.hexdigest()
-    except OSError as error:
-        raise CheckpointError(
-            f'checkpoint {str(path)!r} cannot be read: {error.strerror}'
-        ) from error
+    sha256 = hashlib.sha256()
+    if _size(path):
+        try:
+            with open(path, 'rb') as file:
+                while block := file.read(1 << 20):
+                    sha256.update(block)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return sha256.hexdigest()
 
 
 def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict[str, Tensor]:
@@ -91,24 +98,26 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict
     Nested tensors, which have no shape, are passed over like all that is no tensor.
 
     Raises:
-        CheckpointError: there are no tensors in it.
+        CheckpointError: there are no tensors in it, or one both with and without ``module.``.
     """
     weights = checkpoint
     for key in ('state_dict', 'model'):
         if isinstance(weights.get(key), Mapping):
             weights = weights[key]
-    tensors = {
-        name.removeprefix('module.'): value
-        for name, value in weights.items()
-        if isinstance(name, str) and isinstance(value, Tensor) and not value.is_nested
-    }
+    tensors: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.is_nested:
+            continue
+        bare = name.removeprefix('module.')
+        if bare in tensors:
+            raise CheckpointError(
+                f'checkpoint {str(source)!r} holds both {printable(bare)!r} and '
+                f'{printable("module." + bare)!r}; remove one of them'
+            )
+        tensors[bare] = value
     if not tensors:
         raise CheckpointError(f'checkpoint {str(source)!r} holds no weights')
     return tensors
-
-
-def _is_folder(path: str | os.PathLike) -> str:
-    return f'checkpoint {str(path)!r} is a folder; name a file in it, such as averaged.pth'
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
@@ -122,6 +131,38 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> 
     with atomic_write(path) as temporary:
         # Not by torch, which has no error of its own for a full disk.
         temporary.write_bytes(content.getbuffer())
+
+
+def _size(path: str | os.PathLike) -> int:
+    try:
+        return size_of_regular_file(path)
+    except IsADirectoryError as error:
+        raise CheckpointError(
+            f'checkpoint {str(path)!r} is a folder; name a file in it, such as averaged.pth'
+        ) from error
+    except FileNotFoundError as error:
+        raise CheckpointError(f'checkpoint {str(path)!r} does not exist') from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | os.PathLike, error: OSError) -> CheckpointError:
+    return CheckpointError(f'checkpoint {str(path)!r} cannot be read ({error.strerror})')
+
+
+def _require_loadable(path: Path, size: int) -> None:
+    """Check all that can be checked before torch reads the file."""
+    if not size:
+        raise CheckpointError(f'checkpoint {str(path)!r} is truncated or not a PyTorch file')
+    with open(path, 'rb') as file:
+        head = file.read(len(LEGACY_HEAD) + 2)
+        if head[:4] != b'PK\3\4':
+            file.seek(0)
+            # Torch reads no further than the first pickle if that is not the magic number.
+            for _ in range(LEGACY_PICKLES if head[2:] == LEGACY_HEAD else 1):
+                refuse_unbounded(path, file)
+            return
+    require_sound_archive(path)
 
 
 def _read_local(filename: str, map_location: Any = None) -> dict[str, Any]:

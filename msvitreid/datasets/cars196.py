@@ -6,12 +6,12 @@ from pathlib import Path
 
 from msvitreid.errors import DatasetError
 from msvitreid.registry import DATASETS
+from msvitreid.utils.regular_file import read_regular_file
 
 from .base import ImageRecord, ReIDDataset
 from .counts import About, SplitStatistics
 from .listed_values import number, path_below
 from .mat_table import read_mat_table
-from .regular_file import read_regular_file
 
 ANNOTATIONS = 'cars_annos.mat'
 FIELDS = ('relative_im_path', 'class')

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from msvitreid.errors import DatasetError
+from msvitreid.utils.regular_file import read_regular_file
 
 from .listed_values import shown
-from .regular_file import read_regular_file
 
 T = TypeVar('T')
 

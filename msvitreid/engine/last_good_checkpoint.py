@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from msvitreid.checkpoints import read_checkpoint
+from msvitreid.checkpoints import are_finite, read_checkpoint
 from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.errors import CheckpointError
 
@@ -38,7 +38,7 @@ def _is_good(path: Path) -> bool:
     except CheckpointError:
         return False
     numbers = {k: v for k, v in checkpoint.items() if k not in NOT_NUMBERS_OF_THE_NET}
-    return all(bool(tensor.isfinite().all()) for tensor in _tensors(numbers))
+    return all(are_finite(tensor) for tensor in _tensors(numbers))
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

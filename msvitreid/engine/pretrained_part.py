@@ -11,7 +11,14 @@ from mmengine.model import PretrainedInit
 from mmengine.model.weight_init import update_init_info
 from torch import Tensor, nn
 
-from msvitreid.checkpoints import LoadReport, Reshaped, digest, read_checkpoint, weights_of
+from msvitreid.checkpoints import (
+    LoadReport,
+    Reshaped,
+    digest,
+    read_checkpoint,
+    require_usable_values,
+    weights_of,
+)
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import WEIGHT_INITIALIZERS
 
@@ -40,12 +47,14 @@ class CheckedPretrainedInit(PretrainedInit):
         """Fill ``module``.
 
         Raises:
-            CheckpointError: the file is unusable, holds tensors of another shape, or fills
+            CheckpointError: the file is unusable, holds tensors of another shape or numbers
+                that cannot be weights, or fills
                 next to nothing.
         """
         weights = self._read()
         own = module.state_dict()
         reshaped, missing, unexpected = [], [], []
+        require_usable_values(module, weights, self.checkpoint)
         try:
             missing, unexpected = module.load_state_dict(weights, strict=False)
         except RuntimeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import zipfile
 from pathlib import Path
 
 from mmengine.logging import print_log
@@ -26,7 +25,6 @@ def newest_complete(work_dir: str | os.PathLike) -> Path | None:
     saved = saved_checkpoints(work_dir)
     for checkpoint in reversed(saved):
         try:
-            _check_sums(checkpoint.path)
             read_checkpoint(checkpoint.path)
         except CheckpointError as error:
             print_log(f'--resume passes over a broken file: {error}', level=logging.WARNING)
@@ -38,18 +36,3 @@ def newest_complete(work_dir: str | os.PathLike) -> Path | None:
             'name another one with --resume CHECKPOINT, or start a new run in another folder'
         )
     return None
-
-
-def _check_sums(path: Path) -> None:
-    """Notice bytes that a disk lost inside of a file, which torch.load does not.
-
-    Raises:
-        CheckpointError: a check sum is wrong, or there is no archive to hold one.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f'checkpoint {str(path)!r} is truncated ({error})') from error
-    if damaged is not None:
-        raise CheckpointError(f'checkpoint {str(path)!r} is damaged (record {damaged})')

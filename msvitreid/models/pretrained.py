@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +12,9 @@ from msvitreid.checkpoints import (
     LoadReport,
     Reshaped,
     digest,
+    log_misfits,
     read_checkpoint,
+    require_usable_values,
     weights_of,
     weights_of_classes,
 )
@@ -69,6 +70,7 @@ def load_pretrained(model: nn.Module, path: str) -> None:
         for name, source in sources.items()
         if weights[source].shape == own[name].shape
     }
+    require_usable_values(model, filled, path)
     missing, _ = model.load_state_dict(filled, strict=False)
     _report(path, filled, missing, reshaped, weights.keys() - set(sources.values()))
 
@@ -104,7 +106,7 @@ def _report(
         left_out=sorted(name for name in unused if not _in_backbone(name)),
     )
     if report.misfits:
-        print_log(report.full_text(), logger='current', level=logging.WARNING)
+        log_misfits(report)
         raise CheckpointError(
             f'pretrained weights {path!r} do not fit the net of the config: '
             f'{report.problems()}; check the arch'

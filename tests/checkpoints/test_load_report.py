@@ -1,4 +1,6 @@
-from msvitreid.checkpoints import LoadReport, Reshaped, load_report
+from mmengine.logging import MMLogger
+
+from msvitreid.checkpoints import LoadReport, Reshaped, log_misfits
 
 
 def test_a_whole_report():
@@ -21,7 +23,7 @@ def test_a_whole_report():
     assert report.summary('0' * 64) == (
         '2 tensors loaded from a.pth (sha256 000000000000); left out: 1 keys (x.y)'
     )
-    assert report.full_text().splitlines() == [
+    assert report.text().splitlines() == [
         'a.pth: 2 keys fit the model',
         '1 keys are missing:',
         '  c',
@@ -35,7 +37,36 @@ def test_a_whole_report():
     ]
 
 
-def test_an_absurd_number_of_keys_is_cut(monkeypatch):
-    monkeypatch.setattr(load_report, 'MAX_LINES', 3)
-    report = LoadReport('a.pth', [], missing=[f'k{i}' for i in range(10)])
-    assert report.full_text().splitlines()[2:] == ['  k0', '  k1', '  k2', '  and 7 more']
+def test_the_terminal_gets_ten_lines_and_the_file_all(tmp_path, capsys):
+    """The class: what a stranger's file holds decides how much is printed."""
+    logger = MMLogger.get_instance('keys', log_file=str(tmp_path / 'run.log'))
+    report = LoadReport(
+        source='a.pth',
+        loaded=[],
+        missing=[f'missing{i}' for i in range(400)],
+        unexpected=[f'unexpected{i}' for i in range(30_000)],
+        reshaped=[Reshaped(f'reshaped{i}', (1,), (2,)) for i in range(20)],
+    )
+    assert MMLogger.get_current_instance() is logger
+    log_misfits(report)
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()
+    assert len(lines) == 10
+    assert lines[3:6] == [
+        '  missing1, and 398 more',
+        '30000 keys are unexpected:',
+        '  unexpected0',
+    ]
+    logged = (tmp_path / 'run.log').read_text().splitlines()
+    assert len(logged) == 1 + 401 + 30_001 + 21
+    assert logged[-1] == '  reshaped19 (1,) instead of (2,)'
+
+
+def test_a_quiet_terminal_stays_quiet(tmp_path, capsys):
+    """Of several processes, mmengine lets only the first print warnings."""
+    logger = MMLogger.get_instance('quiet', log_file=str(tmp_path / 'run.log'))
+    for handler in logger.handlers:
+        handler.setLevel('ERROR')
+    log_misfits(LoadReport('a.pth', [], missing=['x']))
+    assert capsys.readouterr() == ('', '')
+    assert not (tmp_path / 'run.log').read_text()

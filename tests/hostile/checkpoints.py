@@ -17,13 +17,17 @@ import torch
 
 from msvitreid.checkpoints import read_checkpoint, weights_of
 
-from .case import Case, content
+from .case import Case, content, link
 
 NO_TORCH = "checkpoint 'FILE' is not a PyTorch file"
 CUT = "checkpoint 'FILE' is truncated or not a PyTorch file"
 NO_WEIGHTS = "checkpoint 'FILE' holds no weights"
 FOLDER = "checkpoint 'FILE' is a folder; name a file in it, such as averaged.pth"
-MISSING = "checkpoint 'FILE' does not exist"
+PIPE = "checkpoint 'FILE' cannot be read (a pipe, socket or device, not a file)"
+SPECIAL = (
+    "checkpoint 'FILE' contains a sparse, quantized, nested or other special tensor ('{}'), which "
+    'no weights are: convert it with .to_dense() or .dequantize() and save it again'
+)
 TORCHSCRIPT = (
     "checkpoint 'FILE' is a TorchScript program, not weights; load it where it is trusted and "
     'save its state_dict() with torch.save'
@@ -77,6 +81,13 @@ def nested() -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # torch calls them a prototype
         tensor = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+    return saved({'weight': tensor})()
+
+
+def quantized() -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # torch calls them deprecated
+        tensor = torch.quantize_per_tensor(torch.zeros(3), 0.1, 0, torch.qint8)
     return saved({'weight': tensor})()
 
 
@@ -188,11 +199,45 @@ def overlapping() -> bytes:
     return records + directory + end
 
 
+def flipped() -> bytes:
+    file = bytearray(saved(WEIGHTS)())
+    file[file.index(bytes(3000)) + 1000] ^= 1
+    return bytes(file)
+
+
+def tuples() -> bytes:
+    """A tuple that expands to 2**60 values."""
+    return b')q\0' + b'h\0\x86q\0' * 60
+
+
+def tuples_as_key() -> bytes:
+    return b'\x80\x02}' + tuples() + b'K\1s.'
+
+
+def lists_of_lists() -> bytes:
+    filled = b''.join(b'ah%ca' % level for level in range(59, 0, -1))
+    return b''.join(b']q%c' % level for level in range(60)) + filled
+
+
+def legacy(pickled: bytes) -> bytes:
+    """The format of torch 1.5 around a pickle."""
+    empty = saved({}, legacy=True)()
+    return empty[: empty.index(pickle.dumps({}, 2))] + pickled
+
+
+def two_pickles() -> bytes:
+    file = io.BytesIO(zipped(PICKLED))
+    with zipfile.ZipFile(file, 'a') as archive:
+        archive.writestr('x/DATA.PKL', b'\x80\x02]q\0h\0a.')
+    return file.getvalue()
+
+
 def pipe(folder: Path) -> Path:
     os.mkfifo(folder / 'weights.pth')
     return folder / 'weights.pth'
 
 
+KEY = "checkpoint 'FILE' has a dict whose keys are not texts or numbers"
 MKDIR = code(f'{os.mkdir.__module__}.mkdir')
 WEIGHTS = {'weight': torch.zeros(3000)}
 PICKLED = b'\x80\x02}.'
@@ -215,7 +260,7 @@ CHECKPOINTS = {
         lambda: b'version https://git-lfs.github.com/spec/v1\n', NO_TORCH
     ),
     'empty file': case(bytes, CUT),
-    'named pipe': Case(pipe, read, MISSING),
+    'named pipe': Case(pipe, read, PIPE),
     'folder': Case(lambda folder: folder, read, FOLDER),
     'storage that claims 4 TB': case(tensor((10**12,), (1,), stored=4 * 10**12), CUT),
     'storage that claims 400 GB, in the format of torch 1.5': case(legacy_of_400_gb, CUT),
@@ -234,12 +279,68 @@ CHECKPOINTS = {
     'storage called ../../etc/passwd': case(tensor(key='../../etc/passwd'), CUT),
     'a hundred thousand lists in one another': case(
         lambda: zipped(b'\x80\x02}X\1\0\0\0w' + b']' * 10**5 + b'a' * (10**5 - 1) + b's.'),
-        NO_WEIGHTS,
+        "checkpoint 'FILE' has containers nested more than 100 deep",
     ),
     'weights that are texts': case(saved({'state_dict': {'weight': 'import os'}}), NO_WEIGHTS),
-    'weights that are nested tensors': case(nested, NO_WEIGHTS),
+    'weights that are nested tensors': case(nested, SPECIAL.format('_rebuild_nested_tensor')),
+    'weights that are sparse tensors': case(
+        saved({'weight': torch.eye(3).to_sparse()}), SPECIAL.format('_rebuild_sparse_tensor')
+    ),
+    'weights that are quantized tensors': case(
+        quantized,
+        SPECIAL.format('_rebuild_qtensor'),
+    ),
     'weights that are in themselves': case(
-        lambda: zipped(b'\x80\x02}q\0X\5\0\0\0modelh\0s.'), NO_WEIGHTS
+        lambda: zipped(b'\x80\x02}q\0X\5\0\0\0modelh\0s.'),
+        "checkpoint 'FILE' has a container that contains itself",
+    ),
+    'one bit of a weight flipped': case(
+        flipped,
+        "checkpoint 'FILE' is damaged: the check sum of its record 'archive/data/0' is wrong; copy "
+        'or download it again, or use another checkpoint of the run',
+    ),
+    'tuples of tuples as a key': case(lambda: zipped(tuples_as_key()), KEY),
+    'tuples of tuples as a key, in the format of torch 1.5': case(
+        lambda: legacy(tuples_as_key()), KEY
+    ),
+    'lists of lists, each twice in the next': case(
+        lambda: zipped(b'\x80\x02}X\1\0\0\0w' + lists_of_lists() + b's.'),
+        "checkpoint 'FILE' has a container of more than 2,000,000 values",
+    ),
+    'a set of tuples of tuples': case(
+        lambda: zipped(b'\x80\x02}X\1\0\0\0wc__builtin__\nset\n' + tuples() + b'\x85Rs.'),
+        "checkpoint 'FILE' has a container of more than 2,000,000 values",
+    ),
+    'a set of 1,000 numbers, 10,000 times': case(
+        lambda: zipped(
+            b'\x80\x02c__builtin__\nset\nq\0(]('
+            + b'K\1' * 1000
+            + b'etq\1R'
+            + b'h\0h\1R' * 10_000
+            + b'}.'
+        ),
+        "checkpoint 'FILE' hands more than 2,000,000 values to functions while it is read",
+    ),
+    '40 MB of references': case(
+        lambda: zipped(b'\x80\x02](K\1q\0' + b'h\0' * (20 * 2**20) + b'e.'),
+        "checkpoint 'FILE' takes more than 2,000,000 steps to read",
+    ),
+    'numbers of one hash': case(
+        lambda: zipped(b'\x80\x02}\x8a\xff' + bytes(254) + b'\1Ns.'),
+        "checkpoint 'FILE' contains an integer of more than 64 bits",
+    ),
+    'text in Punycode': case(
+        lambda: zipped(
+            b'\x80\x02}X\1\0\0\0wc_codecs\nencode\nX\1\0\0\0aX\x08\0\0\0punycode\x86Rs.'
+        ),
+        "checkpoint 'FILE' contains bytes in an encoding other than latin1",
+    ),
+    'archive with two pickles': case(two_pickles, CUT),
+    'link to a device': Case(link('weights.pth', '/dev/zero'), read, PIPE),
+    'link to the messages of the kernel': Case(link('weights.pth', '/proc/kmsg'), read, CUT),
+    'weights with and without module.': case(
+        saved({'a.b': torch.zeros(2), 'module.a.b': torch.ones(2)}),
+        "checkpoint 'FILE' holds both 'a.b' and 'module.a.b'; remove one of them",
     ),
     'a list': case(
         saved([torch.zeros(3)]), "checkpoint 'FILE' holds a list, not a dict of tensors"

@@ -69,16 +69,10 @@ def test_a_tensor_of_few_stored_numbers_takes_little_memory(tmp_path, caplog):
             fill_model(nn.Linear(2, 3, bias=False), weights, path)
 
 
-@pytest.mark.parametrize(
-    'weight',
-    [torch.eye(3).to_sparse(), torch.empty(3, 3, device='meta')],
-    ids=['sparse', 'without data'],
-)
-@pytest.mark.filterwarnings('ignore:Validating sparse tensor')
-def test_tensors_of_other_kinds_fill_no_net(weight, tmp_path):
+def test_tensors_without_data_fill_no_net(tmp_path):
     path = tmp_path / 'weights.pth'
-    torch.save({'weight': weight}, path)
-    with pytest.raises(CheckpointError, match='weights of a kind that the model cannot take'):
+    torch.save({'weight': torch.empty(3, 3, device='meta')}, path)
+    with pytest.raises(CheckpointError, match="'weight' has no data"):
         fill_model(nn.Linear(3, 3, bias=False), weights_of(read_checkpoint(path), path), path)
 
 

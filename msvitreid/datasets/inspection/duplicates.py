@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 from msvitreid.datasets.leaks import is_leak
-from msvitreid.datasets.regular_file import read_regular_file
+from msvitreid.utils.regular_file import read_regular_file
 
 from .contents import Contents
 from .findings import Finding, Item

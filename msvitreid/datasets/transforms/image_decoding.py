@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from msvitreid.datasets.regular_file import read_regular_file
 from msvitreid.errors import DatasetError
+from msvitreid.utils.regular_file import read_regular_file
 
 from .image_header import PNM_STARTS, fault_before_decoding, is_heif, open_heif
 from .netpbm import decode_pnm, read_pnm_header

@@ -91,7 +91,7 @@ def test_a_query_listed_for_the_gallery_too(file):
 
 
 def test_a_huge_sparse_file_is_not_hashed(file, monkeypatch):
-    monkeypatch.setattr('msvitreid.datasets.regular_file.MAX_BYTES', 2)
+    monkeypatch.setattr('msvitreid.utils.regular_file.MAX_BYTES', 2)
     entries = [entry('train', 1, path=file(name, b'one')) for name in 'ab']
     assert duplicate_findings([contents(entries)]) == []
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from msvitreid.datasets import regular_file
-from msvitreid.datasets.regular_file import MAX_BYTES, read_regular_file
+from msvitreid.utils import regular_file
+from msvitreid.utils.regular_file import MAX_BYTES, read_regular_file, size_of_regular_file
 from tests.hostile.limits import limits
 
 
@@ -65,3 +65,10 @@ def test_a_growing_file_ends_where_it_ended_when_it_was_opened(tmp_path, monkeyp
     (tmp_path / 'a').write_bytes(b'abcdef')
     monkeypatch.setattr(regular_file, '_size', lambda status: 3)
     assert read_regular_file(tmp_path / 'a') == b'abc'
+
+
+def test_an_empty_file_is_not_opened(tmp_path, monkeypatch):
+    (tmp_path / 'empty').touch()
+    monkeypatch.setattr('builtins.open', None)
+    assert read_regular_file(tmp_path / 'empty') == b''
+    assert size_of_regular_file(tmp_path / 'empty') == 0
