@@ -8,6 +8,8 @@ from .class_weights import weights_of_classes
 from .filling import fill_model, keys_below
 from .load_report import LOADED, LoadReport, Reshaped, log_misfits
 from .reading import digest, read_checkpoint, use_safe_loading, weights_of, write_checkpoint
+from .schema import file_name_of, require_run_state
+from .training_state import require_optimizer_state, require_scheduler_states
 from .values import are_finite, require_usable_values
 
 __all__ = [
@@ -16,10 +18,14 @@ __all__ = [
     'Reshaped',
     'are_finite',
     'digest',
+    'file_name_of',
     'fill_model',
     'keys_below',
     'log_misfits',
     'read_checkpoint',
+    'require_optimizer_state',
+    'require_run_state',
+    'require_scheduler_states',
     'require_usable_values',
     'use_safe_loading',
     'weights_of',

@@ -15,6 +15,11 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
+from msvitreid.checkpoints import (
+    require_optimizer_state,
+    require_run_state,
+    require_scheduler_states,
+)
 from msvitreid.errors import CheckpointError
 from msvitreid.evaluation.metrics.exchange import gather_strings
 from msvitreid.utils.printable import printable
@@ -38,7 +43,8 @@ def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -
     """Check that a checkpoint holds a training run, of as many classes as this one has.
 
     Raises:
-        CheckpointError: it holds weights only, is incomplete, or is of other classes.
+        CheckpointError: it holds weights only, is incomplete, has a field of another type than a
+            run writes, or is of other classes.
     """
     if 'optimizer' not in checkpoint:
         keys = checkpoint.get('state_dict', checkpoint)
@@ -52,13 +58,14 @@ def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -
     lacking += [
         f'meta.{key}'
         for key in ('epoch', 'iter')
-        if 'meta' not in lacking and not isinstance(checkpoint['meta'].get(key), int)
+        if 'meta' not in lacking and key not in checkpoint['meta']
     ]
     if lacking:
         raise CheckpointError(
             f'checkpoint {filename!r} cannot be resumed: it lacks {", ".join(lacking)}; resume '
             'from an epoch_N.pth of this toolkit'
         )
+    require_run_state(checkpoint, filename, one_optimizer=_has_one_optimizer(runner))
     saved = (checkpoint['meta'].get('dataset_meta') or {}).get('num_classes')
     own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('num_classes')
     if None not in (saved, own) and saved != own:
@@ -73,7 +80,8 @@ def require_same_optimizer(runner: Runner, checkpoint: Mapping, filename: str) -
     """Check that the optimiser's and the schedulers' states belong to those of the config.
 
     Raises:
-        CheckpointError: they do not; all differences are in the sentence.
+        CheckpointError: they do not, and all differences are in the sentence; or a state cannot
+            be that of its weight.
     """
     if not _has_one_optimizer(runner):
         return
@@ -85,6 +93,10 @@ def require_same_optimizer(runner: Runner, checkpoint: Mapping, filename: str) -
             f'{", ".join(differences)}; resume with the config and the options of its run, or '
             'start a new run from its weights with load_from'
         )
+    require_optimizer_state(runner.optim_wrapper.optimizer, checkpoint['optimizer'], filename)
+    require_scheduler_states(
+        runner.param_schedulers or [], checkpoint.get('param_schedulers', []), filename
+    )
     scaled, scales = ('loss_scaler' in state for state in _optimizer_states(runner, checkpoint))
     if scaled != scales:
         print_log(

@@ -128,11 +128,43 @@ def test_incomplete_states_are_named(resume, trained, tmp_path, part):
 
 def test_metadata_need_epoch_and_iteration(resume, trained, tmp_path):
     checkpoint = torch.load(trained, weights_only=True)
-    del checkpoint['meta']['epoch']
-    checkpoint['meta']['iter'] = 'many'
+    del checkpoint['meta']['epoch'], checkpoint['meta']['iter']
     torch.save(checkpoint, tmp_path / 'given.pth')
     with pytest.raises(CheckpointError, match=r'it lacks meta\.epoch, meta\.iter; resume'):
         resume(tmp_path / 'given.pth')
+
+
+@pytest.mark.parametrize(
+    ('path', 'value'),
+    [
+        ('meta iter', -(10**6)),
+        ('message_hub log_scalars', {'train/loss': [1.0, 2.0]}),
+        ('optimizer state 3 momentum_buffer', torch.zeros(5)),
+        ('param_schedulers 0 last_step', 'x'),
+        ('unreadable_images', [1]),
+    ],
+)
+def test_malformed_fields_are_named(resume, trained, tmp_path, path, value):
+    """The class is in ``tests/checkpoints/test_schema.py``; here, that a run asks."""
+    checkpoint = torch.load(trained, weights_only=True)
+    *parents, last = path.split()
+    inner = checkpoint
+    for key in parents:
+        inner = inner[int(key) if key.isdigit() else key]
+    inner[last] = value
+    torch.save(checkpoint, tmp_path / 'given.pth')
+    name = path.replace(' ', r'\.')
+    with pytest.raises(CheckpointError, match=rf"given\.pth' .* {name}"):
+        resume(tmp_path / 'given.pth')
+
+
+def test_what_only_a_resumed_run_reads_stops_no_other(market, trained, tmp_path):
+    checkpoint = torch.load(trained, weights_only=True)
+    checkpoint['message_hub'] = 'x'
+    torch.save(checkpoint, tmp_path / 'given.pth')
+    runner = build_runner(one_epoch(market, tmp_path, load_from=str(tmp_path / 'given.pth')))
+    runner.train()
+    assert runner.epoch == 1
 
 
 def test_weights_only_cannot_be_resumed(resume, trained, tmp_path):
@@ -146,7 +178,7 @@ def test_weights_only_cannot_be_resumed(resume, trained, tmp_path):
 
 def test_a_forgotten_amp_is_a_warning(resume, trained, tmp_path, capsys):
     checkpoint = torch.load(trained, weights_only=True)
-    checkpoint['optimizer']['loss_scaler'] = {'scale': 65536.0}
+    checkpoint['optimizer']['loss_scaler'] = torch.amp.GradScaler('cpu').state_dict()
     torch.save(checkpoint, tmp_path / 'given.pth')
     resume(tmp_path / 'given.pth', log_level='WARNING')
     printed = capsys.readouterr().out

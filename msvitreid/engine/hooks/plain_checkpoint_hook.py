@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
+from msvitreid.checkpoints import file_name_of
+from msvitreid.checkpoints.schema import BEST_FILE, BEST_SCORE
 from msvitreid.engine.resume_check import training_types
+
+#: What the resumed run knows of itself; ``last_ckpt`` is set when it saves.
+OF_THIS_RUN = frozenset(
+    ('cfg', 'dataset_meta', 'experiment_name', 'last_ckpt', 'loop_stage', 'max_epochs',
+     'max_iters', 'mmengine_version')
+)  # fmt: skip
 
 
 class PlainCheckpointHook(Hook):
@@ -27,13 +37,59 @@ class PlainCheckpointHook(Hook):
                 checkpoint[key] = _plain(checkpoint[key])
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if 'message_hub' not in checkpoint:
+        if not runner._resume:
             return
-        scalars = checkpoint['message_hub']['log_scalars']
-        checkpoint['message_hub']['log_scalars'] = {
-            name: HistoryBuffer(values.cpu().numpy(), counts.cpu().numpy())
-            for name, (values, counts) in scalars.items()
+        hub = checkpoint['message_hub']
+        scalars = {
+            name: HistoryBuffer(*(part.double().cpu().numpy() for part in parts))
+            for name, parts in hub['log_scalars'].items()
         }
+        folder = _checkpoint_folder(runner)
+        info = taken_over(hub['runtime_info'], folder)
+        source = Path(runner._load_from or folder / 'epoch_N.pth')
+        if source.parent.resolve() != folder.resolve():
+            # Those are the other run's; here the same numbers may be other files.
+            info.pop('keep_ckpt_ids', None)
+        # mmengine saves nothing but what is to be resumed.
+        resumed = dict.fromkeys([*scalars, *info], True)
+        checkpoint['message_hub'] = {
+            'log_scalars': scalars,
+            'runtime_info': info,
+            'resumed_keys': resumed,
+        }
+
+
+def taken_over(info: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What a resumed run takes over of the information of the run before.
+
+    ``CheckpointHook`` removes the file that ``best_ckpt`` names when it has a better one, so it is
+    looked for in this run's folder only, whatever folder is named; without its file a best score
+    is dropped too, as the next is the best here.
+
+    Args:
+        info: ``message_hub.runtime_info`` of a checkpoint.
+        folder: where this run's checkpoints are.
+    """
+    taken = {key: value for key, value in info.items() if key not in OF_THIS_RUN}
+    for key, path in info.items():
+        if not key.startswith(BEST_FILE):
+            continue
+        own = folder / file_name_of(path or '')
+        if path and own.is_file():
+            taken[key] = str(own)
+        else:
+            del taken[key]
+            taken.pop(key.replace(BEST_FILE, BEST_SCORE, 1), None)
+    return taken
+
+
+def _checkpoint_folder(runner: Runner) -> Path:
+    """Where ``CheckpointHook.before_train`` will write to."""
+    folder = Path(runner.work_dir)
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.out_dir not in (None, runner.work_dir):
+            return Path(hook.out_dir) / folder.name
+    return folder
 
 
 def _plain(value: Any) -> Any:
