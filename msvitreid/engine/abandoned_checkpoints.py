@@ -6,11 +6,10 @@ import os
 import re
 from pathlib import Path
 
+from msvitreid.checkpoints import read_checkpoint
 from msvitreid.checkpoints.saved_files import checkpoint_name
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
-
-from .checkpoint import read_checkpoint
 
 #: The position in a name: of ``epoch_6.pth``, ``best_mAP_epoch_6.pth``, ``epoch_6-0123abcd.pth``.
 POSITION = re.compile(r'(?:.+_)?epoch_(\d+)(?:_batch_(\d+))?(?:-[0-9a-f]{8})?\.pth')

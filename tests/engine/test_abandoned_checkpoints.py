@@ -1,6 +1,6 @@
 import pytest
-from msvitreid.engine.checkpoint import write_checkpoint
 
+from msvitreid.checkpoints import write_checkpoint
 from msvitreid.engine.abandoned_checkpoints import set_later_aside
 
 AVERAGED = {'meta': {'epoch': 6, 'iter': 24, 'averaged_epochs': 2}, 'state_dict': {}}

@@ -9,7 +9,7 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import Runner
 
-from msvitreid.engine.checkpoint import read_checkpoint, write_checkpoint
+from msvitreid.checkpoints import read_checkpoint, write_checkpoint
 from msvitreid.registry import HOOKS
 from msvitreid.utils.files import atomic_write, make_folder
 
