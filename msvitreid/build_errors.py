@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import traceback
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from mmengine.registry import build_from_cfg
 
 from .errors import ConfigError, ReIDError
 from .utils.near_names import did_you_mean
+from .utils.parameters import call_parameters
 
 #: Our extra that installs a module.
 EXTRAS = {
@@ -79,27 +79,10 @@ def _wrong_option(built: Mapping[str, Any], error: TypeError) -> str:
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if found is None or found[1] not in built['args']:
         return f'an option of {_owner(built)} is wrong: {error}'
-    hint = did_you_mean(found[1], _option_names(built['obj_cls'])) or (
+    hint = did_you_mean(found[1], call_parameters(built['obj_cls'])) or (
         '; options inherited from another type are thrown away by _delete_=True in the config'
     )
     return f'{_owner(built)} has no option {found[1]!r}{hint}'
-
-
-def _option_names(component: Any) -> set[str]:
-    """Options of a component, and of its bases as far as it passes others on to them."""
-    calls = [component]
-    if inspect.isclass(component):
-        calls = [
-            vars(kind)['__init__'] for kind in component.__mro__ if '__init__' in vars(kind)
-        ]
-    names: set[str] = set()
-    for call in calls:
-        parameters = inspect.signature(call).parameters.values()
-        passed_on = [p for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD]
-        names.update(p.name for p in parameters if p not in passed_on)
-        if not passed_on:
-            break
-    return names - {'self', 'args'}
 
 
 def _refused_section(frames: list[FrameType], error: Exception) -> ConfigError | None:

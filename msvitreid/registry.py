@@ -20,6 +20,7 @@ from .option_types import refuse_wrong_types
 from .utils.mmpretrain import SCOPE as MMPRETRAIN
 from .utils.mmpretrain import load_mmpretrain
 from .utils.near_names import did_you_mean
+from .utils.parameters import call_parameters
 
 
 class SuggestingRegistry(Registry):
@@ -50,7 +51,7 @@ class SuggestingRegistry(Registry):
         """
         if isinstance(cfg, Mapping) and cfg.get('_scope_') == MMPRETRAIN:
             load_mmpretrain()
-        kind = self._kind(cfg)
+        kind = self.component(cfg)
         if kind is not None:
             name = getattr(kind, '__name__', kind)
             refuse_wrong_types(f'{self.name} {name!r}', kind, cfg)
@@ -72,11 +73,15 @@ class SuggestingRegistry(Registry):
 
     def parameters(self, cfg: Any) -> Mapping[str, inspect.Parameter]:
         """What the component that ``cfg`` names can be given; nothing if it names none."""
-        kind = self._kind(cfg)
-        return {} if kind is None else inspect.signature(kind).parameters
+        kind = self.component(cfg)
+        return {} if kind is None else call_parameters(kind)
 
-    def _kind(self, cfg: Any) -> Any:
-        """The component that ``cfg`` names, or None."""
+    def component(self, cfg: Any) -> Any:
+        """The class or function that ``cfg`` names, by name or itself; None if it names none.
+
+        Raises:
+            ConfigError: nothing is registered under the name.
+        """
         kind = cfg.get('type') if isinstance(cfg, Mapping) else None
         if isinstance(kind, str):
             scope = cfg.get('_scope_')

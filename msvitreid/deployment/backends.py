@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from msvitreid.engine.class_count import build_dataset
-from msvitreid.engine.config import complete_config
+from msvitreid.engine.completion import complete_config
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
 
@@ -34,8 +34,8 @@ def use_backend(cfg: Config, name: str) -> None:
     cfg.backend = {'type': name}
     if name != 'openvino-int8':
         return
-    complete_config(cfg)
-    train, test = (cfg.get(f'{split}_dataloader') for split in ('train', 'test'))
+    completed = complete_config(cfg)
+    train, test = (completed.get(f'{split}_dataloader') for split in ('train', 'test'))
     if not train or 'pipeline' not in test['dataset'] or 'pipeline' not in train['dataset']:
         raise ConfigError(
             '--backend openvino-int8 calibrates with images of train_dataloader.dataset through '

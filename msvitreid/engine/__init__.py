@@ -1,4 +1,5 @@
-from .config import complete_config, load_config
+from .completion import complete_config
+from .config import load_config
 from .hooks import (
     AmpSkipHook,
     CheckpointHook,

@@ -2,21 +2,18 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 
 from msvitreid.errors import ConfigError
-from msvitreid.utils.mmpretrain import SCOPE as MMPRETRAIN
 from msvitreid.utils.near_names import did_you_mean
 
-from .option_values import check_option_values
-
-#: Top-level config keys that every dataset of ours takes unless it says otherwise.
-SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
+from .completion import SHARED_DATASET_OPTIONS, repeat_option
+from .lazy_config import without_classes
 
 #: Top-level keys that our runner, mmengine's and its config reader look up by themselves.
 RUNNER_SECTIONS = (
@@ -28,135 +25,70 @@ RUNNER_SECTIONS = (
     'find_unused_parameters',
     'load_except',
     'model_wrapper_cfg',
+    'runner_type',
     'sync_bn',
 )
 
 
 def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = None) -> Config:
-    """Read a config file and override it with dotted ``options``.
+    """Read a config file of either style and override it with dotted ``options``.
 
-    A Python config is code and runs: load only files you trust.
+    A Python config is code and runs: load only files you trust. Its ``custom_imports`` are
+    imported once the options are set.
 
     Raises:
-        ConfigError: the file is missing or cannot be parsed, or an option cannot be set.
+        ConfigError: the file is missing or cannot be parsed, an option cannot be set, or a
+            module cannot be imported.
     """
     if not os.path.isfile(path):
         raise ConfigError(f'config {str(path)!r} does not exist')
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(path, import_custom_modules=False)
+        cfg = without_classes(cfg)
     except FileNotFoundError as error:
         raise ConfigError(
             f'config {str(path)!r} names a base that is missing: {error}'
         ) from error
     except Exception as error:
         # A config is code and may raise anything.
-        raise ConfigError(f'config {str(path)!r}{_why_unreadable(error)}') from error
-    _forget_repeated(cfg)
+        raise ConfigError(
+            f'config {str(path)!r} cannot be read: {str(error) or type(error).__name__}'
+        ) from error
     for key, value in (options or {}).items():
         _check_section(cfg, key)
+        repeat_option(cfg, key, value)
         try:
             cfg.merge_from_dict({key: value})
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f'option {key!r} cannot be set to {value!r}: {error}') from error
+    _import_custom(cfg, path)
     return cfg
 
 
-def _why_unreadable(error: Exception) -> str:
-    failed = error.__cause__
-    if isinstance(error, ImportError) and isinstance(failed, ImportError):
-        # Of custom_imports: mmengine's own text lists all of sys.path.
-        module = str(failed).removeprefix('Failed to import ')
-        return (
-            f': cannot import {module!r} ({failed.__context__}); install the package or set '
-            'PYTHONPATH to the folder that holds it'
-        )
-    return f' cannot be read: {error}'
-
-
-def complete_config(cfg: Config) -> Config:
-    """Repeat what a config states once wherever a component needs it.
-
-    The data root (and ``on_count_mismatch``) goes to every dataset, the batch size to the
-    identity sampler. Loaders with workers keep them between epochs (mmengine would seed new
-    ones alike every epoch) and pin memory where there is a GPU. Values already given stay.
-    Works in place and returns ``cfg``.
+def _import_custom(cfg: Config, path: str | os.PathLike) -> None:
+    """Import what ``custom_imports`` names.
 
     Raises:
-        ConfigError: the identity sampler is given another batch size than its loader, or a
-            documented option has a value that it cannot have.
+        ConfigError: it is no dict of mmengine's kind, or a module cannot be imported.
     """
-    if cfg.get('sync_bn') is False:
-        cfg.sync_bn = None  # whatever is not None is on to mmengine
-    check_option_values(cfg)
-    for name, loader in _loaders(cfg):
-        for dataset in _datasets(loader.get('dataset')):
-            for key, value in _shared_options(cfg, dataset).items():
-                dataset.setdefault(key, value)
-        sampler = _identity_sampler(loader)
-        batch_size = loader.get('batch_size')
-        if sampler.setdefault('batch_size', batch_size) != batch_size:
-            raise ConfigError(
-                f'{name}.sampler.batch_size is {sampler["batch_size"]} but {name}.batch_size is '
-                f'{batch_size}; leave out the former'
-            )
-        loader.setdefault('pin_memory', torch.cuda.is_available())
-        loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
-    return cfg
-
-
-def _forget_repeated(cfg: Config) -> None:
-    """Take out again what :func:`complete_config` repeated in the config a run leaves.
-
-    Otherwise an option such as ``data_root`` would change what it was repeated from only.
-    """
-    for _, loader in _loaders(cfg):
-        for dataset in _datasets(loader.get('dataset')):
-            for key, value in _shared_options(cfg, dataset).items():
-                if dataset.get(key) == value:
-                    del dataset[key]
-        sampler = _identity_sampler(loader)
-        if sampler.get('batch_size') == loader.get('batch_size'):
-            sampler.pop('batch_size', None)
-        if loader.get('persistent_workers') == (loader.get('num_workers') not in (None, 0)):
-            del loader['persistent_workers']
-
-
-def _loaders(cfg: Config) -> Iterator[tuple[str, dict]]:
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if cfg.get(name):
-            yield name, cfg[name]
-
-
-def _identity_sampler(loader: dict) -> dict:
-    """The loader's sampler if it is an identity sampler, else an empty dict."""
-    sampler = loader.get('sampler')
-    if isinstance(sampler, dict) and own_type(sampler) == 'IdentitySampler':
-        return sampler
-    return {}
-
-
-def own_type(node: Mapping) -> str | None:
-    """The type a config names, without our scope; ``None`` for other scopes' components."""
-    scope, _, name = str(node.get('type', '')).rpartition('.')
-    return name if scope in ('', 'msvitreid') else None
-
-
-def _shared_options(cfg: Config, dataset: Mapping) -> dict[str, Any]:
-    """What a config states once for a dataset like this; mmpretrain's take the root only."""
-    keys = SHARED_DATASET_OPTIONS if own_type(dataset) is not None else ('data_root',)
-    return {key: cfg[key] for key in keys if key in cfg}
-
-
-def _datasets(node: Any) -> Iterator[dict]:
-    """Dataset configs of our own or mmpretrain's scope, inside of wrappers too."""
-    if not isinstance(node, dict):
+    custom = cfg.get('custom_imports')
+    if not custom:
         return
-    inner = [node['dataset']] if 'dataset' in node else list(node.get('datasets', ()))
-    if inner:
-        for child in inner:
-            yield from _datasets(child)
-    elif own_type(node) is not None or str(node.get('type')).startswith(f'{MMPRETRAIN}.'):
-        yield node
+    names = custom.get('imports') if isinstance(custom, dict) else None
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        raise ConfigError(
+            "custom_imports must be a dict such as dict(imports=['my_package.my_module']), got "
+            f'{custom!r}'
+        )
+    try:
+        import_modules_from_strings(list(names), bool(custom.get('allow_failed_imports')))
+    except ImportError as error:
+        module = str(error).removeprefix('Failed to import ')
+        raise ConfigError(
+            f'config {str(path)!r}: cannot import {module!r} ({error.__context__}); install the '
+            'package or set PYTHONPATH to the folder that holds it'
+        ) from error
 
 
 def _check_section(cfg: Config, key: str) -> None:

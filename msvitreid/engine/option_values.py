@@ -30,7 +30,7 @@ def check_option_values(cfg: Config) -> None:
         ConfigError: one of them has a value that it cannot have.
     """
     sync_bn = cfg.get('sync_bn')
-    if sync_bn not in (None, 'torch'):
+    if sync_bn not in (None, False, 'torch'):
         raise ConfigError(f"sync_bn must be 'torch' or None, got {sync_bn!r}")
     unused = cfg.get('find_unused_parameters')
     if not isinstance(unused, bool | None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +14,9 @@ from mmengine.logging import print_log
 from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
-from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
+from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS, ReIDMetric
 from msvitreid.registry import METRICS
 
-from .config import own_type
 from .initial_weights import without_initial_weights
 from .saved_checkpoints import newest_complete
 from .short_type import short_type
@@ -51,7 +51,7 @@ def use_amp(cfg: Config) -> None:
     """
     if not torch.cuda.is_available():
         raise ConfigError('--amp needs a CUDA device and none is here; train without it')
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    kind = short_type(cfg.optim_wrapper) or 'OptimWrapper'
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(
             f'--amp needs optim_wrapper.type OptimWrapper, the config has {kind!r}'
@@ -143,7 +143,8 @@ def use_rerank(cfg: Config) -> None:
         ConfigError: the evaluator is not a single :class:`ReIDMetric`.
     """
     evaluator = cfg.test_evaluator
-    if not isinstance(evaluator, dict) or own_type(evaluator) != 'ReIDMetric':
+    kind = METRICS.component(evaluator)
+    if not (inspect.isclass(kind) and issubclass(kind, ReIDMetric)):
         raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
     evaluator['rerank'] = {**RERANK_DEFAULTS, **(evaluator.get('rerank') or {})}
 
@@ -158,8 +159,8 @@ def use_bootstrap(cfg: Config, resamples: int) -> None:
         raise ConfigError(f'--bootstrap takes a number of resamples from 1 on, got {resamples}')
     evaluators = cfg.test_evaluator
     for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
-        kind = METRICS.get(evaluator['type']) if isinstance(evaluator, dict) else None
-        if not (isinstance(kind, type) and issubclass(kind, EmbeddingMetric)):
+        kind = METRICS.component(evaluator)
+        if not (inspect.isclass(kind) and issubclass(kind, EmbeddingMetric)):
             raise ConfigError(
                 '--bootstrap needs a test_evaluator that ranks embeddings, such as ReIDMetric, '
                 f'got {evaluator!r}'

@@ -30,7 +30,7 @@ from msvitreid.utils.versions import versions
 
 from .bare_model import bare_model
 from .class_count import build_dataset, count_classes, needs_classes, with_class_count
-from .config import complete_config
+from .completion import LOADERS, complete_loader
 from .gloo import group_timeout, join_processes
 from .hooks.inference_net_hook import InferenceNetHook
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
@@ -39,8 +39,10 @@ from .hooks.start_summary_hook import StartSummaryHook
 from .hooks.step_seed_hook import StepSeedHook
 from .hooks.work_dir_hook import WorkDirHook
 from .initial_weights import require_initial_weights
+from .lazy_config import with_names
 from .load_except import load_exceptions
 from .log_backends import require_packages
+from .option_values import check_option_values
 from .resume_check import require_same_file, require_same_optimizer, require_training_state
 from .start_log import StartLog
 from .stop_request import StopRequest
@@ -78,12 +80,15 @@ class ReIDRunner(Runner):
         self.stop_request = StopRequest()
         self._loaded = ''
         self._start_log = StartLog(self)
+        # The config stays as it is stated; what is built from it is completed.
+        cfg = kwargs.get('cfg') or Config()
+        cfg = with_names(Config(cfg) if isinstance(cfg, dict) else cfg)
+        check_option_values(cfg)
+        for name in LOADERS:
+            if isinstance(kwargs.get(name), dict):
+                kwargs[name] = complete_loader(name, kwargs[name], cfg)
         with self._start_log:
-            super().__init__(*args, **kwargs)
-
-    @classmethod
-    def from_cfg(cls, cfg: Config | dict) -> ReIDRunner:
-        return super().from_cfg(complete_config(Config(cfg) if type(cfg) is dict else cfg))
+            super().__init__(*args, **{**kwargs, 'cfg': cfg})
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
@@ -151,6 +156,8 @@ class ReIDRunner(Runner):
         self._start_log.goes_to(os.path.join(self.work_dir, self.timestamp))
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        if self.cfg.get('sync_bn') is False:
+            self.cfg.sync_bn = None  # whatever is not None is on to mmengine
         if not self.distributed or torch.cuda.is_available():
             return super().wrap_model(model_wrapper_cfg, model)
         if self.cfg.get('sync_bn') is not None:

@@ -1,12 +1,31 @@
+"""What the ``type`` of a component's config is called; it is a name, a path or a class."""
+
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.config.lazy import LazyAttr, LazyObject
+
+
+def type_name(kind: Any) -> str:
+    """A ``type`` as text: a class or function as its import path, a string as it is."""
+    if isinstance(kind, LazyObject | LazyAttr):
+        return f'{kind.module}.{kind}'
+    if inspect.isclass(kind) or inspect.isroutine(kind):
+        return f'{kind.__module__}.{kind.__qualname__}'
+    return str(kind or '')
+
 
 def short_type(node: Any) -> str:
-    """The type a config names, by name or as a class, without scope; '' if it names none."""
+    """The type a config names, without scope or module; '' if it names none."""
     kind = node.get('type') if isinstance(node, Mapping) else None
-    if isinstance(kind, type):
-        return kind.__name__
-    return str(kind or '').rpartition('.')[2]
+    return type_name(kind).rpartition('.')[2]
+
+
+def own_type(node: Any) -> str | None:
+    """As :func:`short_type`, but ``None`` for components of other packages' scopes."""
+    name = type_name(node.get('type')) if isinstance(node, Mapping) else ''
+    scope, dot, _ = name.partition('.')
+    return short_type(node) if not dot or scope == 'msvitreid' else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 from msvitreid.errors import ReIDError
 
+from .config_values import parse_value
 from .files import OUT_OF_SPACE
 from .printable import escaped
 
@@ -81,10 +81,7 @@ def add_launcher_option(parser: argparse.ArgumentParser) -> None:
 
 
 class _ConfigOptions(argparse.Action):
-    """Collects ``KEY=VALUE`` pairs; a value is a Python literal or else a string.
-
-    mmengine's ``DictAction`` parses no dicts and needs mmengine's import.
-    """
+    """Collects ``KEY=VALUE`` pairs as mmengine's ``DictAction`` does; values may be dicts."""
 
     def __call__(
         self,
@@ -98,18 +95,17 @@ class _ConfigOptions(argparse.Action):
             key, equals, text = pair.partition('=')
             if not (key and equals):
                 parser.error(f'{option_string} takes KEY=VALUE, got {pair!r}')
-            options[key] = _parse_value(text)
+            try:
+                options[key] = parse_value(text)
+            except ValueError as error:
+                parser.error(f'{option_string} {key}: {error}')
+            if isinstance(options[key], str) and ' ' in text.strip():
+                print(
+                    f'{option_string} {key}: spaces are left out, as mmengine does; '
+                    f'{text!r} is read as {options[key]!r}',
+                    file=sys.stderr,
+                )
         setattr(namespace, self.dest, options)
-
-
-def _parse_value(text: str) -> Any:
-    constants = {'true': True, 'false': False, 'none': None}
-    if text.lower() in constants:
-        return constants[text.lower()]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _explanation(error: Exception) -> str | None:

@@ -154,7 +154,7 @@ def test_the_backbone_is_the_one_of_the_page(walk, reader):
 
 def test_the_normalisation_arrives(walk, reader):
     cfg = load_config(reader / 'work_dirs/backbone-resnet50/backbone-resnet50.py')
-    assert cfg.model.data_preprocessor.mean == (0.485, 0.456, 0.406)
+    assert cfg.model.data_preprocessor.mean == [0.485, 0.456, 0.406]
 
 
 def test_the_config_of_two_parts(reader):

@@ -1,68 +1,9 @@
+import sys
+
 import pytest
-from mmengine.config import Config
 
-from msvitreid.engine import complete_config, load_config
+from msvitreid.engine import load_config
 from msvitreid.errors import ConfigError
-
-
-def test_shared_options_reach_every_dataset_that_has_none():
-    cfg = complete_config(
-        Config(
-            dict(
-                data_root='/data',
-                on_count_mismatch='warn',
-                train_dataloader=dict(
-                    batch_size=24,
-                    num_workers=2,
-                    sampler=dict(type='IdentitySampler', num_instances=4),
-                    dataset=dict(
-                        type='ConcatDataset',
-                        datasets=[
-                            dict(type='Market1501'),
-                            dict(type='RepeatDataset', dataset=dict(type='MSMT17')),
-                            dict(type='mmpretrain.ImageNet'),
-                        ],
-                    ),
-                ),
-                val_dataloader=None,
-                test_dataloader=dict(
-                    batch_size=8,
-                    sampler=dict(type='DefaultSampler'),
-                    dataset=dict(type='Market1501', data_root='/other'),
-                ),
-            )
-        )
-    )
-    market, repeated, foreign = cfg.train_dataloader.dataset.datasets
-    assert market == dict(type='Market1501', data_root='/data', on_count_mismatch='warn')
-    assert repeated.dataset.data_root == '/data'
-    assert 'data_root' not in repeated
-    # mmpretrain's datasets take the root only.
-    assert foreign == dict(type='mmpretrain.ImageNet', data_root='/data')
-    assert cfg.train_dataloader.sampler.batch_size == 24
-    assert cfg.train_dataloader.persistent_workers is True
-    assert cfg.test_dataloader.dataset.data_root == '/other'
-    assert 'batch_size' not in cfg.test_dataloader.sampler
-    assert cfg.test_dataloader.persistent_workers is False
-
-
-def test_given_values_stay():
-    loader = dict(batch_size=24, pin_memory='mine', dataset=dict(type='A'))
-    cfg = complete_config(Config(dict(train_dataloader=loader)))
-    assert cfg.train_dataloader.pin_memory == 'mine'
-
-
-def test_two_batch_sizes_are_refused():
-    sampler = dict(type='msvitreid.IdentitySampler', batch_size=12)
-    loader = dict(batch_size=24, sampler=sampler, dataset=dict(type='A'))
-    with pytest.raises(ConfigError, match=r'sampler\.batch_size is 12 but .* is 24; leave out'):
-        complete_config(Config(dict(train_dataloader=loader)))
-
-
-def test_our_scope_may_be_written_out():
-    loader = dict(batch_size=24, dataset=dict(type='msvitreid.Market1501'))
-    cfg = complete_config(Config(dict(data_root='/data', train_dataloader=loader)))
-    assert cfg.train_dataloader.dataset.data_root == '/data'
 
 
 def test_a_mistyped_section_is_refused(tmp_path):
@@ -129,17 +70,60 @@ def test_an_option_that_cannot_be_set(tmp_path):
         load_config(tmp_path / 'a.py', {'a.7': 5})
 
 
-def test_the_config_a_run_leaves_takes_options_again(tmp_path):
-    sampler = dict(type='IdentitySampler')
-    loader = dict(batch_size=8, num_workers=2, sampler=sampler, dataset=dict(type='Market1501'))
-    left = complete_config(Config(dict(data_root='/old', train_dataloader=loader)))
-    left.dump(tmp_path / 'left.py')
-    options = {
-        'data_root': '/new',
-        'train_dataloader.batch_size': 4,
-        'train_dataloader.num_workers': 0,
-    }
-    cfg = complete_config(load_config(tmp_path / 'left.py', options)).train_dataloader
-    assert cfg.dataset.data_root == '/new'
-    assert cfg.sampler.batch_size == 4
-    assert cfg.persistent_workers is False
+@pytest.mark.parametrize(
+    'option',
+    [
+        {'custom_imports': {'imports': ['reid_zoo_of_an_option']}},
+        {'custom_imports.imports': 'reid_zoo_of_an_option'},
+        {'custom_imports.imports': ('reid_zoo_of_an_option',)},
+    ],
+)
+def test_modules_that_an_option_names_are_imported(option, tmp_path, monkeypatch):
+    """Options that are read only while the file is: ``custom_imports`` has to wait for them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, 'reid_zoo_of_an_option', raising=False)
+    (tmp_path / 'reid_zoo_of_an_option.py').write_text('')
+    (tmp_path / 'a.py').write_text('a = 1\n')
+    load_config(tmp_path / 'a.py', option)
+    assert 'reid_zoo_of_an_option' in sys.modules
+
+
+def test_an_option_can_switch_imports_off(tmp_path):
+    (tmp_path / 'a.py').write_text("custom_imports = dict(imports=['gone_reid'])\n")
+    assert load_config(tmp_path / 'a.py', {'custom_imports': None}).custom_imports is None
+
+
+@pytest.mark.parametrize('value', ['os', ['os'], {'imports': 3}, {'import': ['os']}])
+def test_custom_imports_of_another_form(value, tmp_path):
+    (tmp_path / 'a.py').write_text('a = 1\n')
+    with pytest.raises(ConfigError, match='custom_imports must be a dict'):
+        load_config(tmp_path / 'a.py', {'custom_imports': value})
+
+
+DATA = """
+data_root = '/old'
+train_dataloader = dict(
+    batch_size=8,
+    sampler=dict(type='IdentitySampler', batch_size=8),
+    dataset=dict(datasets=[
+        dict(type='Market1501', data_root='/old'),
+        dict(type='MSMT17', data_root='/other'),
+    ]),
+)
+"""
+
+
+def test_an_option_reaches_what_repeats_its_value(tmp_path):
+    """Configs of mmengine's runner repeat the data root, as older versions' dumped ones do."""
+    (tmp_path / 'a.py').write_text(DATA)
+    options = {'data_root': '/new', 'train_dataloader.batch_size': 4}
+    loader = load_config(tmp_path / 'a.py', options).train_dataloader
+    assert [dataset.data_root for dataset in loader.dataset.datasets] == ['/new', '/other']
+    assert loader.sampler.batch_size == loader.batch_size == 4
+
+
+def test_what_a_config_repeats_is_not_forgotten(tmp_path):
+    (tmp_path / 'a.py').write_text(DATA)
+    loader = load_config(tmp_path / 'a.py').train_dataloader
+    assert loader.dataset.datasets[0].data_root == '/old'
+    assert loader.sampler.batch_size == 8

@@ -53,7 +53,7 @@ def test_sync_bn_is_torch(value):
 
 
 def test_sync_bn_can_be_switched_off():
-    assert complete_config(Config(dict(sync_bn=False))).sync_bn is None
+    check(sync_bn=False)
 
 
 @pytest.mark.parametrize('value', ['yes', 1, 0, []])

@@ -20,30 +20,6 @@ def parse(*pairs):
     return parser.parse_args(['--cfg-options', *pairs] if pairs else []).cfg_options
 
 
-def test_values_are_literals_or_strings():
-    assert parse(
-        'a=1',
-        'b=1e-3',
-        'c=None',
-        'd=true',
-        'e=/data/x',
-        'f=(8,8)',
-        "g={'a':[1,2]}",
-        'h=x=y',
-        'i=',
-    ) == {
-        'a': 1,
-        'b': 1e-3,
-        'c': None,
-        'd': True,
-        'e': '/data/x',
-        'f': (8, 8),
-        'g': {'a': [1, 2]},
-        'h': 'x=y',
-        'i': '',
-    }
-
-
 def test_no_options_is_an_empty_dict():
     assert parse() == {}
 

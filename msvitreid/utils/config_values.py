@@ -1,0 +1,59 @@
+"""Values of ``--cfg-options`` as mmengine's ``DictAction`` reads them, and dicts."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+from typing import Any
+
+#: A dict, or a list or tuple that begins with one: the forms that ``DictAction`` lacks.
+HOLDS_DICT = re.compile(r'[\[(\s]*(\{|dict\()')
+
+
+def parse_value(text: str) -> Any:
+    """Read the right side of ``KEY=VALUE``.
+
+    Numbers, ``true``, ``false``, ``None``, texts without quotes, lists ``a,b`` and ``[a,b]``,
+    tuples ``(a,b)``, nested ones, as ``mmengine.config.DictAction`` reads them. Dicts,
+    ``{'a': 1}`` or ``dict(a=1)``, and lists of dicts, as Python reads literals.
+
+    Raises:
+        ValueError: brackets do not match, or a dict is no Python literal.
+    """
+    if HOLDS_DICT.match(text) and text.rstrip().endswith(('}', ')', ']')):
+        try:
+            return _literal(ast.parse(text.strip(), mode='eval').body)
+        except (ValueError, SyntaxError) as error:
+            raise ValueError(
+                f'{text!r} is not a Python literal; put texts in it in quotes'
+            ) from error
+    # Importing mmengine takes half a second, which --help need not wait for.
+    from mmengine.config import DictAction
+
+    parsed = argparse.Namespace()
+    try:
+        DictAction([], 'options')(argparse.ArgumentParser(), parsed, [f'value={text}'])
+        return parsed.options['value']
+    except AssertionError as error:
+        raise ValueError(f'the brackets of {text!r} do not match') from error
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal in which dicts may be written ``dict(a=1)``."""
+    if isinstance(node, ast.Call):
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
+            raise ValueError('a call other than dict(key=value)')
+        if any(keyword.arg is None for keyword in node.keywords):
+            raise ValueError('** in a dict')
+        return {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        if None in node.keys:
+            raise ValueError('** in a dict')
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_literal, node.values), strict=True))
+    if isinstance(node, ast.List):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(item) for item in node.elts)
+    return ast.literal_eval(node)
