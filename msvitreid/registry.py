@@ -52,6 +52,10 @@ class SuggestingRegistry(Registry):
         if isinstance(cfg, Mapping) and cfg.get('_scope_') == MMPRETRAIN:
             load_mmpretrain()
         kind = self.component(cfg)
+        if isinstance(cfg, Mapping) and 'type' in cfg and not callable(kind):
+            raise ConfigError(
+                f'the type of a {self.name} must be its name, got {kind!r} in {cfg}'
+            )
         if kind is not None:
             name = getattr(kind, '__name__', kind)
             refuse_wrong_types(f'{self.name} {name!r}', kind, cfg)

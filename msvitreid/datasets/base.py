@@ -106,6 +106,10 @@ class ReIDDataset(BaseDataset):
         self._check_option('split', split, ('train', 'test', *self.test_splits))
         self._check_option('on_count_mismatch', on_count_mismatch, ('error', 'warn', 'ignore'))
         self._check_option('on_unreadable', on_unreadable, ('error', 'redraw'))
+        if not isinstance(pipeline, list | tuple):
+            raise ConfigError(
+                f'{type(self).__name__}: pipeline must be a list of transforms, got {pipeline!r}'
+            )
         if on_unreadable == 'redraw' and split != 'train':
             raise ConfigError(
                 f"{type(self).__name__}: on_unreadable='redraw' is for split 'train', not for "

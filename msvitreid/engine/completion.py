@@ -10,10 +10,11 @@ import torch
 from mmengine.config import Config
 
 from msvitreid.errors import ConfigError
-from msvitreid.registry import DATA_SAMPLERS, DATASETS
+from msvitreid.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from msvitreid.utils.mmpretrain import SCOPE as MMPRETRAIN
 
 from .option_values import check_option_values
+from .sections import check_sections
 from .short_type import type_name
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -29,6 +30,7 @@ def complete_config(cfg: Config) -> Config:
         ConfigError: a documented option has a value that it cannot have, or a sampler another
             batch size than its loader.
     """
+    check_sections(cfg.get)
     check_option_values(cfg)
     completed = copy.deepcopy(cfg)
     for name in LOADERS:
@@ -49,6 +51,8 @@ def complete_loader(name: str, loader: dict, cfg: Mapping | Config) -> dict:
         ConfigError: the sampler is given another batch size than the loader.
     """
     loader = copy.deepcopy(loader)
+    if not _of_mmpretrain(loader.get('collate_fn')):
+        FUNCTIONS.component(loader.get('collate_fn'))  # mmengine passes over an unknown one
     for dataset in datasets_in(loader.get('dataset')):
         for key in _shared_options(dataset):
             if key in cfg:

@@ -44,6 +44,7 @@ from .load_except import load_exceptions
 from .log_backends import require_packages
 from .option_values import check_option_values
 from .resume_check import require_same_file, require_same_optimizer, require_training_state
+from .sections import check_groups, check_sections
 from .start_log import StartLog
 from .stop_request import StopRequest
 from .sync_batch_norm import synchronise_bn
@@ -83,7 +84,16 @@ class ReIDRunner(Runner):
         # The config stays as it is stated; what is built from it is completed.
         cfg = kwargs.get('cfg') or Config()
         cfg = with_names(Config(cfg) if isinstance(cfg, dict) else cfg)
+        check_sections(kwargs.get)
+        check_groups(kwargs.get)
         check_option_values(cfg)
+        for name in ('env_cfg', 'randomness', 'log_level'):
+            if kwargs.get(name, ...) is None:
+                del kwargs[name]  # to mmengine None is no default
+        if isinstance(kwargs.get('env_cfg'), dict):
+            given = kwargs['env_cfg'].items()
+            kwargs['env_cfg'] = {key: value for key, value in given if value is not None}
+        kwargs['load_from'] = kwargs.get('load_from') or None
         for name in LOADERS:
             if isinstance(kwargs.get(name), dict):
                 kwargs[name] = complete_loader(name, kwargs[name], cfg)

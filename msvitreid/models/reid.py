@@ -11,6 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
+from .build_part import build_part
 from .fill_in import ToldMaps, count_channels, count_vectors, fill_in
 from .pretrained import load_pretrained
 
@@ -28,7 +29,10 @@ class ReIDModel(BaseModel):
         pretrained: path of ImageNet weights that initialise backbone and head: the
             authors' classifier file as it is or converted; ``None`` starts from scratch.
         flip_test: add the features of the mirrored image when predicting.
-        init_cfg: mmengine initialisation of the whole.
+        init_cfg: mmengine initialization of the whole.
+
+    Raises:
+        ConfigError: a part is no config of a component, or an option has no such value.
     """
 
     def __init__(
@@ -39,19 +43,26 @@ class ReIDModel(BaseModel):
         data_preprocessor: Mapping | None = None,
         pretrained: str | None = None,
         flip_test: bool = True,
-        init_cfg: Mapping | None = None,
+        init_cfg: Mapping | Sequence[Mapping] | None = None,
     ) -> None:
-        preprocessor = dict(data_preprocessor or {})
-        preprocessor.setdefault('type', 'ReIDDataPreprocessor')
-        super().__init__(data_preprocessor=MODELS.build(preprocessor), init_cfg=init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck)
+        if not isinstance(flip_test, bool):
+            raise ConfigError(f'model.flip_test must be True or False, got {flip_test!r}')
+        if not isinstance(pretrained, str | None):
+            raise ConfigError(f'model.pretrained must be a path or None, got {pretrained!r}')
+        preprocessor = build_part(
+            'model.data_preprocessor',
+            {} if data_preprocessor is None else data_preprocessor,
+            type='ReIDDataPreprocessor',
+        )
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
+        self.backbone = build_part('model.backbone', backbone)
+        self.neck = build_part('model.neck', neck)
         filled = fill_in(
             head,
             num_vectors=lambda: count_vectors(self.neck, self.backbone),
             in_channels=lambda: count_channels(self.backbone),
         )
-        self.head = MODELS.build(filled)
+        self.head = build_part('model.head', filled)
         told = {key: value for key, value in filled.items() if key not in head}
         self._told_maps = ToldMaps(self.backbone, told)
         self.pretrained = pretrained

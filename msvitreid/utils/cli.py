@@ -20,6 +20,9 @@ from .printable import escaped
 #: What a run that was told to stop exits with: EX_TEMPFAIL, "try again".
 PREEMPTED = 75
 
+#: Folders of torch's module of data loaders.
+DATA_LOADING = ('torch', 'utils', 'data')
+
 
 def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
@@ -34,7 +37,7 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
         sys.exit(130)
     except ReIDError as error:
         sentence = _sentence(error)
-    except (ImportError, TypeError, ValueError) as error:
+    except (AssertionError, ImportError, KeyError, TypeError, ValueError) as error:
         explanation = _explanation(error)
         if explanation is None:
             raise
@@ -117,9 +120,19 @@ def _explanation(error: Exception) -> str | None:
     # Some of what a config names, mmengine calls without a registry.
     caller = traceback.extract_tb(error.__traceback__)[-1]
     by_mmengine = 'mmengine' in Path(caller.filename).parts
+    if _is_refusal(caller):
+        reason = ' '.join(str(error).split())[:300] or caller.line
+        return f'an option of the config is wrong: {reason}'
     if by_mmengine and isinstance(error, TypeError) and is_call_mismatch(error):
         return f'an option of the config is wrong: {error}'
     return None
+
+
+def _is_refusal(frame: traceback.FrameSummary) -> bool:
+    """Whether OpenMMLab's packages or torch's data loader refuse a value on purpose."""
+    parts = Path(frame.filename).parts
+    by_library = {'mmengine', 'mmcv', 'mmpretrain'} & {*parts} or parts[-4:-1] == DATA_LOADING
+    return bool(by_library) and (frame.line or '').startswith(('raise ', 'assert '))
 
 
 def _sentence(error: ReIDError) -> str:

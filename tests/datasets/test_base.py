@@ -48,6 +48,12 @@ def expecting(**counts):
     return type('Expecting', (TinyDataset,), {'expected': {'train': SplitStatistics(**counts)}})
 
 
+@pytest.mark.parametrize('pipeline', [None, 'LoadImage', {'type': 'LoadImage'}])
+def test_a_pipeline_is_a_list(pipeline, data_root):
+    with pytest.raises(ConfigError, match='pipeline must be a list'):
+        TinyDataset(data_root, pipeline=pipeline)
+
+
 def test_train_entries_are_sorted_and_labelled(data_root):
     dataset = TinyDataset(data_root)
     entries = [dataset.get_data_info(i) for i in range(len(dataset))]

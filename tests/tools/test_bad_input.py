@@ -218,7 +218,7 @@ WRONG_OPTIONS = {
     ),
     'decimal comma': (
         {'optim_wrapper.optimizer.momentum': '9,0'},
-        ['optim_wrapper cannot be built from', "'momentum': (9, 0)"],
+        ['optim_wrapper cannot be built from', "'momentum': [9, 0]"],
     ),
     'text in place of a length': (
         {'param_scheduler.0.start_factor': 'abc'},

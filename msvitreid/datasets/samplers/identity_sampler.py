@@ -9,6 +9,7 @@ from torch.utils.data import Sampler
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATA_SAMPLERS
+from msvitreid.utils.checks import require_whole
 
 
 @DATA_SAMPLERS.register_module()
@@ -50,7 +51,11 @@ class IdentitySampler(Sampler):
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        if num_instances < 1 or batch_size < 1 or batch_size % num_instances:
+        require_whole('IdentitySampler: batch_size', batch_size, 1)
+        require_whole('IdentitySampler: num_instances', num_instances, 1)
+        if seed is not None:
+            require_whole('IdentitySampler: seed', seed, 0)
+        if batch_size % num_instances:
             raise ConfigError(
                 f'IdentitySampler: batch_size {batch_size} is not a positive multiple of '
                 f'num_instances {num_instances}; a batch holds batch_size / num_instances '

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import TRANSFORMS
+from msvitreid.utils.checks import require_whole
 
 
 @TRANSFORMS.register_module()
@@ -17,10 +20,16 @@ class RandomCrop(BaseTransform):
         padding: Pixels added to each side first, mirrored with the edge pixel repeated.
 
     Raises:
-        ConfigError: the window is larger than the padded image.
+        ConfigError: a number is out of its range, or the window is larger than the padded
+            image.
     """
 
-    def __init__(self, size: tuple[int, int], padding: int = 0) -> None:
+    def __init__(self, size: Sequence[int], padding: int = 0) -> None:
+        if not isinstance(size, list | tuple) or len(size) != 2:
+            raise ConfigError(f'RandomCrop: size must be (height, width), got {size!r}')
+        for side in size:
+            require_whole('RandomCrop: size', side, 1)
+        require_whole('RandomCrop: padding', padding, 0)
         self.size = (size[0], size[1])
         self.padding = padding
 

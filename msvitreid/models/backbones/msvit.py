@@ -8,7 +8,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.build_part import build_part
 from msvitreid.registry import MODELS
+from msvitreid.utils.checks import is_number, require_whole
 
 from .blocks import CNNBlock, SparseAttentionBlock, conv_x
 from .recomputed import recomputed
@@ -48,7 +50,10 @@ class MSViT(BaseModule):
             follow the data, as in the published runs.
         with_cp: in training, keep only the blocks' inputs and compute the rest again on the
             way back: less memory, more time, the same numbers.
-        init_cfg: mmengine initialisation; Kaiming-normal (fan-in) by default.
+        init_cfg: mmengine initialization; Kaiming-normal (fan-in) by default.
+
+    Raises:
+        ConfigError: an option has no such value.
 
     Source: the public implementation; golden vectors are in ``tests/golden``.
     """
@@ -70,11 +75,22 @@ class MSViT(BaseModule):
         out_channels: int = 512,
         frozen_stages: int = -1,
         with_cp: bool = False,
-        init_cfg: dict | Sequence[dict] | None = INIT_CFG,
+        init_cfg: Mapping | Sequence[Mapping] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not 0 <= drop_path_rate < 1:
+        if not is_number(drop_path_rate) or not 0 <= drop_path_rate < 1:
             raise ConfigError(f'MSViT drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
+        if not isinstance(split_size, list | tuple) or len(split_size) != 2:
+            raise ConfigError(f'MSViT split_size must be two numbers, got {split_size!r}')
+        for side in split_size:
+            require_whole('MSViT split_size', side, 1)
+        require_whole('MSViT num_branches', num_branches, 1)
+        require_whole('MSViT last_stride', last_stride, 1)
+        require_whole('MSViT out_channels', out_channels, 1)
+        require_whole('MSViT frozen_stages', frozen_stages, -1, 3)
+        if not isinstance(with_cp, bool):
+            raise ConfigError(f'MSViT with_cp must be True or False, got {with_cp!r}')
+        build_part('model.backbone.act_cfg', act_cfg)  # each block builds its own
         settings = self._settings(arch)
         dims, blocks, heads = settings['dims'], settings['blocks'], settings['heads']
         self.split_size = (int(split_size[0]), int(split_size[1]))
@@ -169,12 +185,20 @@ class MSViT(BaseModule):
                     'dict with dims, blocks and heads'
                 )
             return cls.arch_zoo[arch]
+        if not isinstance(arch, Mapping):
+            raise ConfigError(
+                f'MSViT arch must be one of {sorted(cls.arch_zoo)} or a dict with dims, blocks and '
+                f'heads, got {arch!r}'
+            )
         lengths = {'dims': 4, 'blocks': 4, 'heads': 3}
         for key, length in lengths.items():
-            if len(arch.get(key, ())) != length:
+            numbers = arch.get(key)
+            if not isinstance(numbers, list | tuple) or len(numbers) != length:
                 raise ConfigError(
                     f'MSViT arch needs {key!r} with {length} integers, got {arch}'
                 )
+            for number in numbers:
+                require_whole(f'MSViT arch.{key}', number, 1)
         if any(dim % 8 for dim in arch['dims']):
             raise ConfigError(f'MSViT dims must be multiples of 8, got {arch["dims"]}')
         if any(dim % heads for dim, heads in zip(arch['dims'], arch['heads'], strict=False)):

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.utils.checks import is_number
 
 
 @MODELS.register_module()
@@ -20,6 +21,9 @@ class BatchRandomErasing:
         min_area: smallest share.
         prob: chance that an image is erased.
 
+    Raises:
+        ConfigError: a number is out of its range.
+
     Source: Zhong et al., "Random erasing data augmentation", 2017, in the form and with
     the ranges of the published multiple sparse vision transformer runs.
     """
@@ -30,11 +34,14 @@ class BatchRandomErasing:
         min_area: float = 0.02,
         prob: float = 0.5,
     ) -> None:
-        if not 0 < min_area <= max_area <= 1:
+        areas = is_number(min_area) and is_number(max_area)
+        if not (areas and 0 < min_area <= max_area <= 1):
             raise ConfigError(
                 'BatchRandomErasing needs 0 < min_area <= max_area <= 1, got '
-                f'min_area={min_area}, max_area={max_area}'
+                f'min_area={min_area!r}, max_area={max_area!r}'
             )
+        if not is_number(prob) or not 0 <= prob <= 1:
+            raise ConfigError(f'BatchRandomErasing: prob must be in [0, 1], got {prob!r}')
         self.max_area = max_area
         self.min_area = min_area
         self.prob = prob

@@ -8,10 +8,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.build_part import build_part
 from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
+from msvitreid.utils.checks import require_number, require_whole
 
+from .batch_checks import labels_of, require_channels, require_several_images
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
 from .loss_value import loss_value
 
@@ -41,9 +44,14 @@ class BNNeckHead(BaseModule):
             ``(sum of CE + w * sum of triplet) / (number of CE + w * number of triplet)``.
         loss_cls, loss_triplet: loss configs; called with ``(logits, labels)`` and
             ``(features, labels)``, the latter with labels on the CPU and one for each vector.
-            One that takes ``num_classes`` or ``in_channels`` is told them.
+            One that takes ``num_classes`` or ``in_channels`` is given them. Without a type they
+            are cross-entropy and :class:`BatchHardTripletLoss`; ``loss_triplet=None`` trains
+            with the classifiers alone.
         init_cfg: mmengine initialisation of linear and BatchNorm layers; classifiers are
             drawn from a normal distribution of std 0.001.
+
+    Raises:
+        ConfigError: a number is out of its range, or a loss is no config of a component.
 
     Source: BNNeck of Luo et al., "Bag of tricks and a strong baseline for deep person
     re-identification", 2019, in the form of the multiple sparse vision transformer.
@@ -61,12 +69,20 @@ class BNNeckHead(BaseModule):
         frozen_bias_from: int = 2,
         triplet_weight: float = 1.0,
         loss_cls: Mapping = {'type': 'CrossEntropyLoss'},
-        loss_triplet: Mapping = {'type': 'BatchHardTripletLoss'},
-        init_cfg: dict | Sequence[dict] | None = INIT_CFG,
+        loss_triplet: Mapping | None = {'type': 'BatchHardTripletLoss'},
+        init_cfg: Mapping | Sequence[Mapping] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if num_classes is not None:
+            require_whole('model.head.num_classes', num_classes, 1)
+        require_whole('model.head.num_vectors', num_vectors, 1)
+        require_whole('model.head.in_channels', in_channels, 1)
+        require_whole('model.head.triplet_vectors', triplet_vectors, 0)
+        require_whole('model.head.frozen_bias_from', frozen_bias_from, 0)
+        require_number('model.head.triplet_weight', triplet_weight)
         self.num_classes = num_classes
         self.num_vectors = num_vectors
+        self.in_channels = in_channels
         self.triplet_weight = triplet_weight
         self.linears = nn.ModuleList(
             nn.Linear(in_channels, in_channels, bias=False) for _ in range(num_vectors)
@@ -80,10 +96,17 @@ class BNNeckHead(BaseModule):
                 [nn.Linear(in_channels, num_classes, bias=False) for _ in range(num_vectors)]
             )
             known = {'num_classes': lambda: num_classes, 'in_channels': lambda: in_channels}
-            self.loss_cls = MODELS.build(fill_in(loss_cls, **known))
+            self.loss_cls = build_part(
+                'model.head.loss_cls', fill_in(loss_cls, **known), type='CrossEntropyLoss'
+            )
+            count = 0 if loss_triplet is None else min(triplet_vectors, num_vectors)
             self.losses_triplet = nn.ModuleList(
-                MODELS.build(fill_in(loss_triplet, **known))
-                for _ in range(min(triplet_vectors, num_vectors))
+                build_part(
+                    'model.head.loss_triplet',
+                    fill_in(loss_triplet, **known),
+                    type='BatchHardTripletLoss',
+                )
+                for _ in range(count)
             )
         else:
             leave_out_on_loading(self, self.of_classes)
@@ -97,13 +120,16 @@ class BNNeckHead(BaseModule):
         """``num_vectors`` vectors ``(N, C)`` to as many features ``(N, C)``.
 
         Raises:
-            ConfigError: the neck gives another number of vectors.
+            ConfigError: the neck gives another number of vectors or longer ones, or there is
+                one image in training.
         """
         if len(vectors) != self.num_vectors:
             raise ConfigError(
                 f'the neck gives {len(vectors)} vectors but BNNeckHead has num_vectors='
                 f'{self.num_vectors}; set model.head.num_vectors to {len(vectors)}'
             )
+        require_channels(self, vectors[0], self.in_channels)
+        require_several_images(self.norms[0], vectors[0])
         return [
             norm(linear(vector))
             for norm, linear, vector in zip(self.norms, self.linears, vectors, strict=True)
@@ -118,7 +144,7 @@ class BNNeckHead(BaseModule):
         """
         if not self.classifiers:
             raise ConfigError(f'BNNeckHead {NO_CLASSIFIER}')
-        labels = torch.tensor([sample.label for sample in data_samples])
+        labels = labels_of(data_samples, self.num_classes)
         features = self(vectors)
         device_labels = labels.to(features[0].device, non_blocking=True)
         logits = [

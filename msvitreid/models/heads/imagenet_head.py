@@ -7,8 +7,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from msvitreid.models.build_part import build_part
 from msvitreid.registry import MODELS
+from msvitreid.utils.checks import require_whole
 
+from .batch_checks import require_several_images
 from .bnneck_head import INIT_CFG
 
 
@@ -25,7 +28,10 @@ class ImageNetHead(BaseModule):
         act_cfg: activation, the backbone's.
         loss: config of a loss called with ``(logits, target)``; the target is a class
             index or, after mixup, a distribution.
-        init_cfg: mmengine initialisation.
+        init_cfg: mmengine initialization.
+
+    Raises:
+        ConfigError: a number is out of its range, or a part is no config of a component.
     """
 
     def __init__(
@@ -34,19 +40,22 @@ class ImageNetHead(BaseModule):
         in_channels: int = 512,
         act_cfg: Mapping = {'type': 'GELU'},
         loss: Mapping = {'type': 'CrossEntropyLoss'},
-        init_cfg: dict | Sequence[dict] | None = INIT_CFG,
+        init_cfg: Mapping | Sequence[Mapping] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        require_whole('model.head.num_classes', num_classes, 1)
+        require_whole('model.head.in_channels', in_channels, 1)
         self.fc = nn.Linear(in_channels, in_channels, bias=False)
         self.norm = nn.BatchNorm1d(in_channels)
-        self.act = MODELS.build(dict(act_cfg))
+        self.act = build_part('model.head.act_cfg', act_cfg)
         self.dropout = nn.Dropout(0.2)
         self.classifier = nn.Linear(in_channels, num_classes, bias=False)
-        self.loss_module = MODELS.build(dict(loss))
+        self.loss_module = build_part('model.head.loss', loss)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """The last of ``maps``, ``(N, C, H, W)``, to logits ``(N, num_classes)``."""
         vector = maps[-1].mean(dim=(2, 3))
+        require_several_images(self.norm, vector)
         return self.classifier(self.dropout(self.act(self.norm(self.fc(vector)))))
 
     def loss(self, maps: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:

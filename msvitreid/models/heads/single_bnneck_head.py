@@ -7,10 +7,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.build_part import build_part
 from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
+from msvitreid.utils.checks import require_number, require_whole
 
+from .batch_checks import labels_of, require_channels, require_several_images
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
 from .loss_value import loss_value
 
@@ -30,8 +33,11 @@ class SingleBNNeckHead(BaseModule):
         triplet_weight: of the triplet loss; the classifier's has 1.
         loss_cls, loss_triplet: loss configs, called with ``(logits, labels)`` and
             ``(vectors, labels)``, the latter with labels on the CPU; ``loss_triplet=None``
-            leaves the second out. One that takes ``num_classes`` or ``in_channels`` is told
+            leaves the second out. One that takes ``num_classes`` or ``in_channels`` is given
             them.
+
+    Raises:
+        ConfigError: a number is out of its range, or a loss is no config of a component.
 
     Source: Luo et al., "Bag of tricks and a strong baseline for deep person
     re-identification", 2019.
@@ -52,9 +58,14 @@ class SingleBNNeckHead(BaseModule):
             'margin': 0.3,
             'normalize': False,
         },
-        init_cfg: dict | Sequence[dict] | None = None,
+        init_cfg: Mapping | Sequence[Mapping] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if num_classes is not None:
+            require_whole('model.head.num_classes', num_classes, 1)
+        require_whole('model.head.num_vectors', num_vectors, 1)
+        require_whole('model.head.in_channels', in_channels, 1)
+        require_number('model.head.triplet_weight', triplet_weight)
         channels = num_vectors * in_channels
         self.num_classes = num_classes
         self.triplet_weight = triplet_weight
@@ -67,9 +78,15 @@ class SingleBNNeckHead(BaseModule):
             return
         self.classifier = nn.Linear(channels, num_classes, bias=False)
         known = {'num_classes': lambda: num_classes, 'in_channels': lambda: channels}
-        self.loss_cls = MODELS.build(fill_in(loss_cls, **known))
+        self.loss_cls = build_part(
+            'model.head.loss_cls', fill_in(loss_cls, **known), type='CrossEntropyLoss'
+        )
         if loss_triplet is not None:
-            self.loss_triplet = MODELS.build(fill_in(loss_triplet, **known))
+            self.loss_triplet = build_part(
+                'model.head.loss_triplet',
+                fill_in(loss_triplet, **known),
+                type='BatchHardTripletLoss',
+            )
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -77,8 +94,13 @@ class SingleBNNeckHead(BaseModule):
             nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, vectors: Sequence[Tensor]) -> list[Tensor]:
-        """Vectors ``(N, C)`` to one feature ``(N, num_vectors * C)``."""
-        return [self.norm(torch.cat(list(vectors), dim=1))]
+        """Vectors ``(N, C)`` to one feature ``(N, num_vectors * C)``.
+
+        Raises:
+            ConfigError: they are of another number or length than the head's, or there is one
+                image in training.
+        """
+        return [self._normalized(torch.cat(list(vectors), dim=1))]
 
     def loss(
         self, vectors: Sequence[Tensor], data_samples: Sequence[ReIDDataSample]
@@ -86,9 +108,9 @@ class SingleBNNeckHead(BaseModule):
         """Total ``loss``, and for the log ``ce``, ``triplet`` and the classifier's ``acc``."""
         if self.classifier is None:
             raise ConfigError(f'SingleBNNeckHead {NO_CLASSIFIER}')
-        labels = torch.tensor([sample.label for sample in data_samples])
+        labels = labels_of(data_samples, self.num_classes)
         vector = torch.cat(list(vectors), dim=1)
-        logits = self.classifier(self.norm(vector)).float()
+        logits = self.classifier(self._normalized(vector)).float()
         device_labels = labels.to(vector.device, non_blocking=True)
         ce = loss_value(self.loss_cls, logits, device_labels)
         losses = {
@@ -101,3 +123,8 @@ class SingleBNNeckHead(BaseModule):
             losses['loss'] = ce + self.triplet_weight * triplet
             losses['triplet'] = triplet.detach()
         return losses
+
+    def _normalized(self, vector: Tensor) -> Tensor:
+        require_channels(self, vector, self.norm.num_features)
+        require_several_images(self.norm, vector)
+        return self.norm(vector)

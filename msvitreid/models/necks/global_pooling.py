@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.utils.checks import is_number
 
 from .part_pooling import root_mean_square
 
@@ -24,12 +26,18 @@ class GlobalPoolingNeck(BaseModule):
             power is learned).
         power: GeM's power before training; 1 is the mean, infinity the maximum.
 
+    Raises:
+        ConfigError: an option has no such value.
+
     Source of GeM: Radenovic, Tolias and Chum, "Fine-tuning CNN image retrieval with no human
     annotation", 2018.
     """
 
     def __init__(
-        self, pooling: str = 'avg', power: float = 3.0, init_cfg: dict | None = None
+        self,
+        pooling: Literal['avg', 'max', 'rms', 'gem'] = 'avg',
+        power: float = 3.0,
+        init_cfg: Mapping | Sequence[Mapping] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         poolings = {
@@ -40,8 +48,8 @@ class GlobalPoolingNeck(BaseModule):
         }
         if pooling not in poolings:
             raise ConfigError(f'pooling {pooling!r} is unknown; use one of {sorted(poolings)}')
-        if power <= 0:
-            raise ConfigError(f'power must be above 0, got {power}')
+        if not is_number(power) or not power > 0:
+            raise ConfigError(f'model.neck.power must be a number above 0, got {power!r}')
         self.pooling = pooling
         self._pool = poolings[pooling]
         if pooling == 'gem':

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.utils.checks import require_whole
 
 
 @MODELS.register_module()
@@ -24,22 +26,24 @@ class PartPoolingNeck(BaseModule):
         part_mode: 'interleaved' takes rows ``i::P`` as part i; 'contiguous' cuts the map
             into chunks of ``ceil(rows / P)`` rows, the last one shorter.
 
+    Raises:
+        ConfigError: an option has no such value.
+
     Source: the multiple sparse vision transformer's interleaved part pooling.
     """
 
     def __init__(
         self,
         num_parts: int = 2,
-        part_mode: str = 'interleaved',
-        init_cfg: dict | None = None,
+        part_mode: Literal['interleaved', 'contiguous'] = 'interleaved',
+        init_cfg: Mapping | Sequence[Mapping] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if part_mode not in ('interleaved', 'contiguous'):
             raise ConfigError(
                 f"part_mode {part_mode!r} is unknown; use 'interleaved' or 'contiguous'"
             )
-        if num_parts < 0:
-            raise ConfigError(f'num_parts must not be negative, got {num_parts}')
+        require_whole('model.neck.num_parts', num_parts, 0)
         self.num_parts = num_parts
         self.part_mode = part_mode
 

@@ -180,12 +180,29 @@ def test_built_as_the_runner_builds_it():
     assert (sampler.rank, sampler.world_size) == (0, 1)
 
 
-@pytest.mark.parametrize(('batch_size', 'num_instances'), [(10, 4), (0, 4), (8, 0), (3, 4)])
+@pytest.mark.parametrize(('batch_size', 'num_instances'), [(10, 4), (3, 4)])
 def test_indivisible_batch_is_named(batch_size, num_instances):
     with pytest.raises(
         ConfigError, match=f'batch_size {batch_size} .*num_instances {num_instances}'
     ):
         IdentitySampler(labelled([5] * 6), batch_size, num_instances, seed=0)
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [
+        ('batch_size', 0),
+        ('batch_size', None),
+        ('num_instances', 0),
+        ('num_instances', None),
+        ('seed', 'a'),
+        ('seed', -1),
+    ],
+)
+def test_what_is_no_number_of_that_kind(option, value):
+    options = {'batch_size': 8, 'num_instances': 2, 'seed': 0, option: value}
+    with pytest.raises(ConfigError, match=option):
+        IdentitySampler(labelled([5] * 6), **options)
 
 
 def test_too_few_identities_are_named():

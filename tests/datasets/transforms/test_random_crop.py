@@ -73,3 +73,15 @@ def test_seeded_by_the_global_state():
 def test_window_larger_than_the_image_is_named():
     with pytest.raises(ConfigError, match=r'size=\(30, 8\), padding=4\).*18x14 \(a/b\.jpg\)'):
         RandomCrop((30, 8), 4)({'img': image_of(10, 6), 'img_path': 'a/b.jpg'})
+
+
+@pytest.mark.parametrize('size', [None, 5, (5,), (0, 5), ('a', 5), (5, 5, 3)])
+def test_a_window_of_no_size(size):
+    with pytest.raises(ConfigError, match='size'):
+        RandomCrop(size)
+
+
+@pytest.mark.parametrize('padding', [-1, None, 0.5])
+def test_no_number_of_pixels(padding):
+    with pytest.raises(ConfigError, match='padding'):
+        RandomCrop((5, 5), padding)
