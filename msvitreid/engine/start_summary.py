@@ -23,7 +23,6 @@ from msvitreid.registry import DATASETS
 
 from . import model_facts
 from .bare_model import bare_model
-from .config import own_type
 from .hooks.weight_average_hook import WeightAverageHook
 from .initial_weights import is_timm, pretrained_entries
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
