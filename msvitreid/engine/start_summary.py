@@ -27,6 +27,7 @@ from .hooks.weight_average_hook import WeightAverageHook
 from .initial_weights import is_timm, pretrained_entries
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
 from .pretrained_part import LOADED_PARTS
+from .short_type import own_type
 
 FROM_SCRATCH = 'from scratch'
 

@@ -455,8 +455,6 @@ def test_unusable_checkpoint(place, damage, bench):
     expected = damage(path)
     if place == 'pretrained' and damage is missing:
         expected = 'do not exist'
-    if place == 'test' and damage is missing:
-        expected = 'No such file'
     check(run(*PLACES[place](bench, path)), bench, path, expected)
     assert not marker(path).exists()
 
