@@ -25,6 +25,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='go on from the newest checkpoint of the work directory, or from this one',
     )
+    parser.add_argument(
+        '--accept-changes',
+        action='store_true',
+        help='resume although options or data differ, with those of now',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
     add_config_options(parser)
     add_launcher_option(parser)
@@ -53,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.launcher = args.launcher
     if args.amp:
         use_amp(cfg)
+    if args.accept_changes:
+        cfg.accept_changes = True
     with own_work_dir(cfg.work_dir, args.launcher):
         if args.resume is None:
             start_anew(cfg)

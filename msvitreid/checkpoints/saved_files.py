@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 NAME = re.compile(r'epoch_(\d+)(?:_batch_(\d+))?\.pth')
+ITERATION_NAME = re.compile(r'iter_(\d+)\.pth')
 
 #: Of a file that is being written, as :func:`~msvitreid.utils.files.atomic_write` names it.
 TEMPORARY = re.compile(r'\..+\.pth\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
 
 
 class SavedCheckpoint(NamedTuple):
-    """A checkpoint of ``epoch`` whole epochs and ``batch`` batches of the next."""
+    """A checkpoint of ``epoch`` whole epochs and ``batch`` batches of the next.
+
+    A run that counts iterations is to mmengine one epoch of them.
+    """
 
     epoch: int
     batch: int
@@ -27,12 +31,20 @@ def checkpoint_name(epoch: int, batch: int = 0) -> str:
     return f'epoch_{epoch}_batch_{batch}.pth' if batch else f'epoch_{epoch}.pth'
 
 
+def iteration_name(iteration: int) -> str:
+    """``iter_300.pth``, of a run that counts iterations."""
+    return f'iter_{iteration}.pth'
+
+
 def saved_checkpoints(work_dir: str | os.PathLike) -> list[SavedCheckpoint]:
     """All checkpoints that a run can be resumed from, the one that got farthest last."""
-    found = [(NAME.fullmatch(path.name), path) for path in Path(work_dir).glob('epoch_*.pth')]
-    return sorted(
-        SavedCheckpoint(int(name[1]), int(name[2] or 0), path) for name, path in found if name
-    )
+    found = []
+    for path in Path(work_dir).glob('*.pth'):
+        if name := NAME.fullmatch(path.name):
+            found.append(SavedCheckpoint(int(name[1]), int(name[2] or 0), path))
+        elif name := ITERATION_NAME.fullmatch(path.name):
+            found.append(SavedCheckpoint(0, int(name[1]), path))
+    return sorted(found)
 
 
 def remove_overtaken(work_dir: str | os.PathLike) -> None:

@@ -7,12 +7,15 @@ import re
 from pathlib import Path
 
 from msvitreid.checkpoints import read_checkpoint
-from msvitreid.checkpoints.saved_files import checkpoint_name
+from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
 
 #: The position in a name: of ``epoch_6.pth``, ``best_mAP_epoch_6.pth``, ``epoch_6-0123abcd.pth``.
 POSITION = re.compile(r'(?:.+_)?epoch_(\d+)(?:_batch_(\d+))?(?:-[0-9a-f]{8})?\.pth')
+
+#: The same of a run that counts iterations, which is one epoch of them.
+ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
 
 SET_ASIDE = re.compile(r'abandoned\d*_')
 
@@ -25,7 +28,8 @@ def set_later_aside(work_dir: str | os.PathLike, epoch: int, batch: int) -> list
 
     Args:
         work_dir: the run's.
-        epoch, batch: whole epochs, and batches of the next one, that the run is resumed after.
+        epoch, batch: whole epochs, and batches of the next one, that the run is resumed after;
+            0 and the iterations of a run that counts those.
 
     Returns:
         the new paths of the files that were written later: of a later epoch by their names, and
@@ -41,8 +45,9 @@ def set_later_aside(work_dir: str | os.PathLike, epoch: int, batch: int) -> list
     renamed = [path.rename(_free_name(path)) for path in later]
     pointer = Path(work_dir) / 'last_checkpoint'
     if later and pointer.exists():
-        last = Path(work_dir) / checkpoint_name(epoch, batch)
-        if last.exists():
+        names = [checkpoint_name(epoch, batch), iteration_name(batch)]
+        last = next((path for name in names if (path := Path(work_dir) / name).exists()), None)
+        if last is not None:
             with atomic_write(pointer) as temporary:
                 temporary.write_text(str(last), encoding='utf-8')
         else:
@@ -55,6 +60,8 @@ def _position(path: Path) -> tuple[int, int]:
     name = POSITION.fullmatch(path.name)
     if name is not None:
         return int(name[1]), int(name[2] or 0)
+    if name := ITERATION.fullmatch(path.name):
+        return 0, int(name[1])
     try:
         meta = read_checkpoint(path).get('meta')
     except CheckpointError:

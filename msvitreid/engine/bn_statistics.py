@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-from typing import cast
+from typing import Any, cast
 
 import torch
 from mmengine.dist import is_distributed
@@ -28,7 +28,7 @@ def reestimate_bn(runner: Runner) -> None:
     model = bare_model(runner)
     net = synchronise_bn(copy.deepcopy(model)) if is_distributed() else model
     loader = runner.train_dataloader
-    loader.batch_sampler.set_epoch(runner.max_epochs)
+    _set_epoch(loader.batch_sampler, runner.epoch)
     average = _StatisticsAverage(net)
     net.train()
     preprocess = cast(BaseDataPreprocessor, net.data_preprocessor)
@@ -44,6 +44,13 @@ def reestimate_bn(runner: Runner) -> None:
     average.apply()
     for buffer, estimated in zip(model.buffers(), net.buffers(), strict=True):
         buffer.copy_(estimated)
+
+
+def _set_epoch(batches: Any, epoch: int) -> None:
+    """Choose a loader's epoch, as our loop or mmengine's ``DistSamplerSeedHook`` does."""
+    own: Any = batches if hasattr(batches, 'set_epoch') else batches.sampler
+    if hasattr(own, 'set_epoch'):
+        own.set_epoch(epoch)
 
 
 class _StatisticsAverage:

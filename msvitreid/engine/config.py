@@ -18,6 +18,7 @@ from .lazy_config import without_classes
 #: Top-level keys that our runner, mmengine's and its config reader look up by themselves.
 RUNNER_SECTIONS = (
     *SHARED_DATASET_OPTIONS,
+    'accept_changes',
     'activation_checkpointing',
     'compile',
     'custom_imports',

@@ -1,7 +1,7 @@
 """Whether a run can go on from a checkpoint.
 
-mmengine takes over whatever state fits: with another optimiser or schedule it stops in the middle
-of torch, or goes on with a mixture of both.
+mmengine takes over whatever state fits: with another optimizer or schedule it stops in the middle
+of torch, or goes on with a mixture of both; with other data or options it goes on silently.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from msvitreid.errors import CheckpointError
 from msvitreid.evaluation.metrics.exchange import gather_strings
 from msvitreid.utils.printable import printable
 
+from .experiment_changes import accepts, experiment_changes
+
 #: What ``Runner.resume`` takes from a checkpoint.
 PARTS = ('meta', 'message_hub', 'optimizer')
 
 
 def training_types(runner: Runner) -> dict[str, Any]:
-    """The types of the run's optimiser and schedulers, for a checkpoint's metadata."""
+    """The types of the run's optimizer and schedulers, for a checkpoint's metadata."""
     if not _has_one_optimizer(runner):
         return {}
     schedulers = runner.param_schedulers or []
@@ -76,27 +78,54 @@ def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -
         )
 
 
-def require_same_optimizer(runner: Runner, checkpoint: Mapping, filename: str) -> None:
-    """Check that the optimiser's and the schedulers' states belong to those of the config.
+def require_same_experiment(
+    runner: Runner, checkpoint: Mapping, filename: str
+) -> frozenset[str]:
+    """Check that the run is the checkpoint's: its options, its data, its optimizer's state.
+
+    Returns:
+        the names of the changed options that ``accept_changes`` of the config accepts.
 
     Raises:
-        CheckpointError: they do not, and all differences are in the sentence; or a state cannot
-            be that of its weight.
+        CheckpointError: something that is not accepted differs, and all of it is in the sentence;
+            or a state cannot be that of its weight.
+        ConfigError: ``accept_changes`` is neither True or False nor names.
     """
-    if not _has_one_optimizer(runner):
-        return
-    differences = [*_optimizer_differences(runner, checkpoint)]
-    differences += _scheduler_differences(runner, checkpoint)
-    if differences:
+    changes = experiment_changes(runner, checkpoint['meta'], filename)
+    accepted = [change for change in changes if accepts(runner.cfg, change.name)]
+    refused = [str(change) for change in changes if change not in accepted]
+    misfits: list[str] = []
+    if not refused and _has_one_optimizer(runner):
+        misfits += _optimizer_differences(runner, checkpoint)
+        # Accepted, schedules begin from the config's and take nothing from the checkpoint's.
+        if not any(change.name.startswith('param_scheduler') for change in accepted):
+            misfits += _scheduler_differences(runner, checkpoint)
+    if refused or misfits:
+        accept = ', go on with the changes by --accept-changes' if refused else ''
         raise CheckpointError(
             f'checkpoint {filename!r} cannot be resumed with this config: '
-            f'{", ".join(differences)}; resume with the config and the options of its run, or '
-            'start a new run from its weights with load_from'
+            f'{", ".join([*refused, *misfits])}; resume with the config, the options and the data '
+            f'of its run{accept}, or start a new run from its weights with load_from'
         )
-    require_optimizer_state(runner.optim_wrapper.optimizer, checkpoint['optimizer'], filename)
-    require_scheduler_states(
-        runner.param_schedulers or [], checkpoint.get('param_schedulers', []), filename
-    )
+    if accepted:
+        print_log(
+            f'resumed with accepted changes: {", ".join(map(str, accepted))}',
+            logger='current',
+            level=logging.WARNING,
+        )
+    if _has_one_optimizer(runner):
+        require_optimizer_state(
+            runner.optim_wrapper.optimizer, checkpoint['optimizer'], filename
+        )
+        if not any(change.name.startswith('param_scheduler') for change in accepted):
+            require_scheduler_states(
+                runner.param_schedulers or [], checkpoint.get('param_schedulers', []), filename
+            )
+        _warn_of_loss_scaling(runner, checkpoint, filename)
+    return frozenset(change.name for change in accepted)
+
+
+def _warn_of_loss_scaling(runner: Runner, checkpoint: Mapping, filename: str) -> None:
     scaled, scales = ('loss_scaler' in state for state in _optimizer_states(runner, checkpoint))
     if scaled != scales:
         print_log(
@@ -111,16 +140,16 @@ def require_same_file(sha256: str) -> None:
     """Check that all processes begin with the same file; each has to call this.
 
     Args:
-        sha256: of the file that this process has loaded; '' if it has none.
+        sha256: of the file that this process is about to load; '' if it has none.
 
     Raises:
-        CheckpointError: they begin with different ones, and their weights would stay apart.
+        CheckpointError: they begin with different ones, with which their weights would stay apart.
     """
     files = gather_strings(np.array([sha256])).tolist()
     if len(set(files)) > 1:
         loaded = ', '.join(f'{rank}: {file[:12] or "none"}' for rank, file in enumerate(files))
         raise CheckpointError(
-            f'the processes have loaded different checkpoints (sha256 by rank: {loaded}); put '
+            f'the processes would load different checkpoints (sha256 by rank: {loaded}); put '
             'the work directory where all machines see it, or copy the checkpoint to each and '
             'name it'
         )
@@ -139,7 +168,7 @@ def _optimizer_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]
     own_type = training_types(runner)['optimizer']
     saved_type = checkpoint['meta'].get('optimizer', own_type)
     if saved_type != own_type:
-        yield f'its optimiser is {saved_type} and the config has {own_type}'
+        yield f'its optimizer is {saved_type} and the config has {own_type}'
     saved, own = (
         [len(group['params']) for group in state.get('param_groups', ())]
         for state in _optimizer_states(runner, checkpoint)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -10,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process, master_only
 from mmengine.logging import MMLogger
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
@@ -22,12 +23,13 @@ from msvitreid.checkpoints import (
     use_safe_loading,
     weights_of,
 )
-from msvitreid.errors import CheckpointError, OutputError
+from msvitreid.errors import CheckpointError, ConfigError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.config_text import format_configs_once
 from msvitreid.utils.files import atomic_write, make_folder, writing_into
 from msvitreid.utils.versions import versions
 
+from .accepted_changes import StatedSchedule
 from .bare_model import bare_model
 from .class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .completion import LOADERS, complete_loader
@@ -35,15 +37,18 @@ from .gloo import group_timeout, join_processes
 from .hooks.inference_net_hook import InferenceNetHook
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 from .hooks.preemption_hook import PreemptionHook
+from .hooks.run_result_hook import RunResultHook
 from .hooks.start_summary_hook import StartSummaryHook
 from .hooks.step_seed_hook import StepSeedHook
+from .hooks.validation_figures_hook import ValidationFiguresHook
 from .hooks.work_dir_hook import WorkDirHook
 from .initial_weights import require_initial_weights
 from .lazy_config import with_names
 from .load_except import load_exceptions
 from .log_backends import require_packages
 from .option_values import check_option_values
-from .resume_check import require_same_file, require_same_optimizer, require_training_state
+from .rank_agreement import require_same_config, require_same_listing
+from .resume_check import require_same_experiment, require_same_file, require_training_state
 from .sections import check_groups, check_sections
 from .start_log import StartLog
 from .stop_request import StopRequest
@@ -79,7 +84,8 @@ class ReIDRunner(Runner):
         use_safe_loading()
         format_configs_once()
         self.stop_request = StopRequest()
-        self._loaded = ''
+        self.accepted_changes: frozenset[str] = frozenset()
+        self._resumed: Mapping[str, Any] = {}
         self._start_log = StartLog(self)
         # The config stays as it is stated; what is built from it is completed.
         cfg = kwargs.get('cfg') or Config()
@@ -127,6 +133,8 @@ class ReIDRunner(Runner):
         if isinstance(dataset, Mapping):
             dataset = build_dataset(dataset)
             setattr(self, name, {**loader, 'dataset': dataset})
+            # The net's shape depends on it, which processes cannot find out together.
+            require_same_listing(dataset)
         return count_classes(dataset)
 
     def train(self) -> nn.Module:
@@ -154,8 +162,11 @@ class ReIDRunner(Runner):
         if not self._start_log.is_over:
             self._start_log.is_over = True
             name = self.cfg.filename or f'{self.timestamp}.py'
+            stated = copy.copy(self.cfg)
+            # A consent is for one start, not for those from the file that this run leaves.
+            stated.pop('accept_changes', None)
             with atomic_write(Path(self.work_dir) / Path(name).name) as temporary:
-                temporary.write_text(self.cfg.dump(), encoding='utf-8')
+                temporary.write_text(stated.dump(), encoding='utf-8')
 
     def setup_env(self, env_cfg: dict) -> None:
         # mmengine 0.10.7 starts several processes on CUDA devices only.
@@ -164,6 +175,7 @@ class ReIDRunner(Runner):
             join_processes(self.launcher, timeout)
         super().setup_env(env_cfg)
         self._start_log.goes_to(os.path.join(self.work_dir, self.timestamp))
+        require_same_config(self.cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         if self.cfg.get('sync_bn') is False:
@@ -181,7 +193,15 @@ class ReIDRunner(Runner):
         return MODEL_WRAPPERS.build(options, default_args={'module': model})
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
-        super().register_hooks(default_hooks, custom_hooks)
+        try:
+            super().register_hooks(default_hooks, custom_hooks)
+        except ValueError as error:
+            # Of a figure to choose or to stop by whose name says neither.
+            if 'Cannot infer the rule' not in str(error):
+                raise
+            raise ConfigError(
+                f"{error} Add rule='greater' or rule='less' to the hook"
+            ) from error
         own = (
             PlainCheckpointHook,
             StepSeedHook,
@@ -189,14 +209,16 @@ class ReIDRunner(Runner):
             PreemptionHook,
             StartSummaryHook,
             InferenceNetHook,
+            ValidationFiguresHook,
+            RunResultHook,
         )
         for hook in own:
             self.register_hook(hook())
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
         loader = super().build_dataloader(*args, **kwargs)
-        start = partial(self.stop_request.start_worker, loader.worker_init_fn)
-        loader.worker_init_fn = start
+        loader.worker_init_fn = self.stop_request.worker_start(loader.worker_init_fn)
+        require_same_listing(loader.dataset)
         return loader
 
     def _log_env(self, env_cfg: dict) -> None:
@@ -265,23 +287,29 @@ class ReIDRunner(Runner):
         checkpoint['state_dict'] = weights_of(checkpoint, filename)
         if self._resume:
             require_training_state(self, checkpoint, filename)
+            self.accepted_changes = require_same_experiment(self, checkpoint, filename)
+            self._resumed = checkpoint['meta']
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         left_out = load_exceptions(self, filename)
         weights = checkpoint['state_dict']
         report = fill_model(bare_model(self), weights, filename, left_out)
-        if self._resume:
-            require_same_optimizer(self, checkpoint, filename)
         self._has_loaded = True
-        self._loaded = digest(filename)
-        self.logger.info(report.summary(self._loaded))
+        self.logger.info(report.summary(digest(filename)))
         return checkpoint
 
     def load_or_resume(self) -> None:
+        if is_distributed() and not self._has_loaded:
+            # Before anything of a file is refused, by which a process would leave alone.
+            file = self._load_from
+            if file is None and self._resume:
+                file = find_latest_checkpoint(self.work_dir)
+            require_same_file(digest(file) if file and Path(file).is_file() else '')
         super().load_or_resume()
-        require_same_file(self._loaded)
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        stated = StatedSchedule(self)
         super().resume(filename, *args, **kwargs)
+        stated.restore(self._resumed, self.accepted_changes)
         # The loop was built before the checkpoint told the seed of its run.
         if isinstance(self.train_loop, ResumableTrainLoop):
             self.train_loop.reseed(self.seed)

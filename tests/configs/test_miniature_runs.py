@@ -30,7 +30,9 @@ def test_train_resume_and_test(published, trees, tmp_path):
     one_epoch = options(small, {'train_cfg.max_epochs': 1})
     assert run('train.py', config, '--work-dir', work_dir, *one_epoch).code == 0
     two_epochs = options(small, {'train_cfg.max_epochs': 2})
-    resumed = run('train.py', config, '--work-dir', work_dir, '--resume', *two_epochs)
+    resumed = run(
+        'train.py', config, '--work-dir', work_dir, '--resume', '--accept-changes', *two_epochs
+    )
     assert resumed.code == 0
     assert 'Epoch(train) [1]' not in resumed.out
     assert 'Epoch(train) [2]' in resumed.out

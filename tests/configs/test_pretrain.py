@@ -260,7 +260,7 @@ def test_the_head_has_the_datas_classes(trained):
 
 def test_a_resumed_run_ends_with_the_same_weights(trained, data_root, tmp_path):
     train(tmp_path, data_root, 1)
-    resumed = train(tmp_path, data_root, 2, '--resume')
+    resumed = train(tmp_path, data_root, 2, '--resume', '--accept-changes')
     assert 'Epoch(train) [1]' not in resumed.out
     found, expected = read(tmp_path / 'epoch_2.pth'), read(trained / 'epoch_2.pth')
     for part in ('state_dict', 'ema_state_dict'):

@@ -168,7 +168,9 @@ def load(path):
 
 def test_arcface_trains_resumes_is_averaged_and_tested(data_root, tmp_path):
     train('loss-arcface', tmp_path, data_root=data_root, epochs=1)
-    config, small = train('loss-arcface', tmp_path, '--resume', data_root=data_root, epochs=2)
+    config, small = train(
+        'loss-arcface', tmp_path, '--resume', '--accept-changes', data_root=data_root, epochs=2
+    )
     name = 'head.losses_triplet.1.loss.W'
     first, second, averaged = (
         load(tmp_path / f'{file}.pth')['state_dict'][name]
@@ -185,7 +187,7 @@ def test_an_exponential_average_resumes_exactly_and_is_what_is_tested(data_root,
     run_ema(tmp_path / 'whole', epochs=3)
     # After two steps, since after the first the average is the net.
     run_ema(tmp_path / 'parts', epochs=2)
-    config, small = run_ema(tmp_path / 'parts', '--resume', epochs=3)
+    config, small = run_ema(tmp_path / 'parts', '--resume', '--accept-changes', epochs=3)
     second, whole = (load(tmp_path / 'whole' / f'epoch_{epoch}.pth') for epoch in (2, 3))
     parts = load(tmp_path / 'parts' / 'epoch_3.pth')
     for part in ('state_dict', 'ema_state_dict'):

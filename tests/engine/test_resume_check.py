@@ -1,7 +1,12 @@
+import shutil
+from typing import ClassVar
+
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from msvitreid.errors import CheckpointError
+from msvitreid.registry import HOOKS
 from tests.engine.tiny_run import build_runner, tiny_config
 
 
@@ -38,6 +43,15 @@ def resume(market, tmp_path):
     return resume
 
 
+@pytest.fixture(scope='module')
+def unrecorded(trained):
+    """A checkpoint of an earlier version, which did not record its run's options."""
+    checkpoint = torch.load(trained, weights_only=True)
+    del checkpoint['meta']['experiment']
+    torch.save(checkpoint, trained.with_name('unrecorded.pth'))
+    return trained.with_name('unrecorded.pth')
+
+
 def test_the_types_are_in_the_metadata(trained):
     meta = torch.load(trained, weights_only=True)['meta']
     assert meta['optimizer'] == 'SGD'
@@ -67,7 +81,7 @@ def other_schedulers(cfg):
 @pytest.mark.parametrize(
     ('change', 'sentence'),
     [
-        (adamw, r'its optimiser is SGD and the config has AdamW'),
+        (adamw, r'its optimizer is SGD and the config has AdamW'),
         (group_per_weight, r'it has 1 parameter groups and the config makes \d+'),
         (fewer_schedulers, r'it has 2 param_scheduler and the config has 1'),
         (
@@ -77,11 +91,11 @@ def other_schedulers(cfg):
         ),
     ],
 )
-def test_another_optimisation_is_refused(resume, trained, change, sentence):
+def test_states_that_do_not_fit_are_refused(resume, unrecorded, change, sentence):
     with pytest.raises(
-        CheckpointError, match=rf'epoch_1\.pth.* with this config: {sentence}; resume with'
+        CheckpointError, match=rf'recorded\.pth.* with this config: {sentence}; resume with'
     ):
-        resume(trained, change)
+        resume(unrecorded, change)
 
 
 def test_all_differences_are_in_one_sentence(resume, trained):
@@ -89,8 +103,114 @@ def test_all_differences_are_in_one_sentence(resume, trained):
         adamw(cfg)
         fewer_schedulers(cfg)
 
-    with pytest.raises(CheckpointError, match=r'SGD .* AdamW, it has 2 param_scheduler'):
+    with pytest.raises(CheckpointError) as error:
         resume(trained, change)
+    assert "optim_wrapper.optimizer.type was 'SGD' and is 'AdamW'" in str(error.value)
+    assert 'param_scheduler.1.T_max was 9 and is not set' in str(error.value)
+    assert '--accept-changes' in str(error.value)
+
+
+def test_what_cannot_be_taken_over_cannot_be_accepted(resume, trained):
+    with pytest.raises(CheckpointError, match=r'its optimizer is SGD and the config has AdamW'):
+        resume(trained, adamw, accept_changes=True)
+
+
+def test_a_checkpoint_without_a_record_is_a_warning(resume, unrecorded, capsys):
+    resume(unrecorded, log_level='WARNING', **{'optim_wrapper.optimizer.lr': 0.01})
+    assert capsys.readouterr().out.count('does not record the options') == 1
+
+
+def renamed(market, root):
+    """The data with their first identity under another number: all labels shift."""
+    shutil.copytree(market, root)
+    folder = next(root.glob('*/bounding_box_train'))
+    for path in folder.glob('0002_*'):
+        path.rename(folder / f'9{path.name[1:]}')
+    return root
+
+
+def moved_to(root):
+    return lambda cfg: cfg.merge_from_dict(dict(data_root=str(root)))
+
+
+def test_other_identities_are_refused_though_as_many(resume, trained, market, tmp_path):
+    """Data of another run with the same number of classes went on silently."""
+    moved = moved_to(renamed(market, tmp_path / 'data'))
+    with pytest.raises(CheckpointError) as error:
+        resume(trained, moved)
+    assert 'training data.identities was 6 (sha256 ' in str(error.value)
+    assert 'training data.images was ' in str(error.value)
+    assert resume(trained, moved, accept_changes=['training data']).epoch == 1
+
+
+def test_the_data_may_lie_elsewhere_and_be_read_otherwise(resume, trained, market, tmp_path):
+    shutil.copytree(market, tmp_path / 'moved')
+    changes = {
+        'train_dataloader.num_workers': 1,
+        'default_hooks.logger.interval': 7,
+        'default_hooks.checkpoint.interval': 2,
+    }
+    assert resume(trained, moved_to(tmp_path / 'moved'), **changes).epoch == 1
+
+
+@HOOKS.register_module(force=True)
+class FirstGroup(Hook):
+    """Keeps the parameter group of the first step, and that of the last."""
+
+    groups: ClassVar[list] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        group = runner.optim_wrapper.param_groups[0]
+        self.groups.append({key: value for key, value in group.items() if key != 'params'})
+
+
+ACCEPTED = [
+    ({'optim_wrapper.optimizer.lr': 0.02}, {'lr': 0.002, 'initial_lr': 0.02}),
+    ({'param_scheduler.0.milestones': [2]}, {'lr': 0.05, 'initial_lr': 0.05}),
+    ({'param_scheduler.0.gamma': 0.5}, {'lr': 0.025}),
+    (
+        {'optim_wrapper.optimizer.weight_decay': 0.1, 'optim_wrapper.optimizer.momentum': 0.5},
+        {'lr': 0.005, 'weight_decay': 0.1, 'momentum': 0.5},
+    ),
+    # An epoch of four steps, and a schedule by steps in place of one by epochs.
+    (
+        {'param_scheduler': [dict(type='StepLR', step_size=2, gamma=0.1, by_epoch=False)]},
+        {'lr': 5e-4},
+    ),
+]
+
+
+@pytest.mark.parametrize(('changes', 'expected'), ACCEPTED, ids=lambda v: next(iter(v)))
+def test_accepted_values_hold_from_the_next_step_on(
+    market, tmp_path, stepped, changes, expected
+):
+    """The checkpoint's learning rate, weight decay and schedule won over the config's."""
+    cfg = one_epoch(market, tmp_path, **{'train_cfg.max_epochs': 2})
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[1])]
+    cfg.merge_from_dict(changes)
+    cfg.merge_from_dict(dict(resume=True, load_from=str(stepped), accept_changes=True))
+    cfg.custom_hooks = [dict(type='FirstGroup')]
+    FirstGroup.groups.clear()
+    build_runner(cfg).train()
+    assert len(FirstGroup.groups) == 4
+    assert {key: FirstGroup.groups[0][key] for key in expected} == pytest.approx(expected)
+
+
+@pytest.fixture(scope='module')
+def stepped(market, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('runs') / 'stepped'
+    cfg = one_epoch(market, work_dir, **{'train_cfg.max_epochs': 2})
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[1])]
+    build_runner(cfg).train()
+    return work_dir / 'epoch_1.pth'
+
+
+def test_a_schedule_by_validation_figures_cannot_change(resume, trained):
+    def plateau(cfg):
+        cfg.param_scheduler[0] = dict(type='ReduceOnPlateauLR', monitor='mAP', rule='greater')
+
+    with pytest.raises(CheckpointError, match=r'ReduceOnPlateauLR .*param_scheduler\.0\.type'):
+        resume(trained, plateau, accept_changes=True)
 
 
 def test_groups_of_another_size_are_refused(resume, trained, tmp_path):

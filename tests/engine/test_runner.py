@@ -79,7 +79,8 @@ def test_mmengine_still_cannot_resume_by_itself(tmp_path):
 
 
 def test_resuming_past_the_last_epoch_is_refused(market, trained):
-    cfg = tiny_config(market, trained, **{'train_cfg.max_epochs': 1, 'resume': True})
+    changes = {'train_cfg.max_epochs': 1, 'resume': True, 'accept_changes': True}
+    cfg = tiny_config(market, trained, **changes)
     cfg.custom_hooks = []
     cfg.experiment_name = 'past'
     with pytest.raises(CheckpointError, match=r'is of epoch 2, after .*max_epochs=1'):

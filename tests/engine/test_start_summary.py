@@ -256,7 +256,7 @@ def test_data_of_a_stranger_are_counted_as_far_as_they_can_be(summarised):
 
 
 def test_where_weights_came_from(market, tmp_path):
-    cfg = tiny_config(market, tmp_path / 'first', **{'train_cfg.max_epochs': 2})
+    cfg = tiny_config(market, tmp_path / 'first')
     build_runner(cfg).train()
     checkpoint = str(tmp_path / 'first' / 'epoch_1.pth')
 

@@ -81,9 +81,20 @@ def test_resume_finds_the_newest_checkpoint(train, trained, tmp_path):
     shutil.copytree(trained, tmp_path / 'work')
     (tmp_path / 'work' / 'last_checkpoint').write_text(str(tmp_path / 'work' / 'epoch_1.pth'))
     # The weights are in the checkpoint, so a pretrained file that is not here is no matter.
-    outcome = train('--resume', epochs=2, **{'model.pretrained': 'pretrain/missing.pth'})
+    outcome = train(
+        '--resume', '--accept-changes', epochs=2, **{'model.pretrained': 'pretrain/missing.pth'}
+    )
     assert 'Epoch(train) [1]' not in outcome.out
     assert read(tmp_path / 'work' / 'epoch_2.pth')['meta']['epoch'] == 2
+
+
+def test_a_resumed_run_with_other_options_is_refused(data_root, trained, tmp_path):
+    small = {**SMALL, 'data_root': data_root, 'train_cfg.max_epochs': 2}
+    resume = ['--work-dir', tmp_path / 'work', '--resume', trained / 'epoch_1.pth']
+    outcome = run('train.py', MARKET, *resume, *options(small))
+    assert outcome.code == 2
+    assert 'train_cfg.max_epochs was 1 and is 2' in outcome.err
+    assert '--accept-changes' in outcome.err
 
 
 def test_resume_without_a_checkpoint_starts(train):
@@ -91,7 +102,7 @@ def test_resume_without_a_checkpoint_starts(train):
 
 
 def test_resume_from_a_named_checkpoint_takes_its_state(train, trained, tmp_path):
-    outcome = train('--resume', trained / 'epoch_1.pth', epochs=2)
+    outcome = train('--resume', trained / 'epoch_1.pth', '--accept-changes', epochs=2)
     assert 'Epoch(train) [1]' not in outcome.out
     # The second epoch of the warm-up: 0.05 * (0.01 + 0.99 * 2 / 5).
     assert 'lr: 2.0300e-02' in outcome.out
@@ -105,7 +116,7 @@ def test_code_in_a_checkpoints_config_is_not_run(train, trained, tmp_path):
     marker = tmp_path / 'marker'
     checkpoint['meta']['config'] = checkpoint['meta']['cfg'] = f'open({str(marker)!r}, "w")\n'
     torch.save(checkpoint, tmp_path / 'epoch_1.pth')
-    train('--resume', tmp_path / 'epoch_1.pth', epochs=2)
+    train('--resume', tmp_path / 'epoch_1.pth', '--accept-changes', epochs=2)
     assert (tmp_path / 'work' / 'averaged.pth').is_file()
     assert not marker.exists()
 

@@ -5,9 +5,11 @@ from .inference_net_hook import InferenceNetHook
 from .non_finite_loss_hook import NonFiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .preemption_hook import PreemptionHook
+from .run_result_hook import RunResultHook
 from .start_summary_hook import StartSummaryHook
 from .step_seed_hook import StepSeedHook
 from .unreadable_image_hook import UnreadableImageHook
+from .validation_figures_hook import ValidationFiguresHook
 from .weight_average_hook import WeightAverageHook
 from .work_dir_hook import WorkDirHook
 
@@ -19,9 +21,11 @@ __all__ = [
     'NonFiniteLossHook',
     'PlainCheckpointHook',
     'PreemptionHook',
+    'RunResultHook',
     'StartSummaryHook',
     'StepSeedHook',
     'UnreadableImageHook',
+    'ValidationFiguresHook',
     'WeightAverageHook',
     'WorkDirHook',
 ]

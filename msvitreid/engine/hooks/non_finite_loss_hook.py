@@ -190,8 +190,7 @@ def _report(
         what_to_do = f'start anew {SLOWER} or {CLIPPED}'
     else:
         what_to_do = (
-            f'resume from that checkpoint {CLIPPED}, or start anew {SLOWER}, as a resumed run '
-            'keeps its own'
+            f'resume from that checkpoint by --resume --accept-changes {SLOWER} or {CLIPPED}'
         )
     return (
         f'{problem}{images}; last good checkpoint: {good or "none"}; look at the images, and '

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from msvitreid.checkpoints import file_name_of
 from msvitreid.checkpoints.schema import BEST_FILE, BEST_SCORE
+from msvitreid.engine.experiment_changes import experiment_record
 from msvitreid.engine.resume_check import training_types
 
 #: What the resumed run knows of itself; ``last_ckpt`` is set when it saves.
@@ -26,12 +27,12 @@ class PlainCheckpointHook(Hook):
 
     mmengine 0.10.7 saves ``HistoryBuffer`` objects and NumPy scalars, which
     ``weights_only=True`` (the default since torch 2.6) refuses to read, so that its own
-    checkpoints cannot be resumed. The types of optimiser and schedulers, which torch and
-    mmengine do not save, are noted in the metadata.
+    checkpoints cannot be resumed. The types of optimizer and schedulers, the options and the
+    data of the run, which torch and mmengine do not save, are noted in the metadata.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        checkpoint['meta'].update(training_types(runner))
+        checkpoint['meta'].update(training_types(runner), **experiment_record(runner))
         for key in ('meta', 'message_hub', 'param_schedulers'):
             if key in checkpoint:
                 checkpoint[key] = _plain(checkpoint[key])

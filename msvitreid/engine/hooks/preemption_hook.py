@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from mmengine.dist import is_distributed, is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import distributed
 
-from msvitreid.checkpoints.saved_files import checkpoint_name, remove_overtaken
+from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name, remove_overtaken
 from msvitreid.engine.gloo import group_timeout
 from msvitreid.engine.train_loop import ResumableTrainLoop
 from msvitreid.errors import CheckpointError
@@ -23,7 +23,8 @@ class PreemptionHook(Hook):
     ``epoch_E_batch_B.pth``, of E whole epochs and B batches of the next one, holds all that
     is needed to go on; it is removed when a later epoch's is there. All ranks stop after the
     same step. Between training epochs nothing needs to be finished, and the run saves and
-    exits at the next batch; after the last one it only exits.
+    exits at the next batch; after the last one it only exits. A run that counts iterations
+    saves ``iter_N.pth``.
 
     :class:`~msvitreid.engine.ReIDRunner` always has this hook.
     """
@@ -43,12 +44,16 @@ class PreemptionHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        batches = len(runner.train_dataloader)
+        by_step = _counts_iterations(runner)
+        batches = runner.max_iters if by_step else len(runner.train_dataloader)
         # At the last batch the end of the epoch is awaited; gradients of an unfinished
         # window of accumulation are in no checkpoint.
         if batch_idx + 1 == batches or not runner.optim_wrapper.should_update():
             return
         if self._any_rank_is_asked(runner):
+            if by_step:
+                self._save(runner, {'epoch': runner.epoch, 'iter': runner.iter + 1})
+                self._exit_together(runner)
             if not isinstance(runner.train_loop, ResumableTrainLoop):
                 runner.logger.info(
                     'SIGTERM: this train loop cannot be taken up inside of an epoch; go on from '
@@ -71,7 +76,7 @@ class PreemptionHook(Hook):
     ) -> None:
         if runner.stop_request.asked:
             # After the last epoch, which is always saved, the weights may be the average.
-            if runner.epoch < runner.max_epochs:
+            if not _is_complete(runner):
                 self._save(runner, {'epoch': runner.epoch, 'iter': runner.iter})
             self._exit(runner)
 
@@ -101,7 +106,10 @@ class PreemptionHook(Hook):
         return bool(asked)
 
     def _save(self, runner: Runner, meta: dict) -> None:
-        name = checkpoint_name(meta['epoch'], meta.get('batch', 0))
+        if _counts_iterations(runner):
+            name = iteration_name(meta['iter'])
+        else:
+            name = checkpoint_name(meta['epoch'], meta.get('batch', 0))
         runner.call_hook('before_interruption')
         # Also where there is one: it may be of an earlier run in the same work directory.
         runner.save_checkpoint(runner.work_dir, name, meta=meta)
@@ -117,3 +125,13 @@ class PreemptionHook(Hook):
     def _exit(runner: Runner) -> None:
         runner.logger.info(f'SIGTERM: exiting with code {PREEMPTED}')
         sys.exit(PREEMPTED)
+
+
+def _counts_iterations(runner: Runner) -> bool:
+    return isinstance(runner.train_loop, IterBasedTrainLoop)
+
+
+def _is_complete(runner: Runner) -> bool:
+    if _counts_iterations(runner):
+        return runner.iter >= runner.max_iters
+    return runner.epoch >= runner.max_epochs

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, EMAHook, Hook, ParamSchedulerHook
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from msvitreid.checkpoints import write_checkpoint
@@ -13,6 +15,12 @@ from msvitreid.engine.bare_model import bare_model
 from msvitreid.engine.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
+
+#: What goes before the names of the averaged net's figures.
+AVERAGED = 'averaged/'
+
+#: Hooks that decide about epochs by validation figures, of which the averaged net's are none.
+DECIDING = (CheckpointHook, EarlyStoppingHook, ParamSchedulerHook)
 
 
 @HOOKS.register_module()
@@ -23,11 +31,20 @@ class WeightAverageHook(Hook):
     of every checkpoint, so an interrupted run goes on with it. After the last epoch the
     model takes the average, its BatchNorm statistics are re-estimated over one training
     epoch, the result is written to ``filename`` in the work directory and validated, and
-    stays in the runner's model.
+    stays in the runner's model. A run that stops early averages the snapshots that there are;
+    one that stops before epoch ``begin`` ends with a warning and without an average.
+
+    Figures of the averaged net have names of their own (``averaged/mAP``) and do not count for
+    ``save_best``, early stopping and the like, which choose among epochs.
 
     Args:
         begin: first epoch (1-based) whose end is a snapshot.
         filename: of the averaged net's checkpoint.
+
+    Raises:
+        ConfigError: ``begin`` is no epoch of the run, the run is counted in iterations, or an
+            ``EMAHook`` averages too; before the first step.
+        CheckpointError: the checkpoint to resume from averages other epochs.
 
     Source: the published training command's "EMA", which is a uniform average.
     """
@@ -46,12 +63,26 @@ class WeightAverageHook(Hook):
         self.average: dict[str, Tensor] = {}
 
     def before_train(self, runner: Runner) -> None:
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            raise ConfigError(
+                'WeightAverageHook averages the ends of epochs, and train_cfg counts iterations; '
+                'set by_epoch=True, or leave the hook out of custom_hooks'
+            )
+        if any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            raise ConfigError(
+                'WeightAverageHook and EMAHook would both average the weights; leave one of '
+                'them out of custom_hooks'
+            )
         if self.begin > runner.max_epochs:
             raise ConfigError(
                 f'WeightAverageHook begin {self.begin} lies after the last epoch '
                 f'{runner.max_epochs}; lower begin or raise train_cfg.max_epochs'
             )
         expected = max(0, runner.epoch - self.begin + 1)
+        if not expected and 'WeightAverageHook.begin' in getattr(
+            runner, 'accepted_changes', ()
+        ):
+            self.count, self.average = 0, {}
         if self.count != expected:
             raise CheckpointError(
                 f'the checkpoint of epoch {runner.epoch} averages {self.count} epochs where '
@@ -99,6 +130,12 @@ class WeightAverageHook(Hook):
         }
 
     def after_train(self, runner: Runner) -> None:
+        if not self.count:
+            runner.logger.warning(
+                f'training ended after epoch {runner.epoch}, before WeightAverageHook begin '
+                f'{self.begin}: there is no average, and the last epoch is the result'
+            )
+            return
         model = bare_model(runner)
         with torch.no_grad():
             for name, weight in model.named_parameters():
@@ -114,12 +151,12 @@ class WeightAverageHook(Hook):
 
     @staticmethod
     def _validate(runner: Runner) -> None:
-        """Log the averaged net's figures under names of their own: ``averaged/mAP``."""
         metrics = runner.val_evaluator.metrics
         prefixes = [metric.prefix for metric in metrics]
         for metric in metrics:
-            metric.prefix = '/'.join(filter(None, ('averaged', metric.prefix)))
-        runner.val_loop.run()
+            metric.prefix = AVERAGED + metric.prefix if metric.prefix else AVERAGED[:-1]
+        with _without_hooks(runner, DECIDING):
+            runner.val_loop.run()
         for metric, prefix in zip(metrics, prefixes, strict=True):
             metric.prefix = prefix
 
@@ -129,3 +166,13 @@ class WeightAverageHook(Hook):
         path = Path(runner.work_dir) / self.filename
         write_checkpoint({'meta': meta, 'state_dict': model.state_dict()}, path)
         runner.logger.info(f'wrote the averaged net to {path}')
+
+
+@contextmanager
+def _without_hooks(runner: Runner, kinds: tuple[type[Hook], ...]) -> Iterator[None]:
+    hooks = runner._hooks
+    runner._hooks = [hook for hook in hooks if not isinstance(hook, kinds)]
+    try:
+        yield
+    finally:
+        runner._hooks = hooks

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from msvitreid.engine.abandoned_checkpoints import set_later_aside
 
@@ -23,11 +23,14 @@ class WorkDirHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         if runner._resume and runner._has_loaded and is_main_process():
-            batch = getattr(runner.train_loop, 'start', 0)
+            if isinstance(runner.train_loop, IterBasedTrainLoop):
+                batch = runner.iter
+            else:
+                batch = getattr(runner.train_loop, 'start', 0)
             renamed = set_later_aside(runner.work_dir, runner.epoch, batch)
             if renamed:
                 runner.logger.warning(
-                    f'resumed after epoch {runner.epoch}: checkpoints of the run that had gone '
+                    f'resumed after iteration {runner.iter}: checkpoints of the run that had gone '
                     f'on from there are set aside as {", ".join(path.name for path in renamed)}'
                 )
 

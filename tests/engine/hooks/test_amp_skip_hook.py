@@ -83,7 +83,7 @@ def test_a_resumed_run_goes_on_counting(market, tmp_path):
     wrapper = {'type': 'CPUAmpOptimWrapper', 'overflows': (0, 1)}
     work_dir = tmp_path / 'resumed'
     train(market, work_dir, optim_wrapper=wrapper, **{'train_cfg.max_epochs': 1})
-    changes = {'resume': True, 'experiment_name': 'resumed_again'}
+    changes = {'resume': True, 'accept_changes': True, 'experiment_name': 'resumed_again'}
     runner, _ = train(market, work_dir, optim_wrapper=wrapper, **changes)
     assert counts(runner) == [1, 2, 2, 2, 3, 4, 4, 4]
 

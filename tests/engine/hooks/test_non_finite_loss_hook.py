@@ -103,9 +103,9 @@ def test_the_sentence(prepare):
         'the loss was not finite in 2 steps in a row, epoch 2 iteration 2 to epoch 2 iteration 3; '
         f'the 16 images of the steps with loss nan ({", ".join(files[:3])}, ...) are listed in '
         f'{listed}; '
-        f'last good checkpoint: {good}; look at the images, and resume from that checkpoint with '
-        'clipped gradients (--cfg-options optim_wrapper.clip_grad.max_norm=5), or start anew with '
-        'a lower optim_wrapper.optimizer.lr, as a resumed run keeps its own'
+        f'last good checkpoint: {good}; look at the images, and resume from that checkpoint by '
+        '--resume --accept-changes with a lower optim_wrapper.optimizer.lr or with clipped '
+        'gradients (--cfg-options optim_wrapper.clip_grad.max_norm=5)'
     )
     assert listed.read_text().splitlines() == [
         '# epoch 2 iteration 2, rank 0, loss nan',

@@ -156,11 +156,69 @@ def test_all_ranks_stop_after_the_same_step(market, tmp_path):
 
 def test_another_number_of_batches_is_refused(market, tmp_path):
     terminated(market, tmp_path, ('train', 1, 0))
+    changes = {'train_dataloader.batch_size': 4, 'accept_changes': True}
     with pytest.raises(CheckpointError, match='an epoch of 4 batches, but an epoch has 9 now'):
-        train(market, tmp_path, resume=True, **{'train_dataloader.batch_size': 4})
+        train(market, tmp_path, resume=True, **changes)
 
 
 def test_the_signal_is_handled_as_before_afterwards(market, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     terminated(market, tmp_path, ('train', 0, 0))
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.fixture
+def start_method():
+    """A setter of the start method, which mmengine sets for the whole process."""
+    before = multiprocessing.get_start_method()
+    yield lambda method: {
+        'env_cfg': dict(mp_cfg=dict(mp_start_method=method)),
+        'train_dataloader.num_workers': 1,
+        'train_dataloader.persistent_workers': True,
+    }
+    for child in multiprocessing.active_children():
+        child.terminate()
+        child.join(timeout=10)
+    multiprocessing.set_start_method(before, force=True)
+
+
+def test_spawned_workers_end_with_the_same_weights(market, undisturbed, tmp_path, start_method):
+    """Training died when the loader pickled a signal handler for its workers."""
+    terminated(market, tmp_path, ('train', 2, 1), **start_method('spawn'))
+    assert files(tmp_path)[-1] == 'epoch_2_batch_2.pth'
+    train(market, tmp_path, resume=True, **start_method('forkserver'))
+    assert_same(averaged(tmp_path), undisturbed)
+
+
+BY_STEP = {
+    'default_hooks.checkpoint.by_epoch': False,
+    'default_hooks.checkpoint.interval': 100,
+}
+
+
+@pytest.mark.parametrize(
+    ('place', 'left'),
+    [(('train', 0, 1), ['iter_2.pth']), (('val', 0, 0), ['iter_3.pth'])],
+    ids=str,
+)
+def test_a_run_that_counts_iterations(market, tmp_path, place, left):
+    """SIGTERM lost a run without epochs, or saved it as epoch 0."""
+
+    def run(resume=False, place=None):
+        cfg = tiny_config(market, tmp_path, **BY_STEP)
+        cfg.train_cfg = dict(by_epoch=False, max_iters=3, val_interval=3)
+        cfg.custom_hooks = []
+        if place is not None:
+            cfg.custom_hooks = [dict(type='TerminateAt', place=place)]
+        if resume:
+            cfg.experiment_name += '-again'
+            use_resume(cfg, None)
+        runner = build_runner(cfg)
+        runner.train()
+        return runner
+
+    with pytest.raises(SystemExit):
+        run(place=place)
+    assert files(tmp_path) == left
+    assert run(resume=True).iter == 3
+    assert files(tmp_path)[-1] == 'iter_3.pth'

@@ -112,7 +112,7 @@ def test_a_resumed_run_goes_on_counting(data_root, tmp_path):
     assert checkpoint['unreadable_images'] == training_files(data_root, *BROKEN)
     (work_dir / 'unreadable.txt').unlink()
 
-    cfg = config(data_root, work_dir, resume=True)
+    cfg = config(data_root, work_dir, resume=True, accept_changes=True)
     cfg.experiment_name += '_again'
     run(cfg)
     listed = (work_dir / 'unreadable.txt').read_text().splitlines()

@@ -87,6 +87,7 @@ def test_resuming_with_an_earlier_begin_is_refused(market, tmp_path):
     build_runner(tiny_config(market, work_dir, **{'train_cfg.max_epochs': 2})).train()
     cfg = tiny_config(market, work_dir, resume=True)
     cfg.custom_hooks[0].begin = 1
+    cfg.accept_changes = True
     cfg.experiment_name += '_again'
     with pytest.raises(
         CheckpointError, match=r'epoch 2 averages 1 .* begin 1 would .* average 2'
