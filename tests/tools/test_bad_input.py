@@ -436,7 +436,7 @@ DAMAGES = [code, code_in_old_format, text, cut_short, nothing, missing, stranger
 DAMAGES += [list_of_tensors]
 PLACES: dict[str, Callable[[Bench, Path], list]] = {
     'test': lambda bench, path: bench.test(path),
-    'resume': lambda bench, path: bench.train(None, '--resume', path),
+    'resume': lambda bench, path: bench.train(None, '--resume', path, '--accept-changes'),
     'load_from': lambda bench, path: bench.train({'load_from': path}),
     'pretrained': lambda bench, path: bench.train({'model.pretrained': path}),
     'convert': lambda bench, path: [
@@ -513,7 +513,7 @@ def test_average_of_another_net_is_not_resumed(bench):
     checkpoint = torch.load(bench.trained / 'epoch_1.pth', weights_only=True)
     del checkpoint['weight_average']['average']['head.linears.3.weight']
     torch.save(checkpoint, bench.files / 'given.bin')
-    outcome = run(*bench.train(None, '--resume', bench.files / 'given.bin'))
+    outcome = run(*bench.train(None, '--resume', bench.files / 'given.bin', '--accept-changes'))
     check(outcome, bench, 'weight average belongs to another model')
 
 
