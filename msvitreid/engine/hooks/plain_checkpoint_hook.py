@@ -42,7 +42,7 @@ class PlainCheckpointHook(Hook):
             return
         hub = checkpoint['message_hub']
         scalars = {
-            name: HistoryBuffer(*(part.double().cpu().numpy() for part in parts))
+            name: HistoryBuffer(*(part.cpu().double().numpy() for part in parts))
             for name, parts in hub['log_scalars'].items()
         }
         folder = _checkpoint_folder(runner)
