@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -65,7 +66,7 @@ class MSViT(BaseModule):
 
     def __init__(
         self,
-        arch: str | Mapping = 's',
+        arch: Literal['s', 'l'] | Mapping[str, Sequence[int]] = 's',
         split_size: Sequence[int] = (8, 8),
         sparse_ratio: float = 0.3,
         drop_path_rate: float = 0.0,
