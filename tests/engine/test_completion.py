@@ -132,6 +132,7 @@ def test_a_run_leaves_the_config_as_it_was_stated(market, tmp_path):
     """Completions written down as if a user had stated them, which options then miss."""
     cfg = tiny_config(market, tmp_path / 'work')
     runner = build_runner(cfg)
+    runner.record_start()
     (written,) = (tmp_path / 'work').glob('*.py')
     assert Config.fromfile(written).to_dict() == runner.cfg.to_dict() == cfg.to_dict()
     assert runner._train_dataloader['sampler']['batch_size'] == 8

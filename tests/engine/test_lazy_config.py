@@ -52,7 +52,7 @@ def test_it_trains_resumes_and_is_tested(config, tmp_path):
     given = options({'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 4})
     assert run('train.py', config, *given).code == 0
     given = options({'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4})
-    assert run('train.py', config, '--resume', *given).code == 0
+    assert run('train.py', config, '--resume', '--accept-changes', *given).code == 0
     assert (work / 'epoch_2.pth').is_file()
     # What the run has written down is a config like any other.
     left = load_config(work / 'mine.py', {'model.backbone.drop_path_rate': 0.1})
@@ -141,7 +141,7 @@ def test_names_of_types():
 def test_a_config_with_classes_is_written_so_that_it_can_be_read(market, tmp_path):
     cfg = tiny_config(market, tmp_path / 'work')
     cfg.model.backbone.act_cfg = dict(type=nn.GELU)
-    build_runner(cfg)
+    build_runner(cfg).record_start()
     (written,) = (tmp_path / 'work').glob('*.py')
     read = Config.fromfile(written)
     assert read.model.backbone.act_cfg.type == 'torch.nn.modules.activation.GELU'

@@ -100,7 +100,7 @@ def test_what_a_kill_left_too_much_goes_on_resuming(market, tmp_path, monkeypatc
         cfg = config(market, tmp_path, {'max_keep_ckpts': 1}, **{'train_cfg.max_epochs': 2})
         build_runner(cfg).train()
     assert complete(tmp_path) == ['epoch_1.pth', 'epoch_2.pth']
-    cfg = config(market, tmp_path, {'max_keep_ckpts': 1}, resume=True)
+    cfg = config(market, tmp_path, {'max_keep_ckpts': 1}, resume=True, accept_changes=True)
     cfg.experiment_name = 'resumed-prune'
     cfg.load_from = str(tmp_path / 'epoch_2.pth')
     build_runner(cfg).train()
@@ -111,7 +111,7 @@ def test_a_file_that_was_removed_by_hand_counts_for_nothing(market, tmp_path):
     cfg = config(market, tmp_path, {'max_keep_ckpts': 2}, **{'train_cfg.max_epochs': 2})
     build_runner(cfg).train()
     (tmp_path / 'epoch_2.pth').rename(tmp_path / 'kept')
-    cfg = config(market, tmp_path, {'max_keep_ckpts': 2}, resume=True)
+    cfg = config(market, tmp_path, {'max_keep_ckpts': 2}, resume=True, accept_changes=True)
     cfg.experiment_name = 'resumed-by-hand'
     cfg.load_from = str(tmp_path / 'kept')
     build_runner(cfg).train()
@@ -140,7 +140,7 @@ def test_the_best_of_a_resumed_run_goes_when_a_better_one_is_there(market, tmp_p
     cfg = config(market, tmp_path, best, **EVERY_EPOCH, **{'train_cfg.max_epochs': 2})
     build_runner(cfg).train()
     assert complete(tmp_path, 'best_*') == ['best_mAP_epoch_2.pth']
-    cfg = config(market, tmp_path, best, **EVERY_EPOCH, resume=True)
+    cfg = config(market, tmp_path, best, **EVERY_EPOCH, resume=True, accept_changes=True)
     cfg.experiment_name = 'resumed-best'
     cfg.load_from = str(tmp_path / 'epoch_2.pth')
     build_runner(cfg).train()

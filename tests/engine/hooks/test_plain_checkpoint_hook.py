@@ -17,6 +17,7 @@ def best_run(market, work_dir, epochs, **changes):
         **{'train_cfg.max_epochs': epochs, 'train_cfg.val_interval': 1, **changes},
     )
     cfg.custom_hooks = []
+    cfg.accept_changes = True
     cfg.default_hooks.checkpoint.update(save_best='mAP', rule='greater', max_keep_ckpts=1)
     runner = build_runner(cfg)
     for metric in runner.val_evaluator.metrics:

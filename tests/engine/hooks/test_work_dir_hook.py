@@ -132,7 +132,7 @@ def test_a_refused_start_leaves_the_config_of_the_run(market, work_dir, tmp_path
     resumed(market, work_dir, 'config').dump(tmp_path / 'mine.py')
     cfg = Config.fromfile(tmp_path / 'mine.py')
     cfg.custom_hooks[0].begin = 60
-    with pytest.raises(ConfigError):
+    with pytest.raises(CheckpointError, match=r'WeightAverageHook\.begin'):
         build_runner(cfg).train()
     assert path.read_text() == 'before'
     cfg.custom_hooks[0].begin = 2
