@@ -12,7 +12,7 @@ NAME = re.compile(r'epoch_(\d+)(?:_batch_(\d+))?\.pth')
 ITERATION_NAME = re.compile(r'iter_(\d+)\.pth')
 
 #: Of a file that is being written, as :func:`~msvitreid.utils.files.atomic_write` names it.
-TEMPORARY = re.compile(r'\..+\.pth\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
+TEMPORARY = re.compile(r'\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
 
 
 class SavedCheckpoint(NamedTuple):
@@ -52,12 +52,14 @@ def remove_overtaken(work_dir: str | os.PathLike) -> None:
     saved = saved_checkpoints(work_dir)
     newest = max((s.epoch for s in saved if not s.batch), default=0)
     for checkpoint in saved:
-        if checkpoint.batch and checkpoint.epoch < newest:
+        # A run that counts iterations has no epochs that could overtake it.
+        within_epoch = checkpoint.batch and NAME.fullmatch(checkpoint.path.name)
+        if within_epoch and checkpoint.epoch < newest:
             checkpoint.path.unlink(missing_ok=True)
 
 
 def remove_leftovers(work_dir: str | os.PathLike) -> None:
-    """Remove what killed runs left of checkpoints that they were writing.
+    """Remove what killed runs left of files that they were writing.
 
     For the holder of the :func:`~msvitreid.checkpoints.run_lock.run_lock`: no other run writes
     there, so what was begun on another host is of a dead run. Of this host's files those stay
@@ -66,7 +68,10 @@ def remove_leftovers(work_dir: str | os.PathLike) -> None:
     host = socket.gethostname()
     for path in Path(work_dir).glob('.*.tmp'):
         name = TEMPORARY.fullmatch(path.name)
-        if name is not None and not (name['host'] == host and _is_another(int(name['pid']))):
+        if name is None:
+            continue
+        is_here = f'.{host}.{name["pid"]}.' in path.name
+        if not (is_here and _is_another(int(name['pid']))):
             path.unlink(missing_ok=True)
 
 

@@ -101,6 +101,9 @@ def _runtime_info(value: Any, path: str) -> None:
             'seed': optional(integer(0, 2**32 - 1)),
             'last_ckpt': optional(text),
             'keep_ckpt_ids': sequence(integer()),
+            'last_validation': fields(
+                {'unit': text, 'number': integer(), 'figures': mapping(number())}
+            ),
         },
     )(value, path)
     for key, item in value.items():

@@ -37,19 +37,24 @@ class IdNames:
         """
         for entry in entries:
             if entry['pid'] >= 0:
-                self.pids[entry['pid'] + pid] = other.pid(entry['pid'])
+                self.pids[entry['pid'] + pid] = other.full_pid(entry['pid'])
             if entry['camid'] >= 0:
-                self.camids[entry['camid'] + camid] = other.camid(entry['camid'])
+                number = entry['camid']
+                self.camids[number + camid] = other.camids.get(number, str(number))
 
     def clear(self) -> None:
         """Forget all names, where a dataset is read again."""
         self.pids.clear()
         self.camids.clear()
 
+    def full_pid(self, number: int) -> str:
+        """What the user calls an identity, whole: names are compared by this."""
+        return self.pids.get(number, str(number))
+
     def pid(self, number: int) -> str:
-        """What the user calls an identity."""
-        return printable(self.pids.get(number, str(number)), 40)
+        """What the user calls an identity, for a message."""
+        return printable(self.full_pid(number), 40)
 
     def camid(self, number: int) -> str:
-        """What the user calls a camera."""
+        """What the user calls a camera, for a message."""
         return printable(self.camids.get(number, str(number)), 40)

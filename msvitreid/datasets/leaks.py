@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from msvitreid.utils.printable import printable
+
 if TYPE_CHECKING:
     from .base import ReIDDataset
 
@@ -51,13 +53,13 @@ def leak_warnings(train: ReIDDataset | None, test: ReIDDataset) -> Iterator[str]
             f'as {paths[0]}: figures are too good'
         )
     if train.is_own_data and test.is_own_data and _same_folder(train, test):
-        known = {train.id_names.pid(entry['pid']) for entry in trained}
-        names = {test.id_names.pid(entry['pid']) for entry in entries}
+        known = {train.id_names.full_pid(entry['pid']) for entry in trained}
+        names = {test.id_names.full_pid(entry['pid']) for entry in entries}
         shared = sorted(known & names)
         if shared:
             yield (
                 f'{len(shared):,} of {len(names):,} test identities are trained on, '
-                f'as {shared[0]!r}: figures are too good'
+                f'as {printable(shared[0], 40)!r}: figures are too good'
             )
 
 

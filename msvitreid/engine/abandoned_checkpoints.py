@@ -68,7 +68,8 @@ def _position(path: Path) -> tuple[int, int]:
         return -1, 0
     # Not a net of another run that its config starts from.
     if isinstance(meta, dict) and 'averaged_epochs' in meta:
-        return int(meta['epoch']), 0
+        epoch = meta.get('epoch')
+        return (epoch, 0) if isinstance(epoch, int) else (-1, 0)
     return -1, 0
 
 

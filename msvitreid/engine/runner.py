@@ -205,12 +205,13 @@ class ReIDRunner(Runner):
         own = (
             PlainCheckpointHook,
             StepSeedHook,
-            WorkDirHook,
             PreemptionHook,
             StartSummaryHook,
             InferenceNetHook,
             ValidationFiguresHook,
             RunResultHook,
+            # After all that may refuse to start.
+            WorkDirHook,
         )
         for hook in own:
             self.register_hook(hook())

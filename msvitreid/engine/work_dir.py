@@ -24,12 +24,7 @@ def made_work_dir(path: str | os.PathLike) -> Iterator[None]:
     """
     folder = Path(path).absolute()
     new = [above for above in (folder, *folder.parents) if not above.exists()]
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f'work_dir {str(path)!r} cannot be made ({error.strerror}); choose another folder'
-        ) from error
+    _make(path)
     try:
         yield
     except BaseException:
@@ -50,10 +45,20 @@ def own_work_dir(path: str | os.PathLike, launcher: str = 'none') -> Iterator[No
         ConfigError: it cannot be made, or another run is using it.
         OutputError: nothing can be written there.
     """
-    with made_work_dir(path):
-        if os.environ.get(RANK_NAMES.get(launcher, ''), '0') != '0':
-            yield
-            return
-        with run_lock(path):
-            remove_leftovers(path)
-            yield
+    if os.environ.get(RANK_NAMES.get(launcher, ''), '0') != '0':
+        # The first process cleans up: one that fails early must not remove its folder.
+        _make(path)
+        yield
+        return
+    with made_work_dir(path), run_lock(path):
+        remove_leftovers(path)
+        yield
+
+
+def _make(path: str | os.PathLike) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f'work_dir {str(path)!r} cannot be made ({error.strerror}); choose another folder'
+        ) from error

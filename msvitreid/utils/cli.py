@@ -102,10 +102,11 @@ class _ConfigOptions(argparse.Action):
                 options[key] = parse_value(text)
             except ValueError as error:
                 parser.error(f'{option_string} {key}: {error}')
-            if isinstance(options[key], str) and ' ' in text.strip():
+            read = options[key]
+            if isinstance(read, str) and ' ' in text.strip() and ' ' not in read:
                 print(
                     f'{option_string} {key}: spaces are left out, as mmengine does; '
-                    f'{text!r} is read as {options[key]!r}',
+                    f'{text!r} is read as {read!r}; quotes keep them: {key}="..."',
                     file=sys.stderr,
                 )
         setattr(namespace, self.dest, options)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+from contextlib import suppress
 from typing import Any
 
 #: A dict, or a list or tuple that begins with one: the forms that ``DictAction`` lacks.
 HOLDS_DICT = re.compile(r'[\[(\s]*(\{|dict\()')
+
+#: A text in quotes with a space or a comma, such as a path.
+QUOTED = re.compile(r'"[^"]*[ ,][^"]*"|\'[^\']*[ ,][^\']*\'')
 
 
 def parse_value(text: str) -> Any:
@@ -16,7 +20,8 @@ def parse_value(text: str) -> Any:
 
     Numbers, ``true``, ``false``, ``None``, texts without quotes, lists ``a,b`` and ``[a,b]``,
     tuples ``(a,b)``, nested ones, as ``mmengine.config.DictAction`` reads them. Dicts,
-    ``{'a': 1}`` or ``dict(a=1)``, and lists of dicts, as Python reads literals.
+    ``{'a': 1}`` or ``dict(a=1)``, lists of dicts, and a text in quotes, which may have spaces and
+    commas, as Python reads literals.
 
     Raises:
         ValueError: brackets do not match, or a dict is no Python literal.
@@ -28,6 +33,12 @@ def parse_value(text: str) -> Any:
             raise ValueError(
                 f'{text!r} is not a Python literal; put texts in it in quotes'
             ) from error
+    if QUOTED.fullmatch(text):
+        # Whole, with its spaces and commas, which mmengine would drop or split at.
+        with suppress(ValueError, SyntaxError):
+            quoted = ast.literal_eval(text)
+            if isinstance(quoted, str):
+                return quoted
     # Importing mmengine takes half a second, which --help need not wait for.
     from mmengine.config import DictAction
 

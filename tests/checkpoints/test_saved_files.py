@@ -41,6 +41,14 @@ def test_only_checkpoints_of_overtaken_epochs_go(tmp_path):
     assert names(tmp_path) == ['best_mAP_epoch_1.pth', 'epoch_3.pth', 'epoch_3_batch_1.pth']
 
 
+def test_checkpoints_of_iterations_are_not_overtaken(tmp_path):
+    for name in ('iter_300', 'epoch_3'):
+        (tmp_path / f'{name}.pth').touch()
+    assert [(s.epoch, s.batch) for s in saved_checkpoints(tmp_path)] == [(0, 300), (3, 0)]
+    remove_overtaken(tmp_path)
+    assert names(tmp_path) == ['epoch_3.pth', 'iter_300.pth']
+
+
 def test_leftovers_of_dead_processes_go(tmp_path):
     """Class of faults: a start removes what another process is still writing."""
     dead = multiprocessing.get_context('fork').Process(target=int)
@@ -48,9 +56,10 @@ def test_leftovers_of_dead_processes_go(tmp_path):
     dead.join()
     for host, pid in ((HOST, dead.pid), (HOST, os.getpid()), ('other.host', os.getppid())):
         (tmp_path / f'.epoch_4.pth.{host}.{pid}.0123abcd.tmp').touch()
+    (tmp_path / f'.last_checkpoint.{HOST}.{dead.pid}.0123abcd.tmp').touch()
     kept = [
         f'.averaged.pth.{HOST}.{os.getppid()}.0123abcd.tmp',
-        f'.result.json.{HOST}.{dead.pid}.0123abcd.tmp',
+        f'.result.json.{HOST}.{os.getppid()}.0123abcd.tmp',
         '.mine.pth.tmp',
         'epoch_3.pth',
     ]

@@ -143,6 +143,8 @@ FAULTS = [
     ('optimizer loss_scaler _growth_tracker', 'x'),
     ('param_schedulers', 'x'),
     ('param_schedulers', [3]),
+    ('message_hub runtime_info last_validation', 'x'),
+    ('message_hub runtime_info last_validation', {'unit': 'epoch', 'number': 1}),
     ('weight_average', []),
     ('weight_average', {'count': 2}),
     ('weight_average count', 0),

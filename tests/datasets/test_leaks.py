@@ -74,3 +74,11 @@ def test_equal_names_in_two_folders_may_be_two_identities(csv, tmp_path):
     train = ReIDDataset(str(tmp_path / 'here'), csv='x.csv')
     test = ReIDDataset(str(tmp_path / 'there'), split='test', csv='x.csv')
     assert list(leak_warnings(train, test)) == []
+
+
+def test_long_names_are_compared_whole(csv):
+    """Names that agree in what a message shows of them are two identities."""
+    long = 'person-from-site-north-entrance-2024-06-01-000'
+    train = csv('train.csv', 'train', f'1.jpg,{long}0,,train', f'2.jpg,{long}1,,train')
+    test = csv('test.csv', 'test', f'3.jpg,{long}2,,query', f'4.jpg,{long}2,,gallery')
+    assert list(leak_warnings(train, test)) == []

@@ -133,3 +133,12 @@ def test_help_does_not_wait_for_mmengine(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         namespace['parse_args'](['--help'])
     assert '--cfg-options' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [('"/data/my sets"', '/data/my sets'), ("'/data/a,b'", '/data/a,b')],
+)
+def test_quotes_keep_spaces_and_commas(text, value):
+    """Paths that no spelling could name."""
+    assert ours(f'data_root={text}') == {'data_root': value}

@@ -12,8 +12,8 @@ from mmengine.dist import (
     broadcast_object_list,
     is_main_process,
 )
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from msvitreid.engine.bare_model import bare_model
@@ -47,9 +47,9 @@ class _Step(NamedTuple):
 class NonFiniteLossHook(Hook):
     """Stop a run whose numbers went wrong, and say where it was and what to do.
 
-    The run stops when ``loss`` was NaN or infinite in ``patience`` steps in a row, and at the
-    end of an epoch, before a checkpoint is written, when a weight or a BatchNorm statistic is:
-    no later step can mend these. The error names the steps and the last good checkpoint; the
+    The run stops when ``loss`` was NaN or infinite in ``patience`` steps in a row, and before a
+    checkpoint is written, when a weight or a BatchNorm statistic is: no later step can repair
+    these. The error names the steps and the last good checkpoint; the
     images of the steps are listed in ``non_finite_loss.txt`` in the work directory.
 
     Of several processes each has a loss of its own. In every step they reduce a flag, so that
@@ -77,6 +77,16 @@ class NonFiniteLossHook(Hook):
         self.patience = patience
         self._unread: _Step | None = None
         self._bad: list[_Step] = []
+        self._interval = 0
+        self._counts_iterations = False
+
+    def before_train(self, runner: Runner) -> None:
+        # A loop that counts iterations saves without the end of an epoch.
+        self._counts_iterations = isinstance(runner.train_loop, IterBasedTrainLoop)
+        if self._counts_iterations:
+            for hook in runner.hooks:
+                if isinstance(hook, CheckpointHook) and not hook.by_epoch:
+                    self._interval = hook.interval
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -87,8 +97,17 @@ class NonFiniteLossHook(Hook):
         self._unread = _take_down(runner.epoch, batch_idx, data_batch, outputs['loss'])
         if previous is not None:
             self._judge(runner, previous)
+        if self._interval and self.every_n_train_iters(runner, self._interval):
+            self._check_net(runner, f'iteration {runner.iter + 1}', (0, runner.iter))
 
     def after_train_epoch(self, runner: Runner) -> None:
+        if self._counts_iterations:
+            self._check_net(runner, f'iteration {runner.iter}', (0, runner.iter - 1))
+        else:
+            before = (runner.epoch, len(runner.train_dataloader))
+            self._check_net(runner, f'epoch {runner.epoch + 1}', before)
+
+    def _check_net(self, runner: Runner, when: str, before: tuple[int, int]) -> None:
         if self._unread is not None:
             self._judge(runner, self._unread)
             self._unread = None
@@ -96,9 +115,9 @@ class NonFiniteLossHook(Hook):
         if broken:
             self._stop(
                 runner,
-                f'the net is not finite after epoch {runner.epoch + 1} '
+                f'the net is not finite after {when} '
                 f'({len(broken)} tensors, the first is {broken[0]})',
-                before=(runner.epoch, len(runner.train_dataloader)),
+                before=before,
             )
 
     def _judge(self, runner: Runner, step: _Step) -> None:
@@ -187,7 +206,7 @@ def _report(
         )
     good = last_good_checkpoint(work_dir, *before)
     if good is None:
-        what_to_do = f'start anew {SLOWER} or {CLIPPED}'
+        what_to_do = f'start again {SLOWER} or {CLIPPED}'
     else:
         what_to_do = (
             f'resume from that checkpoint by --resume --accept-changes {SLOWER} or {CLIPPED}'

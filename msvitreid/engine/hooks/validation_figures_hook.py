@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.near_names import did_you_mean
@@ -41,7 +41,8 @@ class ValidationFiguresHook(Hook):
             del scalars[name]
 
     def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
-        if not metrics or runner._train_loop is None:
+        # Not built, it is a dict, or None in a run that only tests.
+        if not metrics or not isinstance(runner._train_loop, BaseLoop):
             return
         if all(name.startswith(AVERAGED) for name in metrics):
             self.averaged = {name.removeprefix(AVERAGED): metrics[name] for name in metrics}

@@ -46,8 +46,8 @@ def select_largest(rows: np.ndarray, k: int) -> ExactSelection:
     numbers, limits = rows[surplus], thresholds[surplus]
     # NaN is kept, so that it is seen in the result.
     above, equal = ~(numbers <= limits), numbers == limits
-    # The smallest type that can count a row: these passes move as few bytes as they can.
-    count = np.min_scalar_type(rows.shape[1])
+    # The smallest signed type that can count a row: these passes move few bytes.
+    count = np.min_scalar_type(-rows.shape[1] - 1)
     missing = k - above.sum(axis=1, keepdims=True, dtype=count)
     masks = above | (equal & (equal.cumsum(axis=1, dtype=count) <= missing))
     return ExactSelection(thresholds, surplus, masks)

@@ -56,13 +56,14 @@ class NoteFiles(Hook):
 
 @HOOKS.register_module(force=True)
 class Spoil(Hook):
-    """Makes a tensor of the net NaN in the last step of the second epoch."""
+    """Makes a tensor of the net NaN, in the last step of the second epoch by default."""
 
-    def __init__(self, tensor):
+    def __init__(self, tensor, at=(1, BATCHES - 1)):
         self.tensor = tensor
+        self.at = tuple(at)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        if (runner.epoch, batch_idx) == (1, BATCHES - 1):
+        if (runner.epoch, batch_idx) == self.at:
             runner.model.state_dict()[self.tensor].view(-1)[0] = float('nan')
 
 
@@ -116,7 +117,7 @@ def test_the_sentence(prepare):
 
 
 def test_infinity_counts_too(prepare):
-    with pytest.raises(ReIDError, match=r'with loss -inf .*checkpoint: none; .* start anew'):
+    with pytest.raises(ReIDError, match=r'with loss -inf .*checkpoint: none; .* start again'):
         prepare(patience=1, steps=(0,), value=float('-inf')).train()
 
 
@@ -161,6 +162,22 @@ def test_a_net_that_is_not_finite_is_never_saved(prepare, tensor):
         runner.train()
     assert not (Path(runner.work_dir) / 'epoch_2.pth').exists()
     assert not (Path(runner.work_dir) / 'non_finite_loss.txt').exists()
+
+
+def test_a_net_that_is_not_finite_is_not_saved_by_iterations_either(market, tmp_path):
+    cfg = tiny_config(market, tmp_path)
+    cfg.train_cfg = dict(by_epoch=False, max_iters=4, val_interval=9)
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = None
+    cfg.param_scheduler = None
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=1)
+    cfg.custom_hooks = [
+        dict(type='NonFiniteLossHook'),
+        dict(type='Spoil', tensor='head.linears.0.weight', at=(0, 2)),
+    ]
+    with pytest.raises(ReIDError, match=r'not finite after iteration 3 .*iter_2\.pth'):
+        build_runner(cfg).train()
+    assert not (tmp_path / 'iter_3.pth').exists()
 
 
 def test_the_steps_before_a_broken_net_are_listed(prepare):
