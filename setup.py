@@ -32,6 +32,8 @@ setup(
         # mmcv without compiled ops; see the README where the full mmcv is installed.
         'mmcv-lite>=2.2,<2.3',
         'pillow>=10',
+        # Compares the values of a config with annotations.
+        'pydantic>=2.7',
         'scipy>=1.11',
         'scikit-learn>=1.4',
     ],

@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from msvitreid.checkpoints import digest
     from msvitreid.engine import (
+        check_config,
         default_work_dir,
         load_config,
         made_work_dir,
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     cfg = load_config(args.config, args.cfg_options)
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
+    check_config(cfg)
     # Not the training run's own folder, whose config file must stay.
     trained_in = Path(cfg.get('work_dir') or default_work_dir(args.config))
     cfg.work_dir = args.work_dir or str(trained_in / 'test')

@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
     from msvitreid.engine import (
+        check_config,
         default_work_dir,
         load_config,
         own_work_dir,
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     cfg = load_config(args.config, args.cfg_options)
     require_sections(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    check_config(cfg)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
     cfg.launcher = args.launcher
     if args.amp:

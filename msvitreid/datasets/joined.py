@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
@@ -37,6 +37,9 @@ class JoinedDataset(ReIDDataset):
             what is stated for all, or two have one name.
         DatasetError: a member cannot be read.
     """
+
+    #: Options of a member's config that are not its dataset's.
+    member_options: ClassVar[Mapping] = {'datasets': {'name': str}}
 
     def __init__(
         self,

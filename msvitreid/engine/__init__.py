@@ -1,5 +1,6 @@
 from .completion import complete_config
 from .config import load_config
+from .config_check import check_config
 from .hooks import (
     AmpSkipHook,
     CheckpointHook,
@@ -31,6 +32,7 @@ __all__ = [
     'ResumableTrainLoop',
     'UnreadableImageHook',
     'WeightAverageHook',
+    'check_config',
     'complete_config',
     'default_work_dir',
     'load_config',

@@ -14,13 +14,13 @@ from typing import Any
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
-from .build_errors import explain
-from .errors import ConfigError
-from .option_types import refuse_wrong_types
-from .utils.mmpretrain import SCOPE as MMPRETRAIN
-from .utils.mmpretrain import load_mmpretrain
-from .utils.near_names import did_you_mean
-from .utils.parameters import call_parameters
+from msvitreid.build_errors import explain
+from msvitreid.errors import ConfigError
+from msvitreid.option_types import refuse_wrong_types
+from msvitreid.utils.mmpretrain import SCOPE as MMPRETRAIN
+from msvitreid.utils.mmpretrain import load_mmpretrain
+from msvitreid.utils.near_names import did_you_mean
+from msvitreid.utils.parameters import call_parameters
 
 
 class SuggestingRegistry(Registry):
