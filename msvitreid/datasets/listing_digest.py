@@ -13,6 +13,9 @@ from torch.utils.data import Dataset
 #: What an entry says of its image; ``gt_label`` is mmpretrain's name.
 FIELDS = ('pid', 'camid', 'label', 'gt_label', 'split')
 
+#: What makes an identity.
+IDENTITY = ('pid', 'label', 'gt_label')
+
 _KNOWN: WeakKeyDictionary[Dataset, dict[str, str]] = WeakKeyDictionary()
 
 
@@ -38,45 +41,66 @@ def listing_digest(dataset: Dataset) -> dict[str, str]:
 
 
 def _digest(dataset: Any) -> dict[str, str]:
-    entries = [_facts(dataset.get_data_info(index)) for index in range(len(dataset))]
-    paths = _relative_paths([(member, path) for member, path, _ in entries])
-    images = (repr((path, facts)) for path, (_, _, facts) in zip(paths, entries, strict=True))
-    identities = {
-        repr([facts.get(key) for key in ('pid', 'label', 'gt_label')])
-        for _, _, facts in entries
-    }
+    # Read twice instead of kept: ImageNet's entries as objects would take half a gigabyte.
+    prefixes = _prefixes(dataset)
+    images = hashlib.sha256()
+    identities = set()
+    for entry in _entries(dataset):
+        facts = {key: _plain(entry[key]) for key in FIELDS if key in entry}
+        member, folder, name = _place(entry)
+        _add(images, repr((prefixes[member, folder] + name, facts)))
+        identities.add(repr([facts.get(key) for key in IDENTITY]))
+    of_identities = hashlib.sha256()
+    for identity in sorted(identities):
+        _add(of_identities, identity)
     return {
-        'images': _counted(len(entries), images),
-        'identities': _counted(len(identities), iter(sorted(identities))),
+        'images': _counted(len(dataset), images),
+        'identities': _counted(len(identities), of_identities),
     }
 
 
-def _facts(entry: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    facts = {key: np.asarray(entry[key]).tolist() for key in FIELDS if key in entry}
+def _entries(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    return (dataset.get_data_info(index) for index in range(len(dataset)))
+
+
+def _place(entry: Mapping[str, Any]) -> tuple[str, str | None, str]:
+    """Member, folder as the entry has it (``None`` without a path) and file name."""
     path = entry.get('img_path')
-    return str(entry.get('dataset', '')), os.path.abspath(path) if path else '', facts
+    folder, name = os.path.split(path) if path else (None, '.')
+    return str(entry.get('dataset', '')), folder, name
 
 
-def _relative_paths(files: list[tuple[str, str]]) -> Iterator[str]:
-    """Paths below the folder that holds all of a member's images."""
-    folders: dict[str, set[str]] = {}
-    for member, path in files:
-        folders.setdefault(member, set()).add(os.path.dirname(path))
-    common = {member: _common_folder(found) for member, found in folders.items()}
-    for member, path in files:
-        below = common[member]
-        yield PurePath(os.path.relpath(path, below) if below else path).as_posix()
+def _prefixes(dataset: Any) -> dict[tuple[str, str | None], str]:
+    """What stands before a file name, below the folder that holds all of a member's images."""
+    members: dict[str, set[str | None]] = {}
+    for entry in _entries(dataset):
+        member, folder, _ = _place(entry)
+        members.setdefault(member, set()).add(folder)
+    return {
+        (member, folder): prefix
+        for member, folders in members.items()
+        for folder, prefix in _below_common(folders)
+    }
 
 
-def _common_folder(folders: set[str]) -> str:
+def _below_common(folders: set[str | None]) -> Iterator[tuple[str | None, str]]:
+    absolute = {folder: '' if folder is None else os.path.abspath(folder) for folder in folders}
     try:
-        return os.path.commonpath(folders)
+        common = os.path.commonpath(absolute.values())
     except ValueError:  # on several drives, or entries without a path
-        return ''
+        common = ''
+    for folder, path in absolute.items():
+        below = PurePath(os.path.relpath(path, common) if common else path).as_posix()
+        yield folder, '' if below == '.' else below.rstrip('/') + '/'
 
 
-def _counted(count: int, items: Iterator[str]) -> str:
-    sha256 = hashlib.sha256()
-    for item in items:
-        sha256.update(item.encode('utf-8', 'surrogateescape') + b'\0')
-    return f'{count:,} (sha256 {sha256.hexdigest()[:16]})'
+def _plain(value: Any) -> Any:
+    return value if type(value) in (int, str) else np.asarray(value).tolist()
+
+
+def _add(digest: Any, item: str) -> None:
+    digest.update(item.encode('utf-8', 'surrogateescape') + b'\0')
+
+
+def _counted(count: int, digest: Any) -> str:
+    return f'{count:,} (sha256 {digest.hexdigest()[:16]})'

@@ -27,7 +27,9 @@ class StatedSchedule:
 
     A checkpoint's optimizer brings its own learning rate, weight decay and so on, and its
     schedulers their own length. :meth:`restore` puts those of the config in their place, as if
-    the run had had them from its beginning; momentum and the like stay the checkpoint's.
+    the run had had them from its beginning: all options of the groups (``lr``, ``momentum``,
+    ``weight_decay``) are the config's. What the optimizer has accumulated, as momentum buffers,
+    stays the checkpoint's.
 
     Args:
         runner: with its optimizer and schedulers built, and no step taken.

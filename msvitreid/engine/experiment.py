@@ -49,7 +49,6 @@ LOADING = (
     'prefetch_factor',
     'timeout',
     'multiprocessing_context',
-    'listing_cache',
     'serialize_data',
     'lazy_init',
 )

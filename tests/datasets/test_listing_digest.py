@@ -1,3 +1,6 @@
+import tracemalloc
+
+import numpy as np
 import pytest
 
 from msvitreid.datasets.listing_digest import listing_digest
@@ -73,3 +76,40 @@ def test_mmpretrains_entries():
 
 def test_paths_without_a_common_folder():
     assert listing_digest(Listed(entry('', 1), entry('/a/1.jpg', 2)))['images'].startswith('2 ')
+
+
+def test_digests_are_those_of_checkpoints_so_far():
+    """Class of faults: a run that cannot be resumed, as its digest is computed otherwise."""
+    other = Listed(
+        entry('a/1.jpg', 1),
+        entry('a/b/2.jpg', np.int64(2), split='train'),
+        entry('', 3, dataset='x'),
+    )
+    assert listing_digest(BASE) == {
+        'images': '2 (sha256 e57b6f041869ae92)',
+        'identities': '2 (sha256 21f6151b86eb1200)',
+    }
+    assert listing_digest(other) == {
+        'images': '3 (sha256 d850092d671bfce9)',
+        'identities': '3 (sha256 b84c24ff16eda79b)',
+    }
+
+
+def test_no_list_of_all_entries_is_kept():
+    """Class of faults: memory that grows with the data, on every process."""
+    count, paths = 5_000, [f'/a/train/{number % 10}/{number}.jpg' for number in range(5_000)]
+
+    class Made(Listed):
+        def __len__(self):
+            return count
+
+        def get_data_info(self, index):
+            return entry(paths[index], index % 10)
+
+    tracemalloc.start()
+    try:
+        listing_digest(Made())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200_000

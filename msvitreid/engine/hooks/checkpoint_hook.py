@@ -10,8 +10,9 @@ from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import Runner
 
 from msvitreid.checkpoints import read_checkpoint, write_checkpoint
+from msvitreid.errors import ConfigError
 from msvitreid.registry import HOOKS
-from msvitreid.utils.files import atomic_write, make_folder
+from msvitreid.utils.files import atomic_write
 
 
 @HOOKS.register_module()
@@ -22,12 +23,24 @@ class CheckpointHook(MMEngineCheckpointHook):
     checkpoint less than ``max_keep_ckpts``, or none, and no best one. Here there are at every
     moment as many complete files as are to be kept, and for the time of a save one more.
 
-    The options are mmengine's. ``last_checkpoint`` and published files appear under their
-    names when they are complete.
+    The options are mmengine's but for ``out_dir``: all that looks for checkpoints looks in the
+    work directory. ``last_checkpoint`` and published files appear under their names when they
+    are complete.
+
+    Raises:
+        ConfigError: ``out_dir`` is given.
     """
 
     max_keep_ckpts: int
     keep_ckpt_ids: list[int]  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.out_dir:
+            raise ConfigError(
+                f'default_hooks.checkpoint.out_dir is {str(self.out_dir)!r}, but checkpoints lie '
+                'in work_dir; remove the option and give the folder as --work-dir'
+            )
 
     def before_train(self, runner: Runner) -> None:
         limit, self.max_keep_ckpts = self.max_keep_ckpts, -1
@@ -35,7 +48,6 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.max_keep_ckpts = limit
         self.keep_ckpt_ids = list(runner.message_hub.runtime_info.get('keep_ckpt_ids', ()))
         if is_main_process():
-            make_folder(self.out_dir)
             self._prune()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from msvitreid.engine.bare_model import bare_model
+from msvitreid.models.fused import fuse_for_inference
 from msvitreid.registry import HOOKS
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ class InferenceNetHook(Hook):
         if runner._train_loop is not None:
             runner.compile_backbone()
             return
-        # Models import the engine's checkpoints.
-        from msvitreid.models.fused import fuse_for_inference
-
         backend = runner.cfg.get('backend')
         net: Any
         if backend is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
@@ -45,7 +45,7 @@ class PlainCheckpointHook(Hook):
             name: HistoryBuffer(*(part.cpu().double().numpy() for part in parts))
             for name, parts in hub['log_scalars'].items()
         }
-        folder = _checkpoint_folder(runner)
+        folder = Path(runner.work_dir)
         info = taken_over(hub['runtime_info'], folder)
         source = Path(runner._load_from or folder / 'epoch_N.pth')
         if source.parent.resolve() != folder.resolve():
@@ -82,15 +82,6 @@ def taken_over(info: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             del taken[key]
             taken.pop(key.replace(BEST_FILE, BEST_SCORE, 1), None)
     return taken
-
-
-def _checkpoint_folder(runner: Runner) -> Path:
-    """Where ``CheckpointHook.before_train`` will write to."""
-    folder = Path(runner.work_dir)
-    for hook in runner.hooks:
-        if isinstance(hook, CheckpointHook) and hook.out_dir not in (None, runner.work_dir):
-            return Path(hook.out_dir) / folder.name
-    return folder
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 
 from msvitreid.engine import CheckpointHook
 from msvitreid.engine.saved_checkpoints import newest_complete
-from msvitreid.errors import OutputError
+from msvitreid.errors import ConfigError, OutputError
 from msvitreid.registry import HOOKS
 from tests.engine.tiny_run import build_runner, tiny_config
 
@@ -155,17 +155,17 @@ def test_last_checkpoint_is_written_whole(market, tmp_path, fill_disk):
     assert not (tmp_path / 'last_checkpoint').exists()
 
 
-def test_published_files_and_another_folder(market, tmp_path):
-    options = {
-        'out_dir': str(tmp_path / 'elsewhere'),
-        'published_keys': ['meta', 'state_dict'],
-        'max_keep_ckpts': 1,
-    }
+def test_published_files(market, tmp_path):
+    options = {'published_keys': ['meta', 'state_dict'], 'max_keep_ckpts': 1}
     build_runner(config(market, tmp_path / 'work', options)).train()
-    whole, published = sorted(
-        (tmp_path / 'elsewhere/work').iterdir(), key=lambda p: len(p.name)
-    )
+    whole, published = sorted((tmp_path / 'work').glob('epoch_*'), key=lambda p: len(p.name))
     assert whole.name == 'epoch_3.pth'
     assert published.name.startswith('epoch_3-')
     assert set(torch.load(published, weights_only=True)) == {'meta', 'state_dict'}
     assert (tmp_path / 'work' / 'last_checkpoint').read_text() == str(whole)
+
+
+def test_checkpoints_lie_in_the_work_directory(tmp_path):
+    """Class of faults: a folder that is written to, but not looked in on resuming."""
+    with pytest.raises(ConfigError, match=r'default_hooks\.checkpoint\.out_dir.*--work-dir'):
+        HOOKS.build(dict(type='CheckpointHook', out_dir=str(tmp_path)))
