@@ -29,8 +29,7 @@ from .ranking import (
     rank_metrics_from_rows,
     rank_metrics_from_similarity,
     score_matches,
-    score_queries,
-    summarise,
+    summarize,
 )
 from .retrieval import (
     first_match_ranks,
@@ -78,8 +77,7 @@ __all__ = [
     'recall_of_first_ranks',
     'recall_values',
     'score_matches',
-    'score_queries',
-    'summarise',
+    'summarize',
     'top_matches',
     'verification_metrics',
 ]

@@ -262,35 +262,6 @@ class QueryScores(NamedTuple):
     inverse_penalty: np.ndarray
 
 
-def score_queries(
-    similarity_rows: SimilarityRows,
-    rule: MarketRule,
-    ap: str,
-    start: int,
-    stop: int,
-    query_chunk: int = QUERY_CHUNK,
-) -> QueryScores:
-    """Rank the gallery for some of the queries and score each ranking.
-
-    Args:
-        similarity_rows: called for consecutive blocks of queries; its answer,
-            ``(stop - start, G)``, is modified.
-        rule: who is in whose ranking.
-        ap: average precision, ``'trapezoid'`` or ``'plain'``.
-        start: the first query.
-        stop: one past the last.
-        query_chunk: queries handled at once.
-
-    Returns:
-        The scores of the ``stop - start`` queries.
-
-    Raises:
-        ValueError: an unknown ``ap``, or as :func:`rank_matches`.
-    """
-    check_ap_definition(ap)
-    return score_matches(rank_matches(similarity_rows, rule, start, stop, query_chunk), ap)
-
-
 def score_matches(ranked: RankedMatches, ap: str) -> QueryScores:
     """Score rankings of which the matches' ranks are known.
 
@@ -459,7 +430,7 @@ def mean_values(values: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {**means, 'num_queries': len(matched), 'num_unmatched': num_unmatched}
 
 
-def summarise(scores: QueryScores, topk: Sequence[int]) -> dict[str, Any]:
+def summarize(scores: QueryScores, topk: Sequence[int]) -> dict[str, Any]:
     """Means over the queries that have a match.
 
     Args:

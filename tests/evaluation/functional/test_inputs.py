@@ -13,11 +13,11 @@ from msvitreid.evaluation.functional import (
     k_reciprocal_rerank,
     kmeans_nmi,
     normalized_mutual_information,
+    rank_matches,
     rank_metrics,
     rank_metrics_from_similarity,
     recall_at_k,
     recall_of_first_ranks,
-    score_queries,
     top_matches,
 )
 from msvitreid.evaluation.functional.inputs import as_features, as_indices, as_labels
@@ -190,9 +190,7 @@ class Rows:
         lambda: top_matches(HUGE, HUGE, 3, PIDS, PIDS),
         lambda: k_reciprocal_rerank(HUGE, HUGE),
         lambda: kmeans_nmi(HUGE, PIDS),
-        lambda: score_queries(
-            inner_product_rows(HUGE, HUGE), MarketRule(PIDS, PIDS), 'plain', 0, 40
-        ),
+        lambda: rank_matches(inner_product_rows(HUGE, HUGE), MarketRule(PIDS, PIDS), 0, 40),
     ],
 )
 def test_finite_features_whose_products_are_not(call):
@@ -233,7 +231,7 @@ def test_a_number_of_matches_that_cannot_be(k):
 def test_a_range_that_is_none_of_queries(bounds):
     rule = MarketRule([0, 1], [0, 1])
     with pytest.raises(ValueError, match='start and stop must be a range within the 2 queries'):
-        score_queries(inner_product_rows(np.eye(2), np.eye(2)), rule, 'plain', *bounds)
+        rank_matches(inner_product_rows(np.eye(2), np.eye(2)), rule, *bounds)
 
 
 @pytest.mark.parametrize(

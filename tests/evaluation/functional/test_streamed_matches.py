@@ -9,7 +9,7 @@ from msvitreid.evaluation.functional import (
     rank_metrics,
     rank_streamed_matches,
     score_matches,
-    summarise,
+    summarize,
 )
 
 from . import oracle
@@ -44,7 +44,7 @@ def test_agrees_with_plain_python(seed, query_chunk, gallery_chunk):
     for ap in AP_DEFINITIONS:
         expected = oracle.rank_metrics(query @ gallery.T, *labels, ap, (1, 3))
         scores = score_matches(ranked, ap)
-        assert_same({**summarise(scores, (1, 3)), 'AP': scores.average_precision}, expected)
+        assert_same({**summarize(scores, (1, 3)), 'AP': scores.average_precision}, expected)
 
 
 @pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64])
@@ -97,7 +97,7 @@ def test_the_gallery_is_read_in_float32_and_tensors_are_queries_too():
     query, gallery, *labels = random_case(6)
     ranked = rank_streamed_matches(torch.from_numpy(query).double(), Rows(gallery), *labels)
     expected = rank_metrics(query, gallery, *labels)
-    assert summarise(score_matches(ranked, 'trapezoid'), (1, 5, 10)) == expected
+    assert summarize(score_matches(ranked, 'trapezoid'), (1, 5, 10)) == expected
 
 
 @pytest.mark.parametrize(

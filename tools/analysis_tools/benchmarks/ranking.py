@@ -26,7 +26,7 @@ from msvitreid.evaluation.functional import (
     rank_matches,
     rank_streamed_matches,
     score_matches,
-    summarise,
+    summarize,
 )
 from tests.plain import ranking as plain
 
@@ -153,10 +153,10 @@ def both(ranked: RankedMatches) -> dict[str, float]:
     """The figures with either definition of average precision."""
     return {
         **{
-            f'mAP-{ap}': summarise(score_matches(ranked, ap), (1,))['mAP']
+            f'mAP-{ap}': summarize(score_matches(ranked, ap), (1,))['mAP']
             for ap in AP_DEFINITIONS
         },
-        **summarise(score_matches(ranked, 'plain'), (1, 5, 10)),
+        **summarize(score_matches(ranked, 'plain'), (1, 5, 10)),
     }
 
 
