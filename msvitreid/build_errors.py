@@ -1,4 +1,4 @@
-"""What a user can mend of an error that was raised while a component was built."""
+"""What a user can correct in an error that was raised while a component was built."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explain(error: Exception) -> ConfigError | None:
     """The sentence for an error that a component's config, or a missing package, caused.
 
     mmengine builds much by registries of its own, so the frames that ``error`` passed
-    through tell what was being built.
+    through say what was being built.
 
     Returns:
         ``None`` for a :class:`ReIDError`, which has its sentence, and for what may be a bug.
@@ -86,7 +86,7 @@ def _wrong_option(built: Mapping[str, Any], error: TypeError) -> str:
 
 
 def _refused_section(frames: list[FrameType], error: Exception) -> ConfigError | None:
-    """The sentence for what optimisers and schedulers say of the values they are given."""
+    """The sentence for what optimizers and schedulers say of the values they are given."""
     from mmengine.runner import Runner
 
     sections = {

@@ -1,4 +1,4 @@
-"""Errors a user can mend: one sentence naming the file, key or option."""
+"""Errors a user can correct: one sentence naming the file, key or option."""
 
 
 class ReIDError(ValueError):

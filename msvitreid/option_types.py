@@ -24,7 +24,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-#: How a sentence calls what an annotation stands for, and how it is told.
+#: How a sentence calls what an annotation stands for, and how it is recognized.
 PLAIN: dict[str, tuple[str, Callable[[Any], bool]]] = {
     'None': ('None', lambda value: value is None),
     'bool': ('True or False', lambda value: isinstance(value, bool)),

@@ -34,7 +34,7 @@ def run_ranks(
 ) -> list[Any]:
     """Call ``function(*args)`` in ``world_size`` processes of one gloo process group.
 
-    The processes are forked: nothing is imported anew, and ``function`` and ``args`` may be
+    The processes are forked: nothing is imported again, and ``function`` and ``args`` may be
     anything, also closures over a test's variables; what a process changes, the others and
     the test do not see. In each ``torch.distributed`` and ``mmengine.dist`` know its rank,
     torch has one thread, and random generators are as they were in the test, so alike.

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Importing:
-    """Fails to import what it is told."""
+    """Fails to import what it is given."""
 
     def __init__(self, error):
         raise error
@@ -66,7 +66,7 @@ def test_what_mmengine_builds_by_its_own_registry():
 
 
 def refused(**options):
-    """The sentence for an optimiser's config."""
+    """The sentence for an optimizer's config."""
     from mmengine.runner import Runner
 
     runner = object.__new__(Runner)
@@ -82,7 +82,7 @@ def refused(**options):
         dict(optimizer=dict(type='SGD', lr='abc')),
         dict(optimizer=dict(type='SGD', lr=0.1, momentum=(9, 0))),
         dict(optimizer=dict(type='AdamW', lr=-1)),
-        # It multiplies, before there is an optimiser.
+        # It multiplies, before there is an optimizer.
         dict(
             optimizer=dict(type='SGD', lr='abc'),
             paramwise_cfg=dict(custom_keys=dict(weight=dict(lr_mult=0.1))),
@@ -90,7 +90,7 @@ def refused(**options):
     ],
     ids=str,
 )
-def test_an_optimiser_that_refuses_its_options(options):
+def test_an_optimizer_that_refuses_its_options(options):
     sentence = refused(**options)
     assert sentence.startswith('optim_wrapper cannot be built from ')
     assert str(options['optimizer']) in sentence

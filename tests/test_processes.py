@@ -67,7 +67,7 @@ def test_a_process_that_hangs_is_killed():
     assert ' in hang' in str(caught.value)
 
 
-def test_a_process_that_dies_is_told():
+def test_a_process_that_dies_is_reported():
     def die():
         os._exit(7)
 

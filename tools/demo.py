@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_demo_config(work_dir, args.cfg_options)
     results = {}
 
-    print('2/5 nearest neighbours of HSV histograms, without learning', flush=True)
+    print('2/5 nearest neighbors of HSV histograms, without learning', flush=True)
     results['HSV histograms'] = score(hsv_baseline(cfg))
     print('3/5 the untrained net', flush=True)
     results['untrained net'] = score(embed(cfg, 'untrained', None))

@@ -6,7 +6,7 @@ case ${5-} in
     cat >&2 <<END
 usage: $0 PARTITION JOB_NAME CONFIG CHECKPOINT GPUS [test.py options]
 GPUS: in all. Environment: GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS (more options of srun),
-PORT (drawn from the job's id; two runs inside of one job need different ones), PYTHON (python).
+PORT (drawn from the job's id; two runs in one job need different ones), PYTHON (python).
 END
     exit 2
     ;;

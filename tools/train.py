@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         load_config,
         own_work_dir,
         require_sections,
-        start_anew,
+        start_new_run,
         use_amp,
         use_resume,
     )
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg.accept_changes = True
     with own_work_dir(cfg.work_dir, args.launcher):
         if args.resume is None:
-            start_anew(cfg)
+            start_new_run(cfg)
         else:
             use_resume(cfg, None if args.resume == 'auto' else Path(args.resume))
         RUNNERS.build(cfg).train()

@@ -1,5 +1,5 @@
 # Backbone: mmpretrain's ResNet-50 without the last stride, for MSViT-S.
-# The weights are torchvision's, for normalised images; see docs/en/swap.md.
+# The weights are torchvision's, for normalized images; see docs/en/swap.md.
 _base_ = '../msvit/msvit-s_occluded-duke.py'
 
 model = dict(

@@ -1,5 +1,5 @@
 # Backbone: mmpretrain's Swin-T for MSViT-S.
-# The weights are mmpretrain's, for normalised images; see docs/en/swap.md.
+# The weights are mmpretrain's, for normalized images; see docs/en/swap.md.
 _base_ = '../msvit/msvit-s_occluded-duke.py'
 
 model = dict(

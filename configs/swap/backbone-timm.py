@@ -1,5 +1,5 @@
 # Backbone: timm's ConvNeXt-T, through mmpretrain's wrapper, for MSViT-S.
-# The weights are timm's, for normalised images; see docs/en/swap.md.
+# The weights are timm's, for normalized images; see docs/en/swap.md.
 _base_ = '../msvit/msvit-s_occluded-duke.py'
 
 model = dict(

@@ -1,4 +1,4 @@
-# Optimiser: AdamW, whose learning rate falls by a tenth with every block towards the image, for
+# Optimizer: AdamW, whose learning rate falls by a tenth with every block towards the image, for
 # SGD. The values are a start that nobody has tuned.
 _base_ = '../msvit/msvit-s_occluded-duke.py'
 

@@ -90,7 +90,7 @@ def _require_one_directory(file: BinaryIO, size: int) -> None:
 
     Raises:
         ValueError: it does not.
-        struct.error: the file is too short to tell.
+        struct.error: the file is too short for a directory.
     """
     at = max(0, size - 98)
     file.seek(at)

@@ -1,4 +1,4 @@
-"""What a split holds, beside what the literature says it holds."""
+"""What a split holds, compared with what the literature says it holds."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def listing_digest(dataset: Dataset) -> dict[str, str]:
         dataset: mmengine's, or a wrapper of one; the pipeline is not run.
 
     Returns:
-        ``images`` and ``identities`` (what is told apart, with its labels), each a text like
+        ``images`` and ``identities`` (with their labels), each a text like
         ``'48 (sha256 0123456789abcdef)'``; empty for a dataset without ``get_data_info``.
     """
     if not hasattr(dataset, 'get_data_info'):

@@ -100,7 +100,7 @@ class DukeMTMC(MarketStyleDataset):
 
 @DATASETS.register_module()
 class OccludedDuke(MarketStyleDataset):
-    """Occluded-Duke: DukeMTMC-reID split anew, so that every query is occluded."""
+    """Occluded-Duke: DukeMTMC-reID split again, so that every query is occluded."""
 
     folder_names = ('Occluded_Duke', 'occluded_dukemtmc', 'occluded_dukemtmc_reid')
     expected = {

@@ -30,7 +30,7 @@ class MSMT17(ReIDDataset):
 
     Read as released, V1 (``train/``, ``test/``) or V2 (``mask_train_v2/``,
     ``mask_test_v2/``; faces blurred) with ``list_{train,val,query,gallery}.txt``, or laid
-    out anew as Market-1501. ``metainfo['version']``, 'V1', 'V2' or 'Market layout', says
+    out again as Market-1501. ``metainfo['version']``, 'V1', 'V2' or 'Market layout', says
     which one was found; the statistics name it too, as the releases are not the same images.
 
     Args:
@@ -83,8 +83,8 @@ class MSMT17(ReIDDataset):
                     yield from _read_list(root / name, images)
         elif split == 'train' and not self.include_val:
             raise ConfigError(
-                f'MSMT17: include_val=False cannot be honoured, as {root} is in the Market '
-                'layout, which does not tell validation images from training images; drop '
+                f'MSMT17: include_val=False cannot be honored, as {root} is in the Market '
+                'layout, which does not separate validation images from training images; drop '
                 'the option or use the released lists'
             )
         else:

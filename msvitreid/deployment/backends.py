@@ -17,7 +17,7 @@ from msvitreid.models import ReIDModel
 
 from .openvino_net import use_openvino
 
-#: Training images that tell int8 its ranges, and the seed that chooses them.
+#: Training images from which int8 gets its ranges, and the seed that chooses them.
 CALIBRATION_IMAGES = 64
 CALIBRATION_SEED = 0
 

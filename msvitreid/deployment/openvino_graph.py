@@ -66,7 +66,7 @@ def to_graph(net: nn.Module, height: int, width: int) -> openvino.Model:
     source.set_element_type(images, openvino.Type.f32)
     source.set_partial_shape(images, openvino.PartialShape([-1, 3, height, width]))
     graph = frontend.convert(source)
-    # Weights that are not constants by themselves would stay in float32 when quantised.
+    # Weights that are not constants by themselves would stay in float32 when quantized.
     manager = Manager()
     manager.register_pass(ConstantFolding())
     manager.run_passes(graph)
@@ -78,7 +78,7 @@ def to_int8(graph: openvino.Model, calibration: Tensor) -> openvino.Model:
 
     Args:
         graph: of float32.
-        calibration: preprocessed images ``(N, 3, H, W)`` that tell the ranges of all activations.
+        calibration: preprocessed images ``(N, 3, H, W)`` that give the ranges of all activations.
     """
     # As in its makers' tests, nncf does not report its use over the network then.
     os.environ.setdefault('NNCF_CI', '1')

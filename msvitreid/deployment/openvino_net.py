@@ -26,7 +26,7 @@ def use_openvino(
     the same up to rounding, and attention keeps exactly the keys that torch keeps, of equal
     logits those at the lowest positions. The copy cannot be trained and does not follow later
     changes of ``model``;
-    copies of it compile anew.
+    copies of it are compiled again.
 
     Args:
         model: a :class:`ReIDModel` in evaluation mode, on the CPU, in float32.

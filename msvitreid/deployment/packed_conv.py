@@ -13,7 +13,7 @@ GROUP_CHANNELS = 16
 class PackedConv(nn.Module):
     """A :class:`FusedConv` in operations that convert, with its narrow groups packed.
 
-    Neighbouring groups of few channels become one of 16, whose weights between channels of
+    Neighboring groups of few channels become one of 16, whose weights between channels of
     different groups are zero: the same sums, with more of a register in use.
     """
 
@@ -37,7 +37,7 @@ class PackedConv(nn.Module):
 
 
 def groups_to_join(weight: Tensor, groups: int) -> int:
-    """How many neighbouring groups make one of at most :data:`GROUP_CHANNELS` channels."""
+    """How many neighboring groups make one of at most :data:`GROUP_CHANNELS` channels."""
     outputs, inputs = len(weight) // groups, weight.shape[1]
     joined = max(1, min(groups, GROUP_CHANNELS // max(outputs, inputs)))
     while groups % joined:

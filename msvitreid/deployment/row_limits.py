@@ -9,7 +9,7 @@ BLOCK_ROWS = 2048
 
 
 class RowLimits(Op):
-    """An operation for OpenVINO: what tells the ``k`` largest numbers of a row from the others.
+    """An operation for OpenVINO: what separates the ``k`` largest numbers of a row from the others.
 
     They are the numbers above the row's threshold, and those equal to it up to a position. Both
     are found here; OpenVINO compares, in one pass. Its own TopK takes ten times as long as

@@ -12,7 +12,7 @@ from .hooks import (
 from .run_options import (
     default_work_dir,
     require_sections,
-    start_anew,
+    start_new_run,
     use_amp,
     use_bootstrap,
     use_rerank,
@@ -39,7 +39,7 @@ __all__ = [
     'made_work_dir',
     'own_work_dir',
     'require_sections',
-    'start_anew',
+    'start_new_run',
     'use_amp',
     'use_bootstrap',
     'use_rerank',

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .bare_model import bare_model
-from .sync_batch_norm import synchronise_bn
+from .sync_batch_norm import synchronize_bn
 
 
 @torch.no_grad()
@@ -26,7 +26,7 @@ def reestimate_bn(runner: Runner) -> None:
     Source: the published runs' treatment of the averaged net.
     """
     model = bare_model(runner)
-    net = synchronise_bn(copy.deepcopy(model)) if is_distributed() else model
+    net = synchronize_bn(copy.deepcopy(model)) if is_distributed() else model
     loader = runner.train_dataloader
     _set_epoch(loader.batch_sampler, runner.epoch)
     average = _StatisticsAverage(net)

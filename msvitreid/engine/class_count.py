@@ -14,7 +14,7 @@ from msvitreid.registry import DATASETS, MODELS
 def with_class_count(
     model: Mapping[str, Any], count: Callable[[], int | None]
 ) -> dict[str, Any]:
-    """A model's config in which head and preprocessor are told the number of classes.
+    """A model's config in which head and preprocessor are given the number of classes.
 
     A number that the config states stays, and goes to the preprocessor as well; mmpretrain's
     needs it to mix labels.
@@ -24,11 +24,11 @@ def with_class_count(
         return dict(model)
     if 'num_classes' not in head:
         head = {**head, 'num_classes': count()}
-    told: dict[str, Any] = {**model, 'head': head}
+    filled: dict[str, Any] = {**model, 'head': head}
     preprocessor = model.get('data_preprocessor')
     if isinstance(preprocessor, Mapping) and 'num_classes' in MODELS.parameters(preprocessor):
-        told['data_preprocessor'] = {'num_classes': head['num_classes'], **preprocessor}
-    return told
+        filled['data_preprocessor'] = {'num_classes': head['num_classes'], **preprocessor}
+    return filled
 
 
 def needs_classes(model: Mapping[str, Any]) -> bool:
@@ -62,7 +62,7 @@ def build_dataset(cfg: Mapping[str, Any]) -> Dataset:
 
 
 def count_classes(dataset: Dataset) -> int | None:
-    """How many classes a dataset has; ``None`` if it does not tell.
+    """How many classes a dataset has; ``None`` if it does not say.
 
     Our datasets give ``num_classes`` in their metainfo, mmpretrain's the names of ``classes``.
     """

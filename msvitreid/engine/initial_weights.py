@@ -14,7 +14,7 @@ from .short_type import short_type
 #: Parts of a model that may have an ``init_cfg`` of their own.
 PARTS = ('backbone', 'neck', 'head')
 
-#: How mmpretrain's wrapper of timm's nets is told to start from weights.
+#: How mmpretrain's wrapper of timm's nets is configured to start from weights.
 TIMM_OPTIONS = ('pretrained', 'checkpoint_path')
 
 

@@ -1,4 +1,4 @@
-"""The learning rate of a whole run, by the run's own schedulers on a stand-in optimiser."""
+"""The learning rate of a whole run, by the run's own schedulers on a stand-in optimizer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def learning_rates(runner: Runner, name: str | None = None) -> list[float] | Non
     """The rate of every epoch, or of every step where a scheduler changes it at each.
 
     It is the rate of the parameter group whose rate is the highest, without what a scheduler
-    would make of validation figures. Neither the run's optimiser nor its schedulers are
+    would make of validation figures. Neither the run's optimizer nor its schedulers are
     touched, so a resumed run shows its whole curve too.
 
     Args:
-        runner: with its training loop and optimiser built.
-        name: of the optimiser, where the run has several.
+        runner: with its training loop and optimizer built.
+        name: of the optimizer, where the run has several.
 
     Returns:
         The rates in order; ``None`` where schedulers did not come from the config, or go on
@@ -43,7 +43,7 @@ def learning_rates(runner: Runner, name: str | None = None) -> list[float] | Non
     schedulers = runner._build_param_scheduler(
         [config for config in configs or () if _sets_rate(config)], stand_in
     )
-    # As if the optimiser had stepped, or the schedulers warn.
+    # As if the optimizer had stepped, or the schedulers warn.
     stand_in._global_step = 0
     by_step = [scheduler for scheduler in schedulers if not scheduler.by_epoch]
     by_epoch = [scheduler for scheduler in schedulers if scheduler.by_epoch]
@@ -74,7 +74,7 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 
 
 def _stand_in(wrapper: OptimWrapper) -> OptimWrapper:
-    """An optimiser with the same groups, of one number each."""
+    """An optimizer with the same groups, of one number each."""
     groups = []
     for group in wrapper.optimizer.param_groups:
         options = {key: value for key, value in group.items() if not key.startswith('initial_')}

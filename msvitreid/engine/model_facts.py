@@ -1,4 +1,4 @@
-"""What a run's start tells of its net: size, what stays frozen, the losses."""
+"""What a run's start says of its net: size, what stays frozen, the losses."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def untrained_start(model: nn.Module) -> str:
     if not frozen:
         return ''
     stages = getattr(model.backbone, 'frozen_stages', None)
-    mend = ': model.backbone.frozen_stages=-1 trains all'
+    remedy = ': model.backbone.frozen_stages=-1 trains all'
     known = isinstance(stages, int) and stages >= 0
-    return f'{_listed(frozen)} frozen as initialised' + mend * known
+    return f'{_listed(frozen)} frozen as initialized' + remedy * known
 
 
 def losses(model: nn.Module) -> str:
@@ -72,7 +72,7 @@ def _losses(head: nn.Module) -> Iterator[str]:
 
 
 def _loss_name(loss: nn.Module) -> str:
-    """An adapter's is that of the loss inside of it."""
+    """An adapter's is that of the loss inside it."""
     return type(loss.loss if has(loss, 'loss') else loss).__name__
 
 

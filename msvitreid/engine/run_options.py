@@ -47,7 +47,7 @@ def use_amp(cfg: Config) -> None:
     """Train in float16 with loss scaling.
 
     Raises:
-        ConfigError: there is no GPU, or the optimiser wrapper is not a plain one.
+        ConfigError: there is no GPU, or the optimizer wrapper is not a plain one.
     """
     if not torch.cuda.is_available():
         raise ConfigError('--amp needs a CUDA device and none is here; train without it')
@@ -60,7 +60,7 @@ def use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def start_anew(cfg: Config) -> None:
+def start_new_run(cfg: Config) -> None:
     """Undo what a resumed run left in the config it wrote.
 
     Raises:

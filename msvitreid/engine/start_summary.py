@@ -33,7 +33,7 @@ FROM_SCRATCH = 'from scratch'
 
 
 def training_summary(runner: Runner) -> str:
-    """One line a fact, of a run that is about to train; what cannot be told is left out."""
+    """One line a fact, of a run that is about to train; what is not known is left out."""
     loaders = [('train', runner.train_dataloader)]
     if runner.val_loop is not None:
         loaders.append(('validation', runner.val_dataloader))
@@ -88,7 +88,7 @@ def _weights(runner: Runner) -> str:
     if runner._has_loaded:
         return str(file)
     model = bare_model(runner)
-    files = [getattr(model, 'pretrained', None), *_initialised_from(model), *_from_timm(runner)]
+    files = [getattr(model, 'pretrained', None), *_initialized_from(model), *_from_timm(runner)]
     return ', '.join(str(file) for file in files if file) or FROM_SCRATCH
 
 
@@ -98,7 +98,7 @@ def _trained_weights(runner: Runner) -> str:
     return f'{weights}; {untrained}' if weights == FROM_SCRATCH and untrained else weights
 
 
-def _initialised_from(model: nn.Module) -> Iterator[str]:
+def _initialized_from(model: nn.Module) -> Iterator[str]:
     """Files that mmengine's ``init_cfg`` names, of the whole or of a part."""
     for name, module in model.named_modules():
         for entry in pretrained_entries(getattr(module, 'init_cfg', None)):
@@ -111,7 +111,7 @@ def _initialised_from(model: nn.Module) -> Iterator[str]:
 
 
 def _from_timm(runner: Runner) -> Iterator[str]:
-    """What mmpretrain's wrapper of timm's nets is told, for its nets do not remember it."""
+    """What mmpretrain's wrapper of timm's nets is given, for its nets do not remember it."""
     backbone = (runner.cfg.get('model') or {}).get('backbone') or {}
     if not is_timm(backbone):
         return
@@ -187,7 +187,7 @@ def _batch(runner: Runner) -> list[str]:
         text += f' = {size // instances} identities x {instances}'
     if runner.world_size > 1:
         text += f', x {runner.world_size} processes = {size * runner.world_size:,}'
-    for name, wrapper in _optimisers(runner):
+    for name, wrapper in _optimizers(runner):
         window = getattr(wrapper, '_accumulative_counts', 1)
         if window > 1:
             text += f', {window} accumulated' + (f' by {name}' if name else '')
@@ -216,14 +216,14 @@ def _counted(number: int, unit: str) -> str:
     return f'{number:,} {unit}' + 's' * (number != 1)
 
 
-def _optimisers(runner: Runner) -> list[tuple[str | None, Any]]:
+def _optimizers(runner: Runner) -> list[tuple[str | None, Any]]:
     wrapper = runner.optim_wrapper
     return list(wrapper.items()) if isinstance(wrapper, OptimWrapperDict) else [(None, wrapper)]
 
 
 def _rates(runner: Runner) -> Iterator[str]:
-    """A line an optimiser: its curve drawn small, and the numbers to check."""
-    for name, wrapper in _optimisers(runner):
+    """A line an optimizer: its curve drawn small, and the numbers to check."""
+    for name, wrapper in _optimizers(runner):
         text = f'{name}: ' if name else ''
         rates = learning_rates(runner, name)
         groups = [starting_rate(group) for group in wrapper.optimizer.param_groups]
@@ -277,7 +277,7 @@ def _metric(metric: Any) -> str:
 
 def _trained_precision(runner: Runner) -> str:
     kinds = []
-    for _, wrapper in _optimisers(runner):
+    for _, wrapper in _optimizers(runner):
         is_amp = isinstance(wrapper, AmpOptimWrapper)
         kinds.append(_amp(runner, wrapper.cast_dtype) if is_amp else 'float32')
     return _on_device(runner, ' and '.join(dict.fromkeys(kinds)))

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from msvitreid.errors import ConfigError
 
 
-def synchronise_bn(model: nn.Module) -> nn.Module:
+def synchronize_bn(model: nn.Module) -> nn.Module:
     """Replace every BatchNorm below ``model`` by one over all ranks' batches.
 
     Parameters and buffers stay the same objects. On GPUs it is torch's ``SyncBatchNorm``,
@@ -28,6 +28,9 @@ def synchronise_bn(model: nn.Module) -> nn.Module:
         return model
     device = next(model.parameters()).device.type
     return convert_sync_batchnorm(model) if device == 'cuda' else _convert(model)
+
+
+synchronise_bn = synchronize_bn  # the name that the runner imports
 
 
 class CPUSyncBatchNorm(_BatchNorm):

@@ -8,7 +8,7 @@ import sys
 from msvitreid.checkpoints import LOADED
 from msvitreid.utils.printable import escaped
 
-#: mmengine's complaints about itself, which nobody can mend.
+#: mmengine's complaints about itself, which no user can correct.
 OF_NO_USE = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
 
 

@@ -36,7 +36,7 @@ def count_vectors(neck: nn.Module, backbone: nn.Module) -> int:
     """How many vectors ``neck`` gives for ``backbone``'s maps.
 
     Raises:
-        ConfigError: the neck does not tell.
+        ConfigError: the neck does not say.
     """
     count = getattr(neck, 'count_vectors', None)
     if count is None:
@@ -51,7 +51,7 @@ def count_channels(backbone: nn.Module) -> int:
     """Channels of a backbone's maps.
 
     Raises:
-        ConfigError: the backbone does not tell.
+        ConfigError: the backbone does not say.
     """
     # timm's nets are wrapped, and the wrapper has no such attribute.
     net = getattr(backbone, 'timm_model', backbone)
@@ -62,23 +62,23 @@ def count_channels(backbone: nn.Module) -> int:
         if isinstance(channels, int):
             return channels
     raise ConfigError(
-        f'{type(backbone).__name__} does not tell the channels of its maps: it has none of '
+        f'{type(backbone).__name__} does not say how many channels its maps have: it has none of '
         f'{", ".join(CHANNEL_ATTRIBUTES)}; set model.head.in_channels'
     )
 
 
-class ToldMaps:
-    """What a head was told of a backbone's maps, to hold against those that come.
+class ExpectedMaps:
+    """What a head expects of a backbone's maps, to compare with those that come.
 
     Args:
         backbone: the net.
-        told: what was filled in for the head; what the config states is not checked.
+        filled: what was filled in for the head; what the config states is not checked.
     """
 
-    def __init__(self, backbone: nn.Module, told: Mapping[str, Any]) -> None:
+    def __init__(self, backbone: nn.Module, filled: Mapping[str, Any]) -> None:
         self.kind = type(backbone)
-        self.number = count_maps(backbone) if 'num_vectors' in told else None
-        self.channels = told.get('in_channels')
+        self.number = count_maps(backbone) if 'num_vectors' in filled else None
+        self.channels = filled.get('in_channels')
 
     def check(self, maps: Any) -> None:
         """Check what the backbone gave, by its shapes only.
@@ -99,5 +99,5 @@ class ToldMaps:
         if self.channels is not None and maps[-1].shape[1] != self.channels:
             raise ConfigError(
                 f'{name} gives {tuple(maps[-1].shape)} where it says {self.channels} channels; '
-                f'mend its {" or ".join(CHANNEL_ATTRIBUTES)}, or set model.head.in_channels'
+                f'correct its {" or ".join(CHANNEL_ATTRIBUTES)}, or set model.head.in_channels'
             )

@@ -86,7 +86,7 @@ class FusedCNNBlock(nn.Module):
         expand, group, squeeze, project = self.main
         hidden = group(expand(x))
         scales = cast(SqueezeExcitation, squeeze).scales(hidden)
-        # The way back needs both factors.
+        # The backward pass needs both factors.
         scaled = hidden * scales if scales.requires_grad else hidden.mul_(scales)
         return project(scaled, self.skip(x))
 
@@ -122,7 +122,7 @@ def _fuse(module: nn.Module) -> nn.Module:
 def _runs_in_one_pass(x: Tensor) -> bool:
     """Whether torch's CPU kernels that inductor uses, not part of its interface, take ``x``.
 
-    They have no way back: through them ``x`` would silently get no gradient.
+    They have no backward pass: through them ``x`` would silently get no gradient.
     """
     ops: Any = torch.ops.mkldnn
     return (

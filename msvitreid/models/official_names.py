@@ -50,7 +50,7 @@ def recognise(names: Mapping[str, object]) -> tuple[Kind, bool] | None:
     if 'backbone.stem.conv.weight' in names:
         if 'head.fc.weight' in names:
             return 'classifier', False
-        # Under another head than the published one, the second branch tells.
+        # Under another head than the published one, the second branch decides.
         if {
             'head.linears.0.weight',
             'backbone.branches.1.conv_head.conv.weight',

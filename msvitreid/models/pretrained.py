@@ -24,7 +24,7 @@ from .official_names import from_official, recognise
 
 
 def load_pretrained(model: nn.Module, path: str) -> None:
-    """Initialise a :class:`ReIDModel` of MSViT from a weights file.
+    """Initialize a :class:`ReIDModel` of MSViT from a weights file.
 
     A classifier's stage 4 and conv head go to every branch, its 512-d linear layer and
     BatchNorm to every vector of the head. A ReID file fills backbone and head. Classifiers
@@ -43,13 +43,13 @@ def load_pretrained(model: nn.Module, path: str) -> None:
             '--cfg-options model.pretrained=None'
         )
     weights = weights_of(read_checkpoint(path), path)
-    recognised = recognise(weights)
-    if recognised is None:
+    recognized = recognise(weights)
+    if recognized is None:
         raise CheckpointError(
             f'pretrained weights {path!r} are neither an MSViT classifier nor an MSViT ReID net '
             f'(first name: {next(iter(weights))!r})'
         )
-    kind, official = recognised
+    kind, official = recognized
     if official:
         weights = from_official(weights, kind)
 

@@ -12,7 +12,7 @@ from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
 from .build_part import build_part
-from .fill_in import ToldMaps, count_channels, count_vectors, fill_in
+from .fill_in import ExpectedMaps, count_channels, count_vectors, fill_in
 from .pretrained import load_pretrained
 
 
@@ -26,7 +26,7 @@ class ReIDModel(BaseModel):
         head: config; vectors to features, and the loss. Where it takes ``num_vectors`` and
             ``in_channels`` and its config is silent, they are those of neck and backbone.
         data_preprocessor: config; :class:`ReIDDataPreprocessor` by default.
-        pretrained: path of ImageNet weights that initialise backbone and head: the
+        pretrained: path of ImageNet weights that initialize backbone and head: the
             authors' classifier file as it is or converted; ``None`` starts from scratch.
         flip_test: add the features of the mirrored image when predicting.
         init_cfg: mmengine initialization of the whole.
@@ -63,8 +63,8 @@ class ReIDModel(BaseModel):
             in_channels=lambda: count_channels(self.backbone),
         )
         self.head = build_part('model.head', filled)
-        told = {key: value for key, value in filled.items() if key not in head}
-        self._told_maps = ToldMaps(self.backbone, told)
+        added = {key: value for key, value in filled.items() if key not in head}
+        self._expected_maps = ExpectedMaps(self.backbone, added)
         self.pretrained = pretrained
         self.flip_test = flip_test
 
@@ -79,7 +79,7 @@ class ReIDModel(BaseModel):
         mmpretrain's ``LearningRateDecayOptimWrapperConstructor`` asks for it.
 
         Raises:
-            ConfigError: the backbone does not tell.
+            ConfigError: the backbone does not say.
         """
         depth = getattr(self.backbone, 'get_layer_depth', None)
         if depth is None:
@@ -114,13 +114,13 @@ class ReIDModel(BaseModel):
         """Pooled vectors of the images, before the head.
 
         Raises:
-            ConfigError: the backbone does not give the maps that it told of, or what the neck
+            ConfigError: the backbone does not give the maps that it announces, or what the neck
                 cannot pool.
         """
         maps = self.backbone(images)
-        # A net of another runtime, which takes the backbone's place, told nothing.
-        if type(self.backbone) is self._told_maps.kind:
-            self._told_maps.check(maps)
+        # A net of another runtime, which takes the backbone's place, announces nothing.
+        if type(self.backbone) is self._expected_maps.kind:
+            self._expected_maps.check(maps)
         try:
             return self.neck(maps)
         except IndexError as error:
@@ -136,7 +136,7 @@ class ReIDModel(BaseModel):
         """Unit embeddings ``(N, D)`` of a preprocessed float batch ``(N, 3, H, W)``.
 
         The features are concatenated, summed over the image and (with ``flip``) its mirror
-        image, and L2-normalised; compare them by inner product.
+        image, and L2-normalized; compare them by inner product.
         """
         embedding = torch.cat(self.head(self.vectors(images)), dim=1)
         if flip:

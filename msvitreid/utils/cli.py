@@ -17,7 +17,7 @@ from .config_values import parse_value
 from .files import OUT_OF_SPACE
 from .printable import escaped
 
-#: What a run that was told to stop exits with: EX_TEMPFAIL, "try again".
+#: What a run that was asked to stop exits with: EX_TEMPFAIL, "try again".
 PREEMPTED = 75
 
 #: Folders of torch's module of data loaders.

@@ -19,7 +19,7 @@ class Complexity(NamedTuple):
     """What a part of a net costs.
 
     Attributes:
-        name: of the module, dotted; ``'X, the rest'`` is what ``X`` has beside its rows.
+        name: of the module, dotted; ``'X, the rest'`` is what ``X`` has in addition to its rows.
         parameters: trained and frozen ones; one that modules share counts once.
         macs: multiply-accumulate operations of one pass of one image.
     """
@@ -34,7 +34,7 @@ def count_complexity(model: nn.Module, image_size: tuple[int, int]) -> list[Comp
 
     A part is a child of the net, a child of its backbone, or an item of a list of modules
     there; one with neither parameters nor operations is left out. Counted are convolutions and
-    matrix products, hence both products of an attention; not normalisation, activation,
+    matrix products, hence both products of an attention; not normalization, activation,
     softmax, selection and pooling. What is not run for features, such as the classifiers of a
     re-identification net, has parameters only.
 
@@ -123,7 +123,7 @@ def _backbone_rows(module: nn.Module, prefix: str) -> Iterator[str]:
 def _macs_inside(module: nn.Module, name: str, called: Mapping[str, int]) -> int:
     """Operations of a module and all in it.
 
-    Some nets call a part of a stage beside the stage, so its own count may lack that.
+    Some nets call a part of a stage from outside the stage, so its own count may lack that.
     """
     children = module.named_children()
     inside = sum(_macs_inside(child, _join(name, key), called) for key, child in children)

@@ -9,7 +9,7 @@ from yapf.yapflib.yapf_api import FormatCode
 def format_configs_once() -> None:
     """Have mmengine lay out the text of a config once, as long as the config stays the same.
 
-    It does so anew four times at the start of a run and with every checkpoint, which takes a
+    It does so four times at the start of a run and with every checkpoint, which takes a
     seventh of a second each time.
     """
     mmengine_config.FormatCode = _format

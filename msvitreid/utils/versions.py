@@ -10,7 +10,7 @@ def versions(*others: str) -> dict[str, str]:
     """Versions of msvitreid, Python and what a result depends on, where installed.
 
     Args:
-        others: packages that took part beside the usual ones.
+        others: packages that took part in addition to the usual ones.
     """
     from msvitreid import __version__
 

@@ -18,7 +18,7 @@ Curve = list[tuple[float, float]]
 #: One folder a start of a run: when it was started.
 START = re.compile(r'\d{8}_\d{6}')
 
-#: What mmengine logs beside figures.
+#: What mmengine logs in addition to figures.
 NO_FIGURES = ('step', 'epoch', 'iter', 'time', 'data_time')
 
 #: What ``WeightAverageHook`` puts before the names of the averaged net's figures.
@@ -143,13 +143,13 @@ def _read_logs(work_dir: Path, name: str) -> RunRecord:
         if not START.fullmatch(file.parts[-3]):
             continue
         lines = list(_lines(file))
-        anew = [line for line in lines if 'iter' in line]
-        if anew:
-            training = [line for line in training if line['iter'] < anew[0]['iter']]
+        newer = [line for line in lines if 'iter' in line]
+        if newer:
+            training = [line for line in training if line['iter'] < newer[0]['iter']]
             # A validation's step is its epoch, or its iteration where there are no epochs.
-            begin = anew[0].get('epoch', anew[0]['iter'])
+            begin = newer[0].get('epoch', newer[0]['iter'])
             validation = [line for line in validation if line['step'] < begin]
-        training += anew
+        training += newer
         validation += [line for line in lines if 'iter' not in line and 'step' in line]
     _fill_training(run, training)
     _fill_validation(run, validation)
@@ -212,7 +212,7 @@ def _figures(line: dict) -> dict[str, float]:
 
 
 def _thinned(curve: Curve) -> Curve:
-    """Means of so many neighbours that a curve has at most a hundred points."""
+    """Means of so many neighbors that a curve has at most a hundred points."""
     size = math.ceil(len(curve) / _MOST_POINTS)
     parts = [curve[start : start + size] for start in range(0, len(curve), size)]
     return [

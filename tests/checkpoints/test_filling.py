@@ -59,7 +59,7 @@ def test_what_the_model_itself_leaves_out_is_reported():
     assert len(report.loaded) == len(source) - 2
 
 
-def test_other_classes_are_recognised():
+def test_other_classes_are_recognized():
     model = nn.ModuleDict({'head': MODELS.build(dict(type='BNNeckHead', num_classes=3))})
     weights = nn.ModuleDict({'head': MODELS.build(dict(type='BNNeckHead', num_classes=4))})
     with pytest.raises(CheckpointError, match=r"load_except=\['head\.classifiers'\]"):

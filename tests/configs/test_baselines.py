@@ -131,7 +131,7 @@ def test_bag_of_tricks_losses():
     labels = torch.tensor([0, 0, 7, 7, 750])
     expected = F.cross_entropy(logits, labels, label_smoothing=0.1)
     torch.testing.assert_close(head.loss_cls(logits, labels), expected)
-    # Distances on a line, not normalised: 1 within, 2 between (the hinge sees both anchors).
+    # Distances on a line, not normalized: 1 within, 2 between (the hinge sees both anchors).
     line = torch.tensor([[1.0], [2.0], [4.0], [5.0]])
     triplet = head.loss_triplet(line, torch.tensor([0, 0, 1, 1]))
     assert triplet.item() == pytest.approx(0.0)

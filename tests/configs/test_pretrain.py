@@ -147,10 +147,10 @@ def test_every_augmentation_runs_on_todays_libraries():
 
 
 @all_configs
-def test_the_told_options_switch_the_jitter_off(name):
+def test_the_quoted_options_switch_the_jitter_off(name):
     page = (CONFIGS.parent / 'pretrain' / 'README.md').read_text(encoding='utf-8')
-    told = re.findall(r'train_dataloader\.dataset\.pipeline\.\S+=\S+', page)
-    changes = dict(option.split('=') for option in told)
+    quoted = re.findall(r'train_dataloader\.dataset\.pipeline\.\S+=\S+', page)
+    changes = dict(option.split('=') for option in quoted)
     assert len(changes) == 3
     cfg = load(name, **{key: int(value) for key, value in changes.items()})
     kinds = [step.type for step in cfg.train_dataloader.dataset.pipeline]
@@ -180,7 +180,7 @@ def test_images_are_tested_as_usual(name, tmp_path):
     assert cfg.test_dataloader.dataset.pipeline == cfg.val_dataloader.dataset.pipeline
 
 
-def test_the_data_root_is_all_that_mmpretrains_dataset_is_told():
+def test_the_data_root_is_all_that_mmpretrains_dataset_is_given():
     changes = {'data_root': 'somewhere', 'on_count_mismatch': 'ignore'}
     cfg = complete_config(load('msvit-s_8xb128_in1k', **changes))
     for name in ('train', 'val', 'test'):
@@ -190,7 +190,7 @@ def test_the_data_root_is_all_that_mmpretrains_dataset_is_told():
 
 
 @all_configs
-def test_optimiser_is_the_logged_one(name):
+def test_optimizer_is_the_logged_one(name):
     cfg = load(name)
     model = build_model(cfg)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -340,7 +340,7 @@ def test_the_result_starts_a_re_identification_run(trained, data_root, tmp_path)
         ),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(change, expected, data_root, tmp_path):
+def test_bad_input_is_reported_in_one_sentence(change, expected, data_root, tmp_path):
     small = options(SMALL_PRETRAINING, {'data_root': data_root}, change)
     outcome = run('train.py', CONFIG, '--work-dir', tmp_path, *small)
     assert outcome.code == 2

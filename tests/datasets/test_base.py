@@ -54,7 +54,7 @@ def test_a_pipeline_is_a_list(pipeline, data_root):
         TinyDataset(data_root, pipeline=pipeline)
 
 
-def test_train_entries_are_sorted_and_labelled(data_root):
+def test_train_entries_are_sorted_and_labeled(data_root):
     dataset = TinyDataset(data_root)
     entries = [dataset.get_data_info(i) for i in range(len(dataset))]
     keys = ('img_path', 'pid', 'camid', 'label', 'sample_idx')

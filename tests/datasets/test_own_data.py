@@ -27,7 +27,7 @@ def entries(dataset):
     return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
-def test_csv_gives_sorted_and_labelled_entries(crops):
+def test_csv_gives_sorted_and_labeled_entries(crops):
     dataset = DATASETS.build(
         dict(type='ReIDDataset', data_root=str(crops), csv='crops.csv', split='train')
     )

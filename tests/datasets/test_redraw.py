@@ -140,13 +140,13 @@ def test_a_part_draws_from_itself(crops, serialize_data):
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_the_files_are_told_to_the_main_process(crops, workers):
+def test_the_files_are_reported_to_the_main_process(crops, workers):
     broken = damage(crops / '0' / '0.png', crops / '1' / '5.png')
     loader = DataLoader(build(crops), 4, num_workers=workers, collate_fn=list)
-    told = {
+    reported = {
         sample['data_samples'].get('unreadable', ())[:1] for batch in loader for sample in batch
     }
-    assert told == {(), *((path,) for path in broken)}
+    assert reported == {(), *((path,) for path in broken)}
 
 
 def test_members_of_a_joined_set_are_kept_apart(crops, tmp_path_factory):

@@ -1,4 +1,4 @@
-"""What a page of the documentation tells its reader to write and to type."""
+"""What a page of the documentation asks its reader to write and to type."""
 
 from __future__ import annotations
 

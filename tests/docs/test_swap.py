@@ -152,7 +152,7 @@ def test_the_backbone_is_the_one_of_the_page(walk, reader):
     assert weights['head.linears.4.weight'].shape == (16, 16)
 
 
-def test_the_normalisation_arrives(walk, reader):
+def test_the_normalization_arrives(walk, reader):
     cfg = load_config(reader / 'work_dirs/backbone-resnet50/backbone-resnet50.py')
     assert cfg.model.data_preprocessor.mean == [0.485, 0.456, 0.406]
 

@@ -140,7 +140,7 @@ def run(
 
 
 def weights(work_dir: Path) -> dict[str, dict[str, torch.Tensor]]:
-    """State dicts of the last epoch and of the averaged net, and the optimiser's momentum."""
+    """State dicts of the last epoch and of the averaged net, and the optimizer's momentum."""
     last = torch.load(work_dir / f'epoch_{EPOCHS}.pth', weights_only=True)
     averaged = torch.load(work_dir / 'averaged.pth', weights_only=True)
     momentum = {

@@ -7,14 +7,14 @@ def fail():
     pytest.fail('counted though the config states the number')
 
 
-def test_head_and_preprocessor_are_told():
+def test_head_and_preprocessor_get_the_number():
     model = {
         'head': {'type': 'ImageNetHead'},
         'data_preprocessor': {'type': 'mmpretrain.ClsDataPreprocessor', 'to_rgb': True},
     }
-    told = with_class_count(model, lambda: 7)
-    assert told['head'] == {'type': 'ImageNetHead', 'num_classes': 7}
-    assert told['data_preprocessor'] == {**model['data_preprocessor'], 'num_classes': 7}
+    filled = with_class_count(model, lambda: 7)
+    assert filled['head'] == {'type': 'ImageNetHead', 'num_classes': 7}
+    assert filled['data_preprocessor'] == {**model['data_preprocessor'], 'num_classes': 7}
     assert 'num_classes' not in model['head']
 
 
@@ -22,12 +22,12 @@ def test_a_stated_number_stays():
     preprocessor = {'type': 'mmpretrain.ClsDataPreprocessor'}
     model = {'head': {'type': 'ImageNetHead', 'num_classes': 5}}
     assert with_class_count(model, fail) == model
-    told = with_class_count({**model, 'data_preprocessor': preprocessor}, fail)
-    assert told['data_preprocessor']['num_classes'] == 5
-    told = with_class_count(
+    filled = with_class_count({**model, 'data_preprocessor': preprocessor}, fail)
+    assert filled['data_preprocessor']['num_classes'] == 5
+    filled = with_class_count(
         {**model, 'data_preprocessor': {**preprocessor, 'num_classes': 6}}, fail
     )
-    assert told['data_preprocessor']['num_classes'] == 6
+    assert filled['data_preprocessor']['num_classes'] == 6
 
 
 def test_a_preprocessor_that_takes_no_number_is_left_alone():
@@ -35,9 +35,9 @@ def test_a_preprocessor_that_takes_no_number_is_left_alone():
         'head': {'type': 'BNNeckHead'},
         'data_preprocessor': {'type': 'ReIDDataPreprocessor'},
     }
-    told = with_class_count(model, lambda: 3)
-    assert told['data_preprocessor'] == model['data_preprocessor']
-    assert told['head']['num_classes'] == 3
+    filled = with_class_count(model, lambda: 3)
+    assert filled['data_preprocessor'] == model['data_preprocessor']
+    assert filled['head']['num_classes'] == 3
 
 
 def test_a_model_without_a_head():

@@ -123,7 +123,7 @@ def test_torchvisions_file_fills_mmpretrains_resnet(tmp_path):
     assert all(torch.equal(weight, source[name]) for name, weight in found.items())
 
 
-def test_timms_file_fills_the_wrapped_net_and_stays_when_weights_are_initialised(tmp_path):
+def test_timms_file_fills_the_wrapped_net_and_stays_when_weights_are_initialized(tmp_path):
     import timm
     from safetensors.torch import save_file
 

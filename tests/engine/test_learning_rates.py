@@ -14,7 +14,7 @@ GOLDEN = json.loads((ROOT / 'tests' / 'golden' / 'lr_schedule.json').read_text()
 
 @pytest.fixture
 def about_to_train(market, tmp_path):
-    """A runner with loop, optimiser and schedulers built, as before the first step."""
+    """A runner with loop, optimizer and schedulers built, as before the first step."""
 
     def build(param_scheduler=None, **changes):
         cfg = tiny_config(market, tmp_path / 'run', **changes)

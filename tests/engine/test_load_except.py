@@ -85,7 +85,7 @@ def test_fine_tuning_with_other_classes(market, tmp_path, trained, names):
     source = torch.load(trained, weights_only=True)['state_dict']
     for name, weight in runner.model.named_parameters():
         if 'classifiers' in name:
-            # As initialised: of standard deviation 0.001.
+            # As initialized: of standard deviation 0.001.
             assert weight.shape == (6, 16)
             assert 0 < weight.abs().max() < 0.01
         else:

@@ -43,12 +43,12 @@ def test_frozen_modules_are_named_once_and_not_without_end(layers, text):
     ('backbone', 'text'),
     [
         (nn.Linear(2, 2), ''),
-        (frozen('stem'), 'backbone.stem frozen as initialised'),
-        (frozen('stem', frozen_stages=-1), 'backbone.stem frozen as initialised'),
-        (frozen('stem', frozen_stages=None), 'backbone.stem frozen as initialised'),
+        (frozen('stem'), 'backbone.stem frozen as initialized'),
+        (frozen('stem', frozen_stages=-1), 'backbone.stem frozen as initialized'),
+        (frozen('stem', frozen_stages=None), 'backbone.stem frozen as initialized'),
         (
             frozen('stem', 'stages', frozen_stages=0),
-            'backbone.stem, backbone.stages frozen as initialised: '
+            'backbone.stem, backbone.stages frozen as initialized: '
             'model.backbone.frozen_stages=-1 trains all',
         ),
     ],

@@ -144,7 +144,7 @@ def test_the_log_names_what_was_loaded_and_what_was_not(tmp_path, monkeypatch):
 
 @pytest.fixture
 def about_to_train(market, tmp_path):
-    """A run whose backbone starts from a file, with its weights initialised."""
+    """A run whose backbone starts from a file, with its weights initialized."""
 
     def start(weights):
         path = saved(tmp_path, weights)

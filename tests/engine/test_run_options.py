@@ -7,7 +7,7 @@ from msvitreid.engine import (
     default_work_dir,
     load_config,
     require_sections,
-    start_anew,
+    start_new_run,
     use_amp,
     use_bootstrap,
     use_rerank,
@@ -124,19 +124,19 @@ def test_a_base_is_not_a_whole_config(tmp_path):
 
 def test_a_resumed_runs_config_starts_anew(tmp_path, capsys):
     cfg = config(tmp_path, resume=True, load_from='epoch_3.pth')
-    start_anew(cfg)
+    start_new_run(cfg)
     assert cfg.resume is False
     assert cfg.load_from is None
     assert capsys.readouterr().out == ''
     cfg = config(tmp_path, load_from='start.pth')
-    start_anew(cfg)
+    start_new_run(cfg)
     assert cfg.load_from == 'start.pth'
 
 
 def test_a_used_work_dir_is_refused(tmp_path):
     (tmp_path / 'epoch_1.pth').touch()
     with pytest.raises(ConfigError, match=r'of an earlier run \(the last is epoch_1\.pth\)'):
-        start_anew(config(tmp_path))
+        start_new_run(config(tmp_path))
 
 
 @pytest.mark.parametrize('name', ['averaged.pth', 'best_mAP_epoch_3.pth', 'mine.pth'])
@@ -144,10 +144,10 @@ def test_a_result_is_not_replaced(name, tmp_path):
     """Class of faults: a run replaces what an earlier one left in its work directory."""
     cfg = config(tmp_path)
     cfg.custom_hooks[0].filename = 'mine.pth'
-    start_anew(cfg)
+    start_new_run(cfg)
     (tmp_path / 'abandoned_averaged.pth').touch()
     (tmp_path / name).touch()
     with pytest.raises(ConfigError, match=f'holds {name} of an earlier run'):
-        start_anew(cfg)
+        start_new_run(cfg)
     with pytest.raises(ConfigError, match=f'holds {name} of an earlier run'):
         use_resume(cfg, None)

@@ -50,10 +50,10 @@ def registered():
 
 
 @pytest.fixture
-def summarised(market, tmp_path, monkeypatch):
+def summarized(market, tmp_path, monkeypatch):
     """Facts of the summary of a run, by name; several lines of one are a list."""
 
-    def summarise(patch=lambda runner: None, **changes):
+    def summarize(patch=lambda runner: None, **changes):
         cfg = tiny_config(market, tmp_path / 'run', **changes)
         runner = build_runner(cfg)
         patch(runner)
@@ -67,7 +67,7 @@ def summarised(market, tmp_path, monkeypatch):
         (text,) = [text for text in texts if text.startswith('training\n')]
         return facts_of(text)
 
-    return summarise
+    return summarize
 
 
 def facts_of(text):
@@ -81,16 +81,16 @@ def facts_of(text):
     return facts
 
 
-def test_losses_have_the_names_of_those_inside(summarised):
+def test_losses_have_the_names_of_those_inside(summarized):
     own = {'type': 'MetricLearningLoss', 'loss': 'CircleLoss'}
-    facts = summarised(**{'model.head': dict(type='SingleBNNeckHead', loss_triplet=own)})
+    facts = summarized(**{'model.head': dict(type='SingleBNNeckHead', loss_triplet=own)})
     assert facts['losses'] == 'CrossEntropyLoss, CircleLoss'
 
 
-def test_a_run_of_ours(summarised, market, tmp_path):
+def test_a_run_of_ours(summarized, market, tmp_path):
     weights = {}
     root = next(market.iterdir())
-    facts = summarised(lambda runner: weights.update(runner.model.named_parameters()))
+    facts = summarized(lambda runner: weights.update(runner.model.named_parameters()))
     total = sum(weight.numel() for weight in weights.values())
     # The biases of BatchNorms 2, 3 and 4, 16 numbers each.
     assert facts.pop('output').startswith(f'{tmp_path}/run, log in 20')
@@ -113,8 +113,8 @@ def test_a_run_of_ours(summarised, market, tmp_path):
     }
 
 
-def test_another_sampler_accumulation_and_an_exponential_mean(summarised):
-    facts = summarised(
+def test_another_sampler_accumulation_and_an_exponential_mean(summarized):
+    facts = summarized(
         **{
             'train_dataloader.sampler': dict(
                 _delete_=True, type='DefaultSampler', shuffle=True
@@ -127,25 +127,25 @@ def test_another_sampler_accumulation_and_an_exponential_mean(summarised):
     assert facts['averaging'] == 'ExponentialMovingAverage from epoch 1 on, decay 0.98'
 
 
-def test_a_terminal_without_blocks_gets_the_numbers(summarised, monkeypatch):
+def test_a_terminal_without_blocks_gets_the_numbers(summarized, monkeypatch):
     terminal = io.TextIOWrapper(io.BytesIO(), encoding='ascii')
     monkeypatch.setattr('sys.stdout', terminal)
-    assert summarised()['lr'] == 'first 0.05, highest 0.05, last 0.05; SGD'
+    assert summarized()['lr'] == 'first 0.05, highest 0.05, last 0.05; SGD'
 
 
-def test_a_curve_that_cannot_be_told_is_left_out(summarised):
+def test_a_curve_that_is_not_known_is_left_out(summarized):
     def by_hand(runner):
         wrapper = OptimWrapper(torch.optim.SGD(runner.model.parameters(), lr=0.2))
         runner.optim_wrapper = wrapper
         runner.param_schedulers = [ConstantLR(wrapper, factor=0.5)]
 
-    assert summarised(by_hand)['lr'] == 'base 0.2; SGD'
+    assert summarized(by_hand)['lr'] == 'base 0.2; SGD'
 
 
-def test_a_run_without_validation_averaging_and_rates_of_its_own(summarised):
+def test_a_run_without_validation_averaging_and_rates_of_its_own(summarized):
     none = dict(val_dataloader=None, val_cfg=None, val_evaluator=None, custom_hooks=[])
     slow_head = dict(custom_keys=dict(head=dict(lr_mult=0.1)))
-    facts = summarised(**none, **{'optim_wrapper.paramwise_cfg': slow_head})
+    facts = summarized(**none, **{'optim_wrapper.paramwise_cfg': slow_head})
     assert 'averaging' not in facts
     assert facts['data'].startswith('Market1501 train: ')
     assert facts['length'] == '3 epochs of 4 steps'
@@ -153,9 +153,9 @@ def test_a_run_without_validation_averaging_and_rates_of_its_own(summarised):
     assert re.fullmatch(groups + 'the highest shown', facts['lr'])
 
 
-def test_a_loop_over_steps(summarised):
+def test_a_loop_over_steps(summarized):
     loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=50, val_interval=10)
-    facts = summarised(train_cfg=loop, custom_hooks=[])
+    facts = summarized(train_cfg=loop, custom_hooks=[])
     assert facts['length'] == '50 steps, validation every 10 steps'
 
 
@@ -175,8 +175,8 @@ def test_a_loop_over_steps(summarised):
         ),
     ],
 )
-def test_when_it_validates(summarised, loop, length):
-    facts = summarised(
+def test_when_it_validates(summarized, loop, length):
+    facts = summarized(
         **{f'train_cfg.{key}': value for key, value in loop.items()},
         custom_hooks=[dict(type='WeightAverageHook', begin=loop['max_epochs'])],
     )
@@ -187,23 +187,23 @@ def test_when_it_validates(summarised, loop, length):
     )
 
 
-def test_one_step(summarised):
-    facts = summarised(
+def test_one_step(summarized):
+    facts = summarized(
         **{'train_dataloader.sampler.num_instances': 8, 'train_dataloader.batch_size': 48},
         custom_hooks=[],
     )
     assert facts['length'].startswith('3 epochs of 1 step, ')
 
 
-def test_several_processes(summarised):
-    facts = summarised(lambda runner: setattr(runner, '_world_size', 4))
+def test_several_processes(summarized):
+    facts = summarized(lambda runner: setattr(runner, '_world_size', 4))
     assert facts['batch'] == '8 images = 4 identities x 2, x 4 processes = 32'
 
 
-def test_a_classifier_on_other_data(summarised, tmp_path):
+def test_a_classifier_on_other_data(summarized, tmp_path):
     start = tmp_path / 'start.pth'
     torch.save({'state_dict': Classifier().state_dict()}, start)
-    facts = summarised(
+    facts = summarized(
         model=dict(
             _delete_=True,
             type='Classifier',
@@ -225,22 +225,22 @@ def test_a_classifier_on_other_data(summarised, tmp_path):
     assert facts['length'].startswith('3 epochs of 2 steps')
 
 
-def test_several_optimisers(summarised):
+def test_several_optimizers(summarized):
     def two(runner):
         parts = runner.model.backbone, runner.model.head
-        optimisers = [torch.optim.SGD(parts[0].parameters(), lr=0.1)]
-        optimisers.append(torch.optim.AdamW(parts[1].parameters(), lr=0.001))
+        optimizers = [torch.optim.SGD(parts[0].parameters(), lr=0.1)]
+        optimizers.append(torch.optim.AdamW(parts[1].parameters(), lr=0.001))
         runner.optim_wrapper = OptimWrapperDict(
-            **{name: OptimWrapper(o) for name, o in zip('ab', optimisers, strict=True)}
+            **{name: OptimWrapper(o) for name, o in zip('ab', optimizers, strict=True)}
         )
 
-    assert summarised(two)['lr'] == [
+    assert summarized(two)['lr'] == [
         'a: ███  first 0.1, highest 0.1, last 0.1; SGD',
         'b: ███  first 0.001, highest 0.001, last 0.001; AdamW',
     ]
 
 
-def test_data_of_a_stranger_are_counted_as_far_as_they_can_be(summarised):
+def test_data_of_a_stranger_are_counted_as_far_as_they_can_be(summarized):
     """A subclass that makes its entries itself may leave out what we would count."""
     from msvitreid.datasets import ReIDDataset
 
@@ -250,7 +250,7 @@ def test_data_of_a_stranger_are_counted_as_far_as_they_can_be(summarised):
             return [dict(img_path='a.jpg', label=n % 6, pid=n % 6) for n in range(30)]
 
     DATASETS.register_module(module=OwnEntries)
-    facts = summarised(**{'train_dataloader.dataset.type': 'OwnEntries'})
+    facts = summarized(**{'train_dataloader.dataset.type': 'OwnEntries'})
     DATASETS._module_dict.pop('OwnEntries')
     assert facts['data'][0] == 'OwnEntries, train: 30 images, 6 classes'
 
@@ -278,14 +278,14 @@ def test_where_weights_came_from(market, tmp_path):
     assert weights_line(**{'model.pretrained': 'pretrain/a.pth'}) == 'pretrain/a.pth'
 
 
-def test_a_start_from_scratch_tells_of_what_stays_frozen(summarised, monkeypatch):
-    facts = summarised(**{'model.backbone.frozen_stages': 1})
+def test_a_start_from_scratch_names_what_stays_frozen(summarized, monkeypatch):
+    facts = summarized(**{'model.backbone.frozen_stages': 1})
     assert facts['model'].endswith('frozen (backbone.stem, backbone.stages, head.norms)')
     assert facts['weights'] == (
-        'from scratch; backbone.stem, backbone.stages frozen as initialised: '
+        'from scratch; backbone.stem, backbone.stages frozen as initialized: '
         'model.backbone.frozen_stages=-1 trains all'
     )
-    given = summarised(
+    given = summarized(
         lambda runner: monkeypatch.setattr(runner.model, 'init_weights', lambda: None),
         **{'model.backbone.frozen_stages': 0, 'model.pretrained': 'pretrain/a.pth'},
     )
@@ -303,7 +303,7 @@ def test_only_timms_options_tell_of_weights(kind, weights, market, tmp_path):
     assert facts['weights'] == weights
 
 
-def test_half_precision_is_named(summarised):
+def test_half_precision_is_named(summarized):
     class Amp(AmpOptimWrapper):
         """Without the device that its constructor asks for."""
 
@@ -317,7 +317,7 @@ def test_half_precision_is_named(summarised):
         runner.cfg.compile = True
         runner._maybe_compile = lambda target: None
 
-    assert summarised(amp)['precision'] == 'float16 (AMP), backbone compiled, on CPU'
+    assert summarized(amp)['precision'] == 'float16 (AMP), backbone compiled, on CPU'
 
 
 def test_what_is_evaluated(market, tmp_path):
@@ -376,11 +376,11 @@ def crops(folder):
     return dict(type='ReIDDataset', data_root=str(folder), csv='list.csv')
 
 
-def test_leaks_are_warned_of(summarised, tmp_path):
+def test_leaks_are_warned_of(summarized, tmp_path):
     """Leaks: a query's copy in the gallery, and test identities that are trained on."""
     (tmp_path / 'crops').mkdir()
     own = crops(tmp_path / 'crops')
-    copy, identities = summarised(
+    copy, identities = summarized(
         **{f'{loader}_dataloader.dataset': own for loader in ('train', 'val', 'test')}
     )['warning']
     assert copy.startswith('1 of 1 queries are in the gallery')
@@ -405,10 +405,10 @@ def test_leaks_are_warned_of_at_a_test_alone(market, tmp_path):
     assert facts['warning'].startswith('1 of 1 queries')
 
 
-def test_what_is_not_read_is_counted(summarised, market):
+def test_what_is_not_read_is_counted(summarized, market):
     """Kinds: 3 files of a kind that is not read, and 1 image in a deeper folder."""
     folder = next(market.iterdir()) / 'bounding_box_train'
     (folder / 'more').mkdir()
     for name in ('1.psd', '2.psd', '3.PSD', 'more/0002_c1s1_000099_00.jpg', 'Thumbs.db'):
         (folder / name).touch()
-    assert summarised()['data'][1].startswith('not read: 3 .psd files (as ')
+    assert summarized()['data'][1].startswith('not read: 3 .psd files (as ')

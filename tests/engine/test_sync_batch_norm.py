@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from msvitreid.engine.sync_batch_norm import CPUSyncBatchNorm, synchronise_bn
+from msvitreid.engine.sync_batch_norm import CPUSyncBatchNorm, synchronize_bn
 from msvitreid.errors import ConfigError
 from tests.processes import run_ranks
 
@@ -35,7 +35,7 @@ def step(layers, x):
 
 
 def on_a_rank(shape):
-    layers = synchronise_bn(net(shape))
+    layers = synchronize_bn(net(shape))
     assert isinstance(layers[0], CPUSyncBatchNorm)
     own = batch(shape).split(SIZES)[distributed.get_rank()]
     gradients, buffers = step(layers, own)
@@ -65,7 +65,7 @@ def test_parameters_and_buffers_stay_the_same_objects():
     def convert():
         layers = net((4,))
         before = [*layers.parameters(), *layers.buffers()]
-        synchronise_bn(layers)
+        synchronize_bn(layers)
         after = [*layers.parameters(), *layers.buffers()]
         return all(a is b for a, b in zip(before, after, strict=True))
 
@@ -74,7 +74,7 @@ def test_parameters_and_buffers_stay_the_same_objects():
 
 def test_half_precision_keeps_its_type_and_float32_statistics():
     def half():
-        layers = synchronise_bn(nn.Sequential(nn.BatchNorm1d(2)))
+        layers = synchronize_bn(nn.Sequential(nn.BatchNorm1d(2)))
         x = torch.tensor([[1000.0, 1.0], [1001.0, 2.0]]).half()
         return layers(x).dtype == torch.float16, layers[0].running_mean[0].item()
 
@@ -86,18 +86,18 @@ def test_half_precision_keeps_its_type_and_float32_statistics():
 @pytest.mark.parametrize('options', [{'momentum': None}, {'track_running_stats': False}])
 def test_what_it_cannot_do_is_refused(options):
     with pytest.raises(ConfigError, match='running statistics only, not BatchNorm1d'):
-        run_ranks(lambda: synchronise_bn(nn.Sequential(nn.BatchNorm1d(2, **options))), 2)
+        run_ranks(lambda: synchronize_bn(nn.Sequential(nn.BatchNorm1d(2, **options))), 2)
 
 
 def test_without_weight_and_bias():
-    def normalised():
+    def normalized():
         layers = nn.Sequential(nn.BatchNorm1d(1, affine=False), nn.Linear(1, 1))
         x = torch.tensor([[2.0 * distributed.get_rank()]])
-        return synchronise_bn(layers)[0](x).item()
+        return synchronize_bn(layers)[0](x).item()
 
-    assert run_ranks(normalised, 2) == pytest.approx([-1, 1], abs=1e-4)
+    assert run_ranks(normalized, 2) == pytest.approx([-1, 1], abs=1e-4)
 
 
 def test_alone_nothing_changes():
     layers = net((4,))
-    assert type(synchronise_bn(layers)[0]) is nn.BatchNorm1d
+    assert type(synchronize_bn(layers)[0]) is nn.BatchNorm1d

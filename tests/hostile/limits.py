@@ -12,7 +12,7 @@ MORE_BYTES = 2**30
 
 @contextmanager
 def limits() -> Iterator[None]:
-    """No more than a gigabyte beside what the process has, nor than some seconds."""
+    """No more than a gigabyte in addition to what the process has, nor than some seconds."""
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
 

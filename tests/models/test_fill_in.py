@@ -4,7 +4,7 @@ from torch import nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.models import GlobalPoolingNeck, PartPoolingNeck, ReIDModel
-from msvitreid.models.fill_in import ToldMaps, count_channels, count_vectors, fill_in
+from msvitreid.models.fill_in import ExpectedMaps, count_channels, count_vectors, fill_in
 from msvitreid.registry import MODELS
 
 TINY = dict(
@@ -36,7 +36,7 @@ def refuse():
     ],
 )
 @pytest.mark.parametrize('head', ['BNNeckHead', 'SingleBNNeckHead'])
-def test_a_head_is_told_what_stands_before_it(neck, branches, vectors, head):
+def test_a_head_is_given_what_stands_before_it(neck, branches, vectors, head):
     backbone = {**TINY, 'num_branches': branches}
     model = ReIDModel(backbone, neck, dict(type=head, num_classes=3))
     built = model.head
@@ -58,7 +58,7 @@ def test_what_the_config_states_stays():
     assert cfg == dict(type='BNNeckHead', num_vectors=7, in_channels=5)
 
 
-def test_a_part_that_does_not_take_it_is_not_told():
+def test_a_part_that_does_not_take_it_is_not_given_it():
     assert fill_in(dict(type='CrossEntropyLoss'), num_classes=refuse) == dict(
         type='CrossEntropyLoss'
     )
@@ -89,12 +89,12 @@ def test_a_stranger_that_does_not_tell():
         ConfigError, match=r'Net has no count_vectors.*model\.head\.num_vectors'
     ):
         count_vectors(Net(), Net())
-    with pytest.raises(ConfigError, match=r'Net does not tell.*model\.head\.in_channels'):
+    with pytest.raises(ConfigError, match=r'Net does not say.*model\.head\.in_channels'):
         count_channels(Net())
 
 
 class Own(nn.Module):
-    """A backbone that gives what it was told to, whatever it says."""
+    """A backbone that gives what it was built for, whatever it says."""
 
     def __init__(self, gives, **says):
         super().__init__()
@@ -127,7 +127,7 @@ def run(neck, gives, says, **head):
             'PartPoolingNeck',
             (MAP,),
             dict(out_channels=64),
-            'Own gives (4, 32, 6, 2) where it says 64 channels; mend its out_channels or '
+            'Own gives (4, 32, 6, 2) where it says 64 channels; correct its out_channels or '
             'feat_dim or num_features or embed_dims, or set model.head.in_channels',
         ),
         (
@@ -190,7 +190,7 @@ def test_an_index_error_of_a_neck_keeps_its_traceback():
         model(torch.zeros(4, 3, 8, 8))
 
 
-def test_a_net_that_takes_the_place_of_the_backbone_told_nothing():
+def test_a_net_that_takes_the_place_of_the_backbone_announces_nothing():
     model = ReIDModel(
         dict(type='Own', gives=(MAP,), out_channels=32),
         dict(type='GlobalPoolingNeck'),
@@ -202,8 +202,8 @@ def test_a_net_that_takes_the_place_of_the_backbone_told_nothing():
 
 
 def test_the_check_looks_at_shapes_only():
-    told = ToldMaps(Net(num_branches=2), dict(num_vectors=2, in_channels=32))
+    expected = ExpectedMaps(Net(num_branches=2), dict(num_vectors=2, in_channels=32))
     # These have no values that it could wait for.
-    told.check((MAP.to('meta'), MAP.to('meta')))
+    expected.check((MAP.to('meta'), MAP.to('meta')))
     with pytest.raises(ConfigError, match=r'gives \(4, 32, 6, 2\) where it says 16'):
-        ToldMaps(Net(), dict(in_channels=16)).check((MAP.to('meta'),))
+        ExpectedMaps(Net(), dict(in_channels=16)).check((MAP.to('meta'),))

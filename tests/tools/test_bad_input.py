@@ -1,4 +1,4 @@
-"""Whatever a user can mend ends in one sentence, exit code 2, and nothing half-written."""
+"""Whatever a user can correct ends in one sentence, exit code 2, and nothing half-written."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ WRONG_OPTIONS = {
         {'custom_hooks.0.type': 'WeightAveragingHook'},
         ["'WeightAveragingHook'", "'WeightAverageHook'"],
     ),
-    'unknown optimiser': ({'optim_wrapper.optimizer.type': 'SDG'}, ["'SDG'", "'SGD'"]),
+    'unknown optimizer': ({'optim_wrapper.optimizer.type': 'SDG'}, ["'SDG'", "'SGD'"]),
     'unknown scheduler': (
         {'param_scheduler.0.type': 'LinearRL'},
         ["'LinearRL'", "'LinearLR'"],
@@ -162,7 +162,7 @@ WRONG_OPTIONS = {
         {'train_dataloader.dataset.splitt': 'train'},
         ['train_dataloader.dataset.splitt', "'split'"],
     ),
-    'unknown option of the optimiser': (
+    'unknown option of the optimizer': (
         {'optim_wrapper.optimizer.momentun': 0.9},
         ['optim_wrapper.optimizer.momentun', "'momentum'"],
     ),

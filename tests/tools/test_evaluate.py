@@ -92,7 +92,7 @@ def test_figures_equal_those_computed_by_hand(evaluate, hard_tree, trained):
         embed_by_hand(table[split], trained / 'averaged.pth') for split in ('query', 'gallery')
     )
     expected = rank_by_hand(query, gallery, table['query'], table['gallery'])
-    assert 0.1 < expected['mAP'] < 0.9, 'the tree is too easy or too hard to tell anything'
+    assert 0.1 < expected['mAP'] < 0.9, 'the tree is too easy or too hard to show anything'
     assert evaluate() == pytest.approx(expected, abs=1e-6)
 
 

@@ -93,7 +93,7 @@ def test_without_it_the_sentence_says_what_to_install(missing, monkeypatch):
         MODELS.get('mmpretrain.ImageClassifier')
 
 
-def test_a_broken_install_is_told(monkeypatch):
+def test_a_broken_install_is_reported(monkeypatch):
     load_mmpretrain.cache_clear()
     monkeypatch.delitem(sys.modules, 'mmpretrain', raising=False)
     monkeypatch.setattr('mmcv.__version__', '3.0.0')

@@ -57,8 +57,8 @@ def test_label_and_caption_are_beside_and_below():
     changed = np.argwhere((drawn('wwww', 'c1') != bare).any(axis=2))
     assert changed[:, 0].min() >= top + height
     assert left <= changed[:, 1].min() <= changed[:, 1].max() < left + width
-    labelled = np.argwhere((bare[top : top + height, :left] != WHITE).any(axis=2))
-    assert len(labelled)
+    labeled = np.argwhere((bare[top : top + height, :left] != WHITE).any(axis=2))
+    assert len(labeled)
 
 
 def test_a_long_title_widens_the_sheet():

@@ -1,4 +1,4 @@
-"""Measure how fast this toolkit is on this machine, beside the plain way of doing the same.
+"""Measure how fast this toolkit is on this machine, compared with the plain way of doing the same.
 
 Set OMP_NUM_THREADS to choose the number of threads; let nothing else run meanwhile.
 """

@@ -91,7 +91,7 @@ def test_image_size(cfg: Config) -> tuple[int, int]:
     """Height and width of the images that the config tests on, or validates on.
 
     Raises:
-        ConfigError: the config does not tell.
+        ConfigError: the config does not say.
     """
     from msvitreid.utils.output_size import output_size
 

@@ -145,7 +145,7 @@ def net_input(
     preprocessor = MODELS.build(cfg.model.data_preprocessor)
     batch = {key: [image[key] for image in packed] for key in ('inputs', 'data_samples')}
     images = preprocessor(batch, training=is_train)['inputs']
-    # For people, the normalisation is taken back.
+    # For people, the normalization is taken back.
     images = (images * preprocessor.std + preprocessor.mean).clamp(0, 1)
     return (images * 255).round().byte().permute(0, 2, 3, 1).numpy(), batch['data_samples']
 

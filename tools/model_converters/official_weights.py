@@ -1,6 +1,6 @@
 """Convert the authors' weights files to our names, or back.
 
-Both kinds are recognised by their names: the ImageNet classifier (``msvit_s.pth``) and the
+Both kinds are recognized by their names: the ImageNet classifier (``msvit_s.pth``) and the
 ReID net (``ema.pth``). Of a pre-training checkpoint the exponentially averaged (EMA) weights are
 taken. Values stay bit-equal.
 """
@@ -35,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise CheckpointError(f'{args.dst!r} is the file to read; give another one to write')
     checkpoint = read_checkpoint(args.src)
     weights = weights_of(checkpoint, args.src)
-    recognised = recognise(weights)
-    if recognised is None:
+    recognized = recognise(weights)
+    if recognized is None:
         raise CheckpointError(
             f'{args.src!r} is neither an MSViT classifier nor an MSViT ReID net '
             f'(first name: {next(iter(weights))!r})'
         )
-    kind, official = recognised
+    kind, official = recognized
     if official == args.to_official:
         names = "the authors'" if official else 'our'
         raise CheckpointError(

@@ -23,7 +23,7 @@ train_pipeline = [
         magnitude_std=0.5,
         hparams=dict(pad_val=[104, 116, 124], interpolation='bicubic'),
     ),
-    # Listed by the log; some trainers leave it out beside RandAugment, see pretrain/README.md.
+    # Listed by the log; some trainers leave it out with RandAugment, see pretrain/README.md.
     dict(
         type='mmpretrain.ColorJitter',
         brightness=0.4,
@@ -32,7 +32,7 @@ train_pipeline = [
         # The same factors with Pillow make mmcv warn of them in every worker.
         backend='cv2',
     ),
-    # Every pixel is drawn anew, with the mean and deviation of the normalised images.
+    # Every pixel is drawn separately, with the mean and deviation of the normalized images.
     dict(
         type='mmpretrain.RandomErasing',
         erase_prob=0.25,

@@ -6,12 +6,12 @@ test_cfg = dict()
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
-    # No decay on biases and normalisation, which are the 1-d parameters.
+    # No decay on biases and normalization, which are the 1-d parameters.
     paramwise_cfg=dict(flat_decay_mult=0.0),
     clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [
-    # Epoch e of 1..20 has e / 20 of the learning rate; the log does not tell its start.
+    # Epoch e of 1..20 has e / 20 of the learning rate; the log does not give its start.
     dict(type='LinearLR', start_factor=0.05, begin=0, end=20),
     dict(type='CosineAnnealingLR', T_max=280, eta_min=1e-6, begin=19, end=300),
 ]

@@ -20,9 +20,9 @@ class Contents:
         name: the dataset's name.
         kind: the name of its class.
         root: the dataset's own folder.
-        splits: entries of each split that is to be reported; beside what a dataset gives they
-            have ``pid_name``, ``full_pid`` and ``camid_name``: what the user calls the identity, in
-            a message and whole, and the camera.
+        splits: entries of each split that is to be reported; in addition to what a dataset gives
+            they have ``pid_name``, ``full_pid`` and ``camid_name``: what the user calls the
+            identity, in a message and whole, and the camera.
         expected: the counts that each split is known to have; none if counts are ignored.
         counts_must_agree: whether a count that differs from a certain one is a fault.
         csv: the list that it was read from, of own data in a list.

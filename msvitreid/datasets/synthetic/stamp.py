@@ -85,7 +85,7 @@ def check_existing(root: Path, parameters: Parameters) -> SyntheticStatistics:
         if present != count:
             raise DatasetError(
                 f'{root / FOLDER / subset} has {present} of the {count} pictures of its sample '
-                f'dataset: delete {root} to have it made anew'
+                f'dataset: delete {root} to have it made again'
             )
     return statistics
 

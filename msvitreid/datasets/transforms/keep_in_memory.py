@@ -21,9 +21,9 @@ class KeepInMemory(BaseTransform):
 
     Args:
         transforms: Transforms or their configs; none may be random.
-        size: Height and width of the images to keep; another one is made anew every time.
+        size: Height and width of the images to keep; another one is made again every time.
         max_gib: Memory to take at most, GiB; images for which it is too small are made
-            anew every time.
+            again every time.
 
     Raises:
         ConfigError: ``max_gib`` is not positive or more than the machine grants.

@@ -13,7 +13,7 @@ from msvitreid.registry import TRANSFORMS
 class RandomFlip(mmcv.transforms.RandomFlip):
     """mmcv's ``RandomFlip`` with the same draws, made in a third of the time.
 
-    ``np.random.choice``, called there for every image, checks and sums up the chances anew;
+    ``np.random.choice``, called there for every image, checks and sums up the chances again;
     that took longer than cropping and flipping together.
 
     Args:

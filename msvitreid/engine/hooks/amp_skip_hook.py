@@ -16,7 +16,7 @@ WINDOW = 100
 
 @HOOKS.register_module()
 class AmpSkipHook(Hook):
-    """Count the optimiser steps that loss scaling skipped, and warn of too many.
+    """Count the optimizer steps that loss scaling skipped, and warn of too many.
 
     Float16 gradients overflow now and then; the scaler then leaves out the step and lowers
     its scale. ``amp_skipped`` in the log is the count since training began, a resumed run's
@@ -47,7 +47,7 @@ class AmpSkipHook(Hook):
                 self._interval = hook.interval
 
     def _note_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        # Fused optimisers are always called, and look themselves at what the scaler found: a
+        # Fused optimizers are always called, and look themselves at what the scaler found: a
         # tensor on the device, which is not read before the log is written.
         found_inf = getattr(optimizer, 'found_inf', None)
         self._taken = True if found_inf is None else found_inf == 0
@@ -78,7 +78,7 @@ class AmpSkipHook(Hook):
         runner.message_hub.update_scalar(KEY, self._skipped)
         if sum(self._window) > WINDOW // 2:
             runner.logger.warning(
-                f'loss scaling skipped {sum(self._window)} of the last {WINDOW} optimiser steps, '
+                f'loss scaling skipped {sum(self._window)} of the last {WINDOW} optimizer steps, '
                 'as their gradients overflowed: train with --cfg-options '
                 'optim_wrapper.dtype=bfloat16, with a lower learning rate, or without --amp'
             )

@@ -37,7 +37,7 @@ class PreemptionHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         if is_distributed():
-            # Asking each other must not synchronise the devices.
+            # Asking each other must not synchronize the devices.
             timeout = group_timeout(runner.cfg.get('env_cfg', {}))
             self._group = distributed.new_group(timeout=timeout, backend='gloo')
 
@@ -56,7 +56,7 @@ class PreemptionHook(Hook):
                 self._exit_together(runner)
             if not isinstance(runner.train_loop, ResumableTrainLoop):
                 runner.logger.info(
-                    'SIGTERM: this train loop cannot be taken up inside of an epoch; go on from '
+                    'SIGTERM: this train loop cannot be resumed within an epoch; go on from '
                     'the last checkpoint with --resume'
                 )
                 self._exit_together(runner)

@@ -23,21 +23,21 @@ class StartSummaryHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self) -> None:
-        self._told = False
+        self._logged = False
 
     def before_train(self, runner: Runner) -> None:
-        self._tell(runner, lambda: training_summary(runner))
+        self._log(runner, lambda: training_summary(runner))
 
     def before_val(self, runner: Runner) -> None:
-        self._tell(runner, lambda: evaluation_summary(runner, runner.val_dataloader))
+        self._log(runner, lambda: evaluation_summary(runner, runner.val_dataloader))
 
     def before_test(self, runner: Runner) -> None:
-        self._tell(runner, lambda: evaluation_summary(runner, runner.test_dataloader))
+        self._log(runner, lambda: evaluation_summary(runner, runner.test_dataloader))
 
-    def _tell(self, runner: Runner, summary: Callable[[], str]) -> None:
-        if self._told:
+    def _log(self, runner: Runner, summary: Callable[[], str]) -> None:
+        if self._logged:
             return
-        self._told = True
+        self._logged = True
         end_start(runner.logger)
         if is_main_process():
             runner.logger.info(summary())

@@ -9,7 +9,7 @@ from msvitreid.datasets.seeded_loader import seed_everything
 
 
 class StepSeedHook(Hook):
-    """Seed this process's random numbers anew before every training step.
+    """Seed this process's random numbers before every training step.
 
     The seed comes from the run's seed, the step and the rank. So erasing and drop path
     differ between ranks, and a resumed run draws what an undisturbed one would: no state
@@ -32,5 +32,5 @@ class StepSeedHook(Hook):
     @staticmethod
     def _seed(runner: Runner, extra: int = 0) -> None:
         seed_everything((runner.seed, runner.iter + extra, get_rank()))
-        # Costs nothing where there is no GPU, and no synchronisation where there is one.
+        # Costs nothing where there is no GPU, and no synchronization where there is one.
         torch.cuda.manual_seed_all(torch.initial_seed())

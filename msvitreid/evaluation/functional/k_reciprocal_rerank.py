@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from .inputs import NO_INDEX, Array, Labels, as_feature_pair, as_indices, require_finite
-from .nearest_neighbours import (
+from .nearest_neighbors import (
     BLOCK,
-    Neighbours,
+    Neighbors,
     StackedRows,
-    nearest_neighbours,
+    nearest_neighbors,
     squared_distances,
     squared_norms,
 )
@@ -48,10 +48,10 @@ def k_reciprocal_rerank(
     """Distances from every query to the gallery, re-ranked.
 
     Memory grows with ``(Q + G) * k1 * k2`` plus the result, and with how many images share a
-    neighbour where some are neighbours of very many; see :class:`KReciprocalDistances` for
+    neighbor where some are neighbors of very many; see :class:`KReciprocalDistances` for
     blocks of it.
 
-    An image with ``k1`` or more exact duplicates may be missing among its own neighbours, as in
+    An image with ``k1`` or more exact duplicates may be missing among its own neighbors, as in
     the authors' code; with ``k2`` of 1 its duplicates are then not all at distance 0.
 
     Args:
@@ -59,8 +59,8 @@ def k_reciprocal_rerank(
             norms and products in float32, which says little about points that lie much
             closer to each other than to the origin.
         gallery_features: ``(G, D)``.
-        k1: neighbours that must find each other.
-        k2: neighbours whose encodings are averaged (local query expansion).
+        k1: neighbors that must find each other.
+        k2: neighbors whose encodings are averaged (local query expansion).
         lambda_value: weight of the original distance, from 0 to 1.
         self_index: ``(Q,)`` gallery index of each query's own image, -1 where it has none. The
             two are one image then, which is nobody's neighbor twice; its features are the
@@ -87,13 +87,13 @@ def k_reciprocal_rerank(
 class KReciprocalDistances:
     """Re-ranked distances, handed out in blocks of queries.
 
-    Neighbourhoods and encodings are sparse: ``Q + G`` rows with tens of entries.
+    Neighborhoods and encodings are sparse: ``Q + G`` rows with tens of entries.
 
     Args:
         query_features: ``(Q, D)``.
         gallery_features: ``(G, D)``.
-        k1: neighbours that must find each other.
-        k2: neighbours whose encodings are averaged.
+        k1: neighbors that must find each other.
+        k2: neighbors whose encodings are averaged.
         lambda_value: weight of the original distance, from 0 to 1.
         split: divides the search for neighbors, which is most of the work.
         self_index: as in :func:`k_reciprocal_rerank`.
@@ -133,16 +133,16 @@ class KReciprocalDistances:
 
         count = len(self._features)
         k = min(max(k1 + 1, k2), count)
-        search = partial(nearest_neighbours, self._features, self._norms, k)
-        nearest = Neighbours(*split(search, count, BLOCK))
-        neighbours = nearest.indices
+        search = partial(nearest_neighbors, self._features, self._norms, k)
+        nearest = Neighbors(*split(search, count, BLOCK))
+        neighbors = nearest.indices
         # All items may coincide; then every distance is 0 whatever it is divided by.
         self._largest = nearest.largest.clip(min=1e-12)
-        reciprocal = _reciprocal(neighbours[:, : k1 + 1])
-        half = _reciprocal(neighbours[:, : int(np.around(k1 / 2)) + 1])
+        reciprocal = _reciprocal(neighbors[:, : k1 + 1])
+        half = _reciprocal(neighbors[:, : int(np.around(k1 / 2)) + 1])
         encodings = self._encode(_expand(reciprocal, half), nearest)
         if k2 > 1:
-            encodings = _adjacency(neighbours[:, :k2]) @ encodings
+            encodings = _adjacency(neighbors[:, :k2]) @ encodings
             encodings.data /= min(k2, count)
         self._query_encodings = encodings[self._items]
         self._gallery_by_member = encodings[self._first_of_gallery :].T.tocsr()
@@ -163,8 +163,8 @@ class KReciprocalDistances:
             distances[part].mul_(scale[part]).add_(jaccard, alpha=1 - self._lambda)
         return distances.numpy()
 
-    def _encode(self, members: csr_array, nearest: Neighbours) -> csr_array:
-        """Gaussian memberships of each item's neighbourhood, summing to one a row."""
+    def _encode(self, members: csr_array, nearest: Neighbors) -> csr_array:
+        """Gaussian memberships of each item's neighborhood, summing to one a row."""
         count = members.shape[0]
         rows = np.repeat(np.arange(count), np.diff(members.indptr))
         squared = self._member_distances(rows, members.indices, nearest)
@@ -175,7 +175,7 @@ class KReciprocalDistances:
         return encodings
 
     def _member_distances(
-        self, rows: np.ndarray, columns: np.ndarray, nearest: Neighbours
+        self, rows: np.ndarray, columns: np.ndarray, nearest: Neighbors
     ) -> np.ndarray:
         """Squared distances of pairs; the search has met all but a few."""
         count = len(self._features)
@@ -226,24 +226,24 @@ def check_rerank_parameters(k1: int, k2: int, lambda_value: float) -> None:
         raise ValueError(f'lambda_value must be a number from 0 to 1, got {lambda_value!r}')
 
 
-def _adjacency(neighbours: np.ndarray) -> csr_array:
-    """``(N, N)`` matrix with a one at each item's neighbours."""
+def _adjacency(neighbors: np.ndarray) -> csr_array:
+    """``(N, N)`` matrix with a one at each item's neighbors."""
     from scipy.sparse import csr_array
 
-    count, k = neighbours.shape
+    count, k = neighbors.shape
     ones = np.ones(count * k, dtype=np.float32)
     pointers = np.arange(0, count * k + 1, k)
-    return csr_array((ones, neighbours.ravel(), pointers), shape=(count, count))
+    return csr_array((ones, neighbors.ravel(), pointers), shape=(count, count))
 
 
-def _reciprocal(neighbours: np.ndarray) -> csr_array:
+def _reciprocal(neighbors: np.ndarray) -> csr_array:
     """Ones where two items are in each other's list."""
-    adjacency = _adjacency(neighbours)
+    adjacency = _adjacency(neighbors)
     return adjacency.multiply(adjacency.T.tocsr()).tocsr()
 
 
 def _expand(reciprocal: csr_array, half: csr_array) -> csr_array:
-    """Add a member's own half-size neighbourhood if most of it is already in."""
+    """Add a member's own half-size neighborhood if most of it is already in."""
     common = (reciprocal @ half.T).multiply(reciprocal).tocsr()
     half_sizes = np.diff(half.indptr)
     common.data = (3 * common.data > 2 * half_sizes[common.indices]).astype(np.float32)

@@ -34,7 +34,7 @@ def rank_metrics(
     """Rank the gallery for every query and score the rankings.
 
     Similarity is the inner product of the features as given, in float32: L2-
-    normalise them first for cosine similarity. Of equally similar images the one
+    normalize them first for cosine similarity. Of equally similar images the one
     of lower gallery index ranks first. Left out of a query's ranking: gallery
     images of its identity from its own camera (camera -1, or no cameras at all:
     none is left out), and junk, gallery images of pid -1.

@@ -238,7 +238,7 @@ def _sorted_values(similarity: torch.Tensor) -> torch.Tensor:
     """Rows in ascending order."""
     if similarity.device.type != 'cpu':
         return similarity.sort(dim=1).values
-    # NumPy's vectorised sort of float32 values is 20 times as fast as torch's. It has one
+    # NumPy's vectorized sort of float32 values is 20 times as fast as torch's. It has one
     # thread, but lets others run.
     ascending = similarity.numpy().copy()
     threads = torch.get_num_threads()

@@ -98,7 +98,7 @@ class EmbeddingMetric(BaseMetric):
         """Figures of the images that all processes have taken in since the last call.
 
         Args:
-            size: unused: ``sample_idx`` tells which images a sampler has repeated.
+            size: unused: ``sample_idx`` says which images a sampler has repeated.
 
         Returns:
             The same on every process: what :meth:`compute_metrics` gives, with the

@@ -1,4 +1,4 @@
-"""What processes tell each other, all of it as tensors: nothing is pickled.
+"""What processes send each other, all of it as tensors: nothing is pickled.
 
 Every function here has to be called by all processes; in a single one it hands back what it
 was given. ``mmengine.dist`` takes tensors through the GPU where the backend demands it.

@@ -50,7 +50,7 @@ class MSViT(BaseModule):
             parameters get neither gradient nor decay; their BatchNorm statistics still
             follow the data, as in the published runs.
         with_cp: in training, keep only the blocks' inputs and compute the rest again on the
-            way back: less memory, more time, the same numbers.
+            backward pass: less memory, more time, the same numbers.
         init_cfg: mmengine initialization; Kaiming-normal (fan-in) by default.
 
     Raises:

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recomputed(block: nn.Module, x: Tensor) -> Tensor:
-    """``block(x)`` that keeps nothing for the way back but ``x``, and is computed again then.
+    """``block(x)`` that keeps nothing for the backward pass but ``x``, and is computed again then.
 
     Random draws are repeated, and BatchNorm's running statistics follow the batch once, not
     twice, so the result and what it leaves behind are those of ``block(x)``.

@@ -99,5 +99,5 @@ class SparseGridAttention(nn.Module):
 
 
 def _unit(x: Tensor) -> Tensor:
-    """L2-normalise the last axis, in float32 at least."""
+    """L2-normalize the last axis, in float32 at least."""
     return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)

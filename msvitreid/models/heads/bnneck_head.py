@@ -47,7 +47,7 @@ class BNNeckHead(BaseModule):
             One that takes ``num_classes`` or ``in_channels`` is given them. Without a type they
             are cross-entropy and :class:`BatchHardTripletLoss`; ``loss_triplet=None`` trains
             with the classifiers alone.
-        init_cfg: mmengine initialisation of linear and BatchNorm layers; classifiers are
+        init_cfg: mmengine initialization of linear and BatchNorm layers; classifiers are
             drawn from a normal distribution of std 0.001.
 
     Raises:

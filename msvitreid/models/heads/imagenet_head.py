@@ -20,7 +20,7 @@ class ImageNetHead(BaseModule):
     """The classifier MSViT is pre-trained with, for mmpretrain's ``ImageClassifier``.
 
     Global average pool, linear, BatchNorm, activation, dropout 0.2, bias-free linear. The
-    first linear layer and the BatchNorm initialise those of :class:`BNNeckHead`.
+    first linear layer and the BatchNorm initialize those of :class:`BNNeckHead`.
 
     Args:
         num_classes: of the dataset; :class:`~msvitreid.engine.ReIDRunner` fills it in.

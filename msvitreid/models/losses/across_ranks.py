@@ -12,7 +12,7 @@ def gather_with_gradient(features: Tensor) -> Tensor:
 
     For losses that every rank computes of all features alike: with gradients averaged over
     ranks, as distributed training does, parameters get the gradient of that loss. It needs
-    no communication on the way back. In a single process the features come back as they are.
+    no communication in the backward pass. In a single process the features come back as they are.
     """
     return _Gather.apply(features) if get_world_size() > 1 else features
 

@@ -45,12 +45,12 @@ class MetricLearningLoss(nn.Module):
             'embedding_size': in_channels,
             'descriptors_dim': in_channels,
         }
-        told = {
+        filled = {
             key: value
             for key, value in known.items()
             if value is not None and key in _needed(kind)
         }
-        options = {**told, **options}
+        options = {**filled, **options}
         try:
             self.loss = kind(**options)
         except (TypeError, ValueError) as error:

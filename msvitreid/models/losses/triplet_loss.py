@@ -18,7 +18,7 @@ class BatchHardTripletLoss(nn.Module):
 
     Args:
         margin: hinge margin; ``None`` is the soft margin ``softplus(d_ap - d_an)``.
-        normalize: L2-normalise the features first.
+        normalize: L2-normalize the features first.
         across_ranks: mine in the batches of all ranks together, so that the loss does not
             depend on their number; ``False`` mines in each rank's own batch, as the older
             toolkits do, and saves the exchange of the features.
@@ -47,7 +47,7 @@ class BatchHardTripletLoss(nn.Module):
             features: ``(N, D)``; the loss is computed in float32 at least. Across ranks,
                 each has as many.
             labels: ``(N,)``. Left on the CPU, they are checked without a device
-                synchronisation; of several ranks' labels only the own ones are checked.
+                synchronization; of several ranks' labels only the own ones are checked.
 
         Raises:
             ConfigError: an anchor has no positive or no negative in the batch.

@@ -22,7 +22,7 @@ class GlobalPoolingNeck(BaseModule):
     """Pool each map of the backbone as a whole: one vector a map.
 
     Args:
-        pooling: 'avg', 'max', 'rms' (root mean square) or 'gem' (generalised mean, whose
+        pooling: 'avg', 'max', 'rms' (root mean square) or 'gem' (generalized mean, whose
             power is learned).
         power: GeM's power before training; 1 is the mean, infinity the maximum.
 
@@ -44,7 +44,7 @@ class GlobalPoolingNeck(BaseModule):
             'avg': lambda x: x.mean(dim=(2, 3)),
             'max': lambda x: x.amax(dim=(2, 3)),
             'rms': root_mean_square,
-            'gem': self._generalised_mean,
+            'gem': self._generalized_mean,
         }
         if pooling not in poolings:
             raise ConfigError(f'pooling {pooling!r} is unknown; use one of {sorted(poolings)}')
@@ -67,7 +67,7 @@ class GlobalPoolingNeck(BaseModule):
         """
         return [x if x.dim() == 2 else self._pool(x) for x in maps]
 
-    def _generalised_mean(self, x: Tensor) -> Tensor:
+    def _generalized_mean(self, x: Tensor) -> Tensor:
         x = x.to(torch.promote_types(x.dtype, torch.float32)).clamp(min=EPSILON)
         # Powers of what is at most 1, and 1 somewhere: none of a dead channel's is lost.
         largest = x.detach().amax(dim=(2, 3), keepdim=True)

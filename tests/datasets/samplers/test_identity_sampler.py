@@ -14,7 +14,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import DATA_SAMPLERS
 
 
-def labelled(counts, rng=None):
+def labeled(counts, rng=None):
     """A dataset whose identity i has ``counts[i]`` images, shuffled when ``rng`` is given."""
     labels = np.repeat(np.arange(len(counts)), counts)
     if rng is not None:
@@ -29,7 +29,7 @@ def settings_of_samplers(draw):
     identities = draw(st.integers(1, len(counts)))
     num_instances = draw(st.integers(1, 6))
     seed = draw(st.integers(0, 2**31))
-    dataset = labelled(counts, np.random.default_rng(seed))
+    dataset = labeled(counts, np.random.default_rng(seed))
     dataset.labels = dataset.labels * draw(st.integers(1, 3))
     return dataset, identities, num_instances, seed
 
@@ -96,7 +96,7 @@ def test_ranks_share_the_batches_of_one_large_rank(case, world_size):
 
 
 def test_same_seed_same_order_and_every_epoch_another():
-    dataset = labelled([6] * 10)
+    dataset = labeled([6] * 10)
 
     def order(seed, epoch):
         sampler = IdentitySampler(dataset, 24, 4, seed=seed)
@@ -111,12 +111,12 @@ def test_same_seed_same_order_and_every_epoch_another():
 
 
 def test_iterating_does_not_advance_the_order():
-    sampler = IdentitySampler(labelled([6] * 10), 24, 4, seed=0)
+    sampler = IdentitySampler(labeled([6] * 10), 24, 4, seed=0)
     assert list(sampler) == list(sampler)
 
 
 def test_global_random_state_is_neither_read_nor_changed():
-    sampler = IdentitySampler(labelled([6] * 10), 24, 4, seed=0)
+    sampler = IdentitySampler(labeled([6] * 10), 24, 4, seed=0)
     np.random.seed(1)  # noqa: NPY002
     first, drawn = list(sampler), np.random.random()  # noqa: NPY002
     np.random.seed(2)  # noqa: NPY002
@@ -127,7 +127,7 @@ def test_global_random_state_is_neither_read_nor_changed():
 
 def test_seven_identities_in_batches_of_five_straddle_every_round():
     # 7 identities x 3 rounds = 21 visits = 4 batches of 5 and one visit dropped.
-    dataset = labelled([8] * 7)
+    dataset = labeled([8] * 7)
     for seed in range(50):
         sampler = IdentitySampler(dataset, 10, 2, seed=seed)
         assert len(sampler) == 28 // 5 * 10
@@ -136,7 +136,7 @@ def test_seven_identities_in_batches_of_five_straddle_every_round():
 
 
 def test_identities_and_images_are_drawn_uniformly():
-    dataset = labelled([2, 3, 4, 5])
+    dataset = labeled([2, 3, 4, 5])
     seen, first = Counter(), Counter()
     for seed in range(3000):
         order = list(IdentitySampler(dataset, 9, 3, seed=seed))
@@ -151,18 +151,18 @@ def test_identities_and_images_are_drawn_uniformly():
 
 
 def test_scarce_identity_repeats_and_abundant_one_does_not():
-    dataset = labelled([1, 4])
+    dataset = labeled([1, 4])
     images = list(IdentitySampler(dataset, 8, 4, seed=0))
     assert images.count(0) == 4
     assert sorted(set(images)) == [0, 1, 2, 3, 4]
 
 
 def test_one_round_when_images_are_few():
-    assert len(IdentitySampler(labelled([1] * 6), 12, 4, seed=0)) == 24
+    assert len(IdentitySampler(labeled([1] * 6), 12, 4, seed=0)) == 24
 
 
 def test_data_loader_cuts_the_batches():
-    dataset = labelled([5] * 6)
+    dataset = labeled([5] * 6)
     sampler = IdentitySampler(dataset, 8, 4, seed=0)
     loader = DataLoader(list(range(30)), batch_size=8, sampler=sampler)
     batches = [batch.tolist() for batch in loader]
@@ -173,7 +173,7 @@ def test_data_loader_cuts_the_batches():
 def test_built_as_the_runner_builds_it():
     sampler = DATA_SAMPLERS.build(
         {'type': 'IdentitySampler', 'batch_size': 8, 'num_instances': 2},
-        default_args={'dataset': labelled([5] * 6), 'seed': None},
+        default_args={'dataset': labeled([5] * 6), 'seed': None},
     )
     assert isinstance(sampler, IdentitySampler)
     assert isinstance(sampler.seed, int)
@@ -185,7 +185,7 @@ def test_indivisible_batch_is_named(batch_size, num_instances):
     with pytest.raises(
         ConfigError, match=f'batch_size {batch_size} .*num_instances {num_instances}'
     ):
-        IdentitySampler(labelled([5] * 6), batch_size, num_instances, seed=0)
+        IdentitySampler(labeled([5] * 6), batch_size, num_instances, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ def test_indivisible_batch_is_named(batch_size, num_instances):
 def test_what_is_no_number_of_that_kind(option, value):
     options = {'batch_size': 8, 'num_instances': 2, 'seed': 0, option: value}
     with pytest.raises(ConfigError, match=option):
-        IdentitySampler(labelled([5] * 6), **options)
+        IdentitySampler(labeled([5] * 6), **options)
 
 
 def test_too_few_identities_are_named():
     with pytest.raises(ConfigError, match=r'5 identities but a batch needs 6 .*batch_size 24'):
-        IdentitySampler(labelled([9] * 5), 24, 4, seed=0)
+        IdentitySampler(labeled([9] * 5), 24, 4, seed=0)
     with pytest.raises(ConfigError, match=r'11 identities but a batch needs 12 .* 2 rank'):
-        IdentitySampler(labelled([9] * 11), 24, 4, seed=0, rank=0, world_size=2)
+        IdentitySampler(labeled([9] * 11), 24, 4, seed=0, rank=0, world_size=2)
 
 
 def test_dataset_without_labels_is_named():

@@ -117,7 +117,7 @@ def warnings_of(overflows, caplog):
 
 def test_more_than_half_skipped_is_a_warning(caplog):
     after_100, after_150 = warnings_of(set(range(40, 120)), caplog)
-    assert 'skipped 60 of the last 100 optimiser steps' in after_100
+    assert 'skipped 60 of the last 100 optimizer steps' in after_100
     assert 'bfloat16' in after_100
     assert 'skipped 70 of the last 100' in after_150
 

@@ -138,7 +138,7 @@ def test_an_epoch_that_was_not_due_is_saved(market, tmp_path):
 
 
 def test_all_ranks_stop_after_the_same_step(market, tmp_path):
-    def one_rank_is_told():
+    def one_rank_is_signaled():
         with pytest.raises(SystemExit) as end:
             train(
                 market,
@@ -150,7 +150,7 @@ def test_all_ranks_stop_after_the_same_step(market, tmp_path):
             )
         return end.value.code
 
-    assert run_ranks(one_rank_is_told, 2) == [75, 75]
+    assert run_ranks(one_rank_is_signaled, 2) == [75, 75]
     assert files(tmp_path) == ['epoch_1.pth', 'epoch_1_batch_1.pth']
 
 

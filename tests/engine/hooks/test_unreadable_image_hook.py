@@ -54,7 +54,7 @@ def run(cfg, action='train'):
     try:
         getattr(runner, action)()
     finally:
-        # Left to the garbage collector, workers are not told to end, and waited for.
+        # Left to the garbage collector, workers are not asked to end and waited for.
         iterator = getattr(runner, f'{action}_dataloader')._iterator
         if iterator is not None:
             iterator._shutdown_workers()

@@ -42,7 +42,7 @@ def test_nmi_agrees_with_its_definition():
         ([0, 0, 1, 1], [0, 1, 2, 3], 2 / 3),
     ],
 )
-def test_nmi_of_known_labellings(left, right, expected):
+def test_nmi_of_known_labelings(left, right, expected):
     value = normalized_mutual_information(np.array(left), np.array(right))
     assert value == pytest.approx(expected, abs=1e-12)
 

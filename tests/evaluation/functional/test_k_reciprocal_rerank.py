@@ -10,7 +10,7 @@ import torch
 from msvitreid.evaluation.functional import (
     KReciprocalDistances,
     k_reciprocal_rerank,
-    nearest_neighbours,
+    nearest_neighbors,
 )
 from tests.plain import rerank as plain
 
@@ -115,13 +115,13 @@ def test_importing_evaluation_is_light():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    for module in (nearest_neighbours, k_reciprocal_rerank_module):
+    for module in (nearest_neighbors, k_reciprocal_rerank_module):
         monkeypatch.setattr(module, 'BLOCK', 32)
 
 
 @pytest.mark.parametrize('k1', [8, 40])
 @pytest.mark.usefixtures('small_blocks')
-def test_the_search_for_neighbours_can_be_split(k1):
+def test_the_search_for_neighbors_can_be_split(k1):
     query, gallery = clustered(5, num_query=60, num_gallery=240)
     calls = []
 

@@ -126,7 +126,7 @@ def test_bad_input_is_an_error_that_says_so(change, message):
         rank_streamed_matches(**{**good, **change})
 
 
-def test_an_unknown_ap_is_told_before_the_gallery_is_read():
+def test_an_unknown_ap_is_refused_before_the_gallery_is_read():
     rows = Rows(np.ones((4, 3)))
     with pytest.raises(ValueError, match="got 'voc'"):
         rank_metrics(np.ones((1, 3)), rows, [0], [0, 1, 0, 1], ap='voc')

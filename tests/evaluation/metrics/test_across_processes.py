@@ -141,7 +141,7 @@ def test_figures_are_those_of_one_process(world_size, deal, cases, expected):
         # 600 queries are 3 blocks of 256, 1201 images 5 of them or 3 of 512.
         (ReIDMetric, ranking, 'rank_matches', [(0, 256), (256, 600)]),
         (RetrievalMetric, retrieval_metric, 'rank_classes', [(0, 256), (256, 600)]),
-        (ReIDMetric, k_reciprocal_rerank, 'nearest_neighbours', [(0, 512), (512, 1201)]),
+        (ReIDMetric, k_reciprocal_rerank, 'nearest_neighbors', [(0, 512), (512, 1201)]),
     ],
 )
 def test_every_rank_does_its_share(metric, module, function, shares, monkeypatch):
@@ -154,7 +154,7 @@ def test_every_rank_does_its_share(metric, module, function, shares, monkeypatch
 
     monkeypatch.setattr(module, function, remember)
     samples = make_images()
-    options = {'rerank': {}} if function == 'nearest_neighbours' else {}
+    options = {'rerank': {}} if function == 'nearest_neighbors' else {}
 
     def evaluate_and_tell():
         evaluate(metric(**options), samples, sampled(samples))

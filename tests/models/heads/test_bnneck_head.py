@@ -25,7 +25,7 @@ def make_head(**options):
     return head
 
 
-def test_features_are_batch_normalised_linear_outputs():
+def test_features_are_batch_normalized_linear_outputs():
     head = make_head()
     features = head(vectors())
     expected = torch.nn.functional.batch_norm(

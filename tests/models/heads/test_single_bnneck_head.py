@@ -25,7 +25,7 @@ def make_head(**options):
     return head
 
 
-def test_the_feature_is_the_normalised_row_of_all_vectors():
+def test_the_feature_is_the_normalized_row_of_all_vectors():
     (feature,) = make_head()(vectors())
     row = torch.cat(vectors(), dim=1)
     expected = (row - row.mean(0)) / (row.var(0, unbiased=False) + 1e-5).sqrt()

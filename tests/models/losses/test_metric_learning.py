@@ -71,7 +71,7 @@ def test_weights_for_each_class(loss, shape):
     assert [tuple(weight.shape) for weight in built.parameters()] == [shape]
 
 
-def test_what_a_loss_can_do_without_it_is_not_told():
+def test_what_a_loss_can_do_without_it_is_not_given_it():
     # With num_classes it would learn a margin for each class.
     built = MetricLearningLoss('MarginLoss', num_classes=3, in_channels=4, learn_beta=True)
     assert [tuple(weight.shape) for weight in built.parameters()] == [(1,)]
@@ -93,17 +93,17 @@ def test_a_batch_without_pairs_has_no_loss_but_a_gradient():
 
 
 @pytest.mark.parametrize(
-    ('head', 'told', 'weights'),
+    ('head', 'filled', 'weights'),
     [
         (BNNeckHead, [(8, 3)] * 3, 'losses_triplet.2.loss.W'),
         (SingleBNNeckHead, [(16, 3)], 'loss_triplet.loss.W'),
     ],
 )
-def test_the_head_tells_it_and_leaves_its_weights_out_of_a_test(head, told, weights):
+def test_the_head_gives_it_and_leaves_its_weights_out_of_a_test(head, filled, weights):
     vectors = 5 if head is BNNeckHead else 2
     settings = dict(num_vectors=vectors, in_channels=8, loss_triplet=ARCFACE)
     trained = head(num_classes=3, **settings)
-    assert [tuple(p.shape) for n, p in trained.named_parameters() if n.endswith('.W')] == told
+    assert [tuple(p.shape) for n, p in trained.named_parameters() if n.endswith('.W')] == filled
     losses = trained.loss(
         [torch.randn(4, 8) for _ in range(vectors)],
         [ReIDDataSample(label=label) for label in (0, 0, 1, 1)],

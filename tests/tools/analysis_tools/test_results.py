@@ -117,7 +117,7 @@ def test_peak_memory_is_that_of_the_call(timing):
     assert timing.peak_memory(call) == pytest.approx(40, abs=8)
 
 
-def test_a_call_that_fails_is_told(timing, capfd):
+def test_a_call_that_fails_is_reported(timing, capfd):
     with pytest.raises(RuntimeError, match='exit code 1'):
         timing.peak_memory(lambda: 1 / 0)
     assert 'ZeroDivisionError' in capfd.readouterr().err

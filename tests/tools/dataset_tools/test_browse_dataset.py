@@ -84,7 +84,7 @@ def test_the_seed_decides(browse):
     assert not np.array_equal(sheets[0], sheets[2])
 
 
-def test_a_normalisation_is_taken_back(browse):
+def test_a_normalization_is_taken_back(browse):
     key = 'model.data_preprocessor'
     written(browse('--batches', 1))
     plain = pixels(browse.out / 'train_1.png')

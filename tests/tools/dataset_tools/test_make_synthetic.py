@@ -46,7 +46,7 @@ def test_a_bad_option_is_named_as_it_was_typed(
     assert not (tmp_path / 'set').exists()
 
 
-def test_a_set_of_other_options_is_told_by_them(tmp_path: Path) -> None:
+def test_a_set_of_other_options_is_refused_by_them(tmp_path: Path) -> None:
     """Words of the folder's own name stay."""
     root = tmp_path / 'seed 1'
     assert run(TOOL, root, *SMALL).code == 0

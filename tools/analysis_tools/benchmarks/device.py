@@ -78,7 +78,7 @@ class Setting:
         return torch.amp.GradScaler(self.device.type, enabled=scales)
 
     def wait(self) -> None:
-        """Until the device has done all that it was told."""
+        """Until the device has done all that it was given."""
         if self.device.type == 'cuda':
             torch.cuda.synchronize(self.device)
 

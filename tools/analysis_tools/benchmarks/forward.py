@@ -26,7 +26,7 @@ from .timing import paired
 
 NAME = 'forward'
 
-#: Made ones: they tell nothing of accuracy, and the time does not depend on them.
+#: Made ones: they say nothing of accuracy, and the time does not depend on them.
 CALIBRATION_IMAGES = 4
 
 

@@ -66,6 +66,6 @@ def exact_features(pids: np.ndarray, seed: int) -> torch.Tensor:
     """The same as multiples of 1/256.
 
     Inner products of these are exact in float32, in whatever order they are summed, so that
-    implementations cannot fall apart over a rounding error at the end of a neighbour list.
+    implementations cannot fall apart over a rounding error at the end of a neighbor list.
     """
     return features(pids, seed, noise=4.0).mul_(256).round_().div_(256)

@@ -1,7 +1,7 @@
 """k-reciprocal re-ranking: k1 20, k2 6, lambda 0.3.
 
 The limit is the products that cannot be done without: of all images with each other one of
-the two equal triangles, in blocks with those on the diagonal, for the neighbours, and of the
+the two equal triangles, in blocks with those on the diagonal, for the neighbors, and of the
 queries with the gallery for the distances.
 
 The features are such that their products are exact, so that results can be compared. The
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from msvitreid.evaluation.functional import KReciprocalDistances, k_reciprocal_rerank
-from msvitreid.evaluation.functional.nearest_neighbours import BLOCK
+from msvitreid.evaluation.functional.nearest_neighbors import BLOCK
 from tests.plain import rerank as plain
 
 from .made_features import Shape, exact_features, labels

@@ -1,4 +1,4 @@
-"""How long calls take beside each other, and how much memory one takes."""
+"""How long calls take, compared with each other, and how much memory one takes."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def measure(arch: str, size: int, setting: Setting, rounds: int) -> list[Result]
 def stepper(
     arch: str, setting: Setting, loss: Callable[[ReIDModel], Tensor], with_cp: bool = False
 ) -> Callable[[], None]:
-    """A function that makes one step with a net and an optimiser of its own."""
+    """A function that makes one step with a net and an optimizer of its own."""
     model = published(arch, num_classes=702).train().to(setting.device)
     model.backbone.with_cp = with_cp
     weights = [p for p in model.parameters() if p.requires_grad]

@@ -23,7 +23,7 @@ class Node:
 
     def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise ConfigError(f'{where} is {_told(value)}, not a mapping')
+            raise ConfigError(f'{where} is {_described(value)}, not a mapping')
         self.value = value
         self.where = where
 
@@ -55,7 +55,7 @@ class Node:
         """A list of texts."""
         for item in self._list(key):
             if not isinstance(item, str):
-                raise ConfigError(f'{self.where} has {_told(item)} in {key!r}, not a text')
+                raise ConfigError(f'{self.where} has {_described(item)} in {key!r}, not a text')
         return self.value[key]
 
     def nodes(self, key: str) -> list[Node]:
@@ -64,9 +64,9 @@ class Node:
         return [Node(item, f'{self.where}: item {i} of {key!r}') for i, item in items]
 
     def wrong(self, key: str, wanted: str) -> ConfigError:
-        """The error that tells what the value should have been."""
+        """The error that says what the value should have been."""
         return ConfigError(
-            f'{self.where} has {_told(self.value[key])} as {key!r}, not {wanted}'
+            f'{self.where} has {_described(self.value[key])} as {key!r}, not {wanted}'
         )
 
     def _list(self, key: str) -> list:
@@ -96,5 +96,5 @@ def read_yaml(root: Path, path: Path) -> Node:
     return Node(content or {}, str(path))
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     return KINDS.get(type(value)) or repr(value)

@@ -13,7 +13,7 @@ class Result(NamedTuple):
     """A config's dataset and, where somebody published them, figures on it.
 
     Attributes:
-        test: how the dataset is tested; empty beside figures.
+        test: how the dataset is tested; empty for figures.
         published_by: whose the figures are; empty where there are none.
         metrics: figures by their names, with the digits of the file.
     """

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msvitreid.evaluation.functional import nearest_neighbours as module
-from msvitreid.evaluation.functional.nearest_neighbours import (
+from msvitreid.evaluation.functional import nearest_neighbors as module
+from msvitreid.evaluation.functional.nearest_neighbors import (
     StackedRows,
-    nearest_neighbours,
+    nearest_neighbors,
     squared_norms,
 )
 
@@ -39,7 +39,7 @@ def test_agrees_with_all_distances_ties_included(count, k, block, pending, value
         norms = squared_norms(tensor)
         middle = min(count, block * (count // block // 2))
         for start, stop in ((0, count), (0, middle), (middle, count)):
-            found = nearest_neighbours(tensor, norms, k, start, stop)
+            found = nearest_neighbors(tensor, norms, k, start, stop)
             for actual, expected in zip(found, brute_force(features, k), strict=True):
                 np.testing.assert_array_equal(actual, expected[start:stop])
 
@@ -52,7 +52,7 @@ def test_each_block_of_distances_is_computed_once(monkeypatch):
         module, 'squared_distances', lambda *args: calls.append(1) or whole(*args)
     )
     features = torch.rand(40, 5)
-    nearest_neighbours(features, squared_norms(features), 3, 0, 40)
+    nearest_neighbors(features, squared_norms(features), 3, 0, 40)
     assert len(calls) == 4 * 5 / 2
 
 

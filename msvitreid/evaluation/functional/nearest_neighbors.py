@@ -17,7 +17,7 @@ _PENDING = 4
 """Candidates of an item that wait, on average, before they are sorted in."""
 
 
-class Neighbours(NamedTuple):
+class Neighbors(NamedTuple):
     """The nearest items of some items, nearest first, of equally near ones the lower index.
 
     Attributes:
@@ -48,14 +48,14 @@ def squared_distances(
     return products.mul_(-2).add_(left_norms[:, None]).add_(right_norms).clamp_(min=0)
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     features: torch.Tensor | StackedRows, norms: torch.Tensor, k: int, start: int, stop: int
-) -> Neighbours:
+) -> Neighbors:
     """Search all items for the nearest of the items ``start`` to ``stop``.
 
     Distances are symmetric: a block of them serves its rows and its columns, so that half of
     the blocks are computed, always the same half and always of the same size. So an item's
-    neighbours do not depend on the range it is searched in.
+    neighbors do not depend on the range it is searched in.
 
     Args:
         features: ``(N, D)`` float.
@@ -85,7 +85,7 @@ def nearest_neighbours(
                     one.add(squared.neg(), lower.start)
                 else:
                     one.add(squared.T.neg().contiguous(), upper.start)
-    found = Neighbours(
+    found = Neighbors(
         np.empty((stop - start, k), dtype=np.int64),
         np.empty((stop - start, k), dtype=np.float32),
         np.empty(stop - start, dtype=np.float32),
@@ -143,7 +143,7 @@ class _Nearest:
         self._nearness = ordered[:, : self._k]
         self._indices = indices.gather(1, order[:, : self._k])
 
-    def write(self, found: Neighbours, place: int) -> None:
+    def write(self, found: Neighbors, place: int) -> None:
         self._merge_pending()
         rows = slice(place, place + len(self._indices))
         found.indices[rows] = self._indices.cpu().numpy()
