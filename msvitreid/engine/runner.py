@@ -52,7 +52,7 @@ from .resume_check import require_same_experiment, require_same_file, require_tr
 from .sections import check_groups, check_sections
 from .start_log import StartLog
 from .stop_request import StopRequest
-from .sync_batch_norm import synchronise_bn
+from .sync_batch_norm import synchronize_bn
 from .terminal import begin_start, warn_of_lost_log
 from .train_loop import ResumableTrainLoop
 
@@ -183,7 +183,7 @@ class ReIDRunner(Runner):
         if not self.distributed or torch.cuda.is_available():
             return super().wrap_model(model_wrapper_cfg, model)
         if self.cfg.get('sync_bn') is not None:
-            model = synchronise_bn(model)
+            model = synchronize_bn(model)
         options = {
             'type': 'MMDistributedDataParallel',
             'broadcast_buffers': False,
@@ -254,7 +254,7 @@ class ReIDRunner(Runner):
     def compile_backbone(self) -> None:
         """Compile it if the config says so.
 
-        mmengine compiles the whole step, whose optimiser and logging break the graph often.
+        mmengine compiles the whole step, whose optimizer and logging break the graph often.
         """
         options = self.cfg.get('compile')
         if options not in (None, False):

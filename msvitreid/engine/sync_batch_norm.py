@@ -30,9 +30,6 @@ def synchronize_bn(model: nn.Module) -> nn.Module:
     return convert_sync_batchnorm(model) if device == 'cuda' else _convert(model)
 
 
-synchronise_bn = synchronize_bn  # the name that the runner imports
-
-
 class CPUSyncBatchNorm(_BatchNorm):
     """BatchNorm whose training statistics are those of all ranks' batches together.
 
