@@ -188,7 +188,7 @@ def signature_of(component: Callable) -> Signature:
             if parameter.kind is Parameter.VAR_KEYWORD:
                 is_open = True
             elif parameter.kind is not Parameter.VAR_POSITIONAL and parameter.name != 'self':
-                annotation = hints.get(parameter.name, _from_default(parameter.default))
+                annotation = hints.get(parameter.name, _from_default(call, parameter.default))
                 options.setdefault(parameter.name, Option(parameter.default, annotation))
         if not is_open:
             break
@@ -204,9 +204,13 @@ def _hints(call: Any) -> dict[str, Any]:
         return dict(_single_hints(call))
 
 
-def _from_default(default: Any) -> Any:
-    """Of a parameter without annotation: no string where the default is a number."""
-    if isinstance(default, int | float) and not isinstance(default, bool):
+def _from_default(call: Any, default: Any) -> Any:
+    """Of a parameter without annotation: no string where the default is a number.
+
+    Of mmengine's components only; what others take instead of a number is not known.
+    """
+    of_mmengine = str(getattr(call, '__module__', '')).startswith('mmengine.')
+    if of_mmengine and isinstance(default, int | float) and not isinstance(default, bool):
         return float | bool | list | tuple | dict | None
     return Any
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mmengine.runner import LogProcessor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry.components import Problem, check_options, join, refuse, signature_of
@@ -70,8 +71,11 @@ def test_annotation_that_exists_for_type_checkers_only():
 
 
 def test_number_without_annotation():
-    assert [path for path, _ in check(function, {'a': [1], 'b': 'x'})] == ['part.b']
-    assert check(function, {'a': [1], 'b': 0.5}) == []
+    """Of mmengine's components a string is refused; of others nothing is known."""
+    assert check(function, {'a': [1], 'b': 'x'}) == []
+    found = check(LogProcessor, {'window_size': 'x'})
+    assert [path for path, _ in found] == ['part.window_size']
+    assert check(LogProcessor, {'window_size': 0.5}) == []
 
 
 def test_paths():
