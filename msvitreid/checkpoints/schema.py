@@ -32,6 +32,9 @@ from .values import are_finite
 #: Counts of whole things in the log, which hooks go on from as integers.
 COUNTS = ('train/amp_skipped',)
 
+#: Options that a run may have noted; an ordinary one has some hundreds.
+MOST_OPTIONS = 10_000
+
 #: Information of the run that mmengine's ``CheckpointHook`` reads, by the beginning of its name.
 BEST_FILE, BEST_SCORE = 'best_ckpt', 'best_score'
 
@@ -44,12 +47,20 @@ def _batch_in_epoch(meta: Any, path: str) -> None:
         integer(1, meta['batches'])(meta['batch'], f'{path}.batch')
 
 
+def _experiment(value: Any, path: str) -> None:
+    """The options of the run, as text by name; a run has some hundreds."""
+    mapping(text)(value, path)
+    if len(value) > MOST_OPTIONS:
+        raise MalformedError(path, len(value), f'of at most {MOST_OPTIONS:,} options')
+
+
 def _meta(value: Any, path: str) -> None:
     fields(
         {'epoch': integer(), 'iter': integer()},
         {
             'seed': optional(integer(0, 2**32 - 1)),
             'cfg': text,
+            'experiment': _experiment,
             'experiment_name': text,
             'time': text,
             'mmengine_version': text,

@@ -25,6 +25,8 @@ from .text_files import read_text
 REQUIRED = ('path', 'pid')
 COLUMNS = (*REQUIRED, 'camid', 'split')
 SPLITS = ('train', 'query', 'gallery', 'test')
+# Of a name that is not ASCII.
+LONGEST_NAME = 1000
 # What to do about a name that stands for none.
 INSTEAD = {'pid': 'leave such images out', 'camid': 'leave the camera empty'}
 # A header is right with one of them at most, as no column's name holds any.
@@ -195,6 +197,13 @@ def _number(file: Path, column: str, rows: list[_Row]) -> dict[str, int]:
         line_of.setdefault(getattr(row, column), row.line)
     line_of.pop('', None)
     for name, line in line_of.items():
+        # First: normalizing takes the square of the number of combining marks.
+        if len(name) > LONGEST_NAME and not name.isascii():
+            raise _error(
+                file,
+                line,
+                f'a {column} of {len(name):,} characters, more than {LONGEST_NAME:,}',
+            )
         if stands_for_nothing(name):
             # repr without its quotes: what cannot be printed is escaped.
             raise _error(file, line, f'{shown(name)[1:-1]} is no {column}: {INSTEAD[column]}')

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 #: What programs and people write where they have no value, in lower case.
 MISSING_WORDS = frozenset(
     ('', 'nan', 'none', 'null', 'nil', 'na', 'n/a', 'n.a', 'nat', 'inf', 'infinity', 'unknown',
-     'undefined', 'missing')
+     'undefined', 'missing', 'pd.na', '\\n', 'value!', 'ref!', 'div/0!', 'nan(ind', '1.#qnan')
 )  # fmt: skip
 # Around such a word: <NA>, #N/A, -inf, (none), N.A.; a dash or question mark is one by itself.
 WRAPPING = '<>()[]#+-–—?. '
 DECIMAL = re.compile(r'([+-]?)(\d*)(?:[.,](\d*))?(?:[eE]([+-]?\d{1,18}))?', re.ASCII)
+# Hyphens and dashes of all widths, and the minus sign.
+DASHES = re.compile('[\u2010-\u2015\u2212]')
 # Not between digits: '1 1' is hardly 11.
 IDLE_SPACE = re.compile(r'(?<!\d) | (?!\d)')
 
@@ -71,7 +73,7 @@ def describe_spellings(earlier: str, name: str) -> str:
 def _normalized(name: str) -> str:
     text = ' '.join(unicodedata.normalize('NFKC', name).split())
     if not text.isascii() or not text.isprintable():
-        text = text.replace('\N{MINUS SIGN}', '-')
+        text = DASHES.sub('-', text)
         text = ''.join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
         # Byte order marks, zero-width and control characters.
         text = ''.join(c for c in text if unicodedata.category(c) not in ('Cc', 'Cf'))

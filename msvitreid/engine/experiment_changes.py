@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
@@ -68,13 +68,20 @@ def experiment_changes(runner: Runner, meta: Mapping[str, Any], filename: str) -
         for c in changes
         if c.name.endswith('.type') and _NOT_SET not in c
     ]
+    above = {name for change in changes for name in _parents(change.name)}
     return [
         change
         for change in changes
         if not (_NOT_SET in change and change.name.startswith(tuple(exchanged)))
         # A dict of options in place of a value, or a value in place of one, is named once.
-        and not any(other.name.startswith(f'{change.name}.') for other in changes)
+        and change.name not in above
     ]
+
+
+def _parents(name: str) -> Iterator[str]:
+    """``a`` and ``a.b`` of ``a.b.c``."""
+    parts = name.split('.')
+    return ('.'.join(parts[:end]) for end in range(1, len(parts)))
 
 
 def accepts(cfg: Mapping[str, Any], name: str) -> bool:

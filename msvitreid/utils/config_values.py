@@ -48,6 +48,8 @@ def parse_value(text: str) -> Any:
         return parsed.options['value']
     except AssertionError as error:
         raise ValueError(f'the brackets of {text!r} do not match') from error
+    except RecursionError as error:
+        raise ValueError(f'put brackets around the whole list {text!r}') from error
 
 
 def _literal(node: ast.expr) -> Any:

@@ -85,6 +85,9 @@ LOSS, SKIPPED = (
 )
 FAULTS = [
     ('meta', None),
+    ('meta experiment', {'a': '1', 2: '3'}),
+    ('meta experiment', [3]),
+    ('meta experiment', {f'k{number}': '1' for number in range(10_001)}),
     ('meta epoch', -1),
     ('meta epoch', 10**30),
     ('meta epoch', 2.0),

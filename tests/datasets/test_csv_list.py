@@ -297,3 +297,12 @@ def test_large_lists_take_seconds(tmp_path):
     assert len(read_csv(tmp_path / 'list.csv', tmp_path, 'train')['train']) == 100_000
     # A tenth of a million; it takes half a second.
     assert time.process_time() - start < 5
+
+
+def test_a_name_without_end_is_refused_at_once(read):
+    """Normalizing 100,000 combining marks took 15 s."""
+    name = 'a' + '\u0301\u0323' * 50_000
+    start = time.process_time()
+    with pytest.raises(DatasetError, match=r'line 2: a pid of 100,001 characters'):
+        read(f'path,pid\na.jpg,{name}')
+    assert time.process_time() - start < 5

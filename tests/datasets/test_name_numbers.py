@@ -18,7 +18,8 @@ from msvitreid.datasets.name_numbers import (
     'name',
     ['nan', 'NaN', 'None', 'null', '-1.0', 'NULL', 'NA', 'n/a', '<NA>', 'inf', '-inf', '-1e0', '-1',
      '−1', '-2', 'N.A.', '#N/A', '-nan', 'NaT', 'Unknown', '(none)', '?', '-', '', ' ', '\u200b',
-     'ｎａｎ', ' nan', '\ufeffnull', '-01', '-1,0', '-.5'],
+     'ｎａｎ', ' nan', '\ufeffnull', '-01', '-1,0', '-.5',
+     '#VALUE!', '#REF!', '#DIV/0!', '-nan(ind)', '1.#QNAN', r'\N', 'pd.NA', '–1', '\u20101'],
 )  # fmt: skip
 def test_what_stands_for_no_identity_and_no_camera(name):
     """A missing value must not become one more person or camera."""

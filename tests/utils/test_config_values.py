@@ -142,3 +142,9 @@ def test_help_does_not_wait_for_mmengine(monkeypatch, capsys):
 def test_quotes_keep_spaces_and_commas(text, value):
     """Paths that no spelling could name."""
     assert ours(f'data_root={text}') == {'data_root': value}
+
+
+def test_two_lists_without_brackets_around_them():
+    """mmengine's own action never ends on it."""
+    with pytest.raises(ValueError, match='put brackets around'):
+        parse_value('(1,2),(3,4)')

@@ -99,13 +99,15 @@ def as_labels(labels: Labels, length: int | None, name: str) -> np.ndarray:
     Raises:
         ValueError: not one label for each of ``length`` items, or one is not a whole number
             that int64 holds. Floats so large that different whole numbers are the same float
-            (beyond 2**53 of float64, 2**24 of float32) are refused too.
+            (from 2**53 of float64, 2**24 of float32 on) are refused too.
     """
     exact = None
     if isinstance(labels, torch.Tensor):
         tensor = labels.detach()
         if tensor.layout != torch.strided or tensor.is_quantized:
             raise ValueError(f'{name} must be a dense tensor, got layout {tensor.layout}')
+        if tensor.is_meta:
+            raise ValueError(f'{name} must hold numbers, got a tensor on the meta device')
         if tensor.is_floating_point():
             exact = 2 / torch.finfo(tensor.dtype).eps
             tensor = tensor.double()
@@ -116,7 +118,7 @@ def as_labels(labels: Labels, length: int | None, name: str) -> np.ndarray:
         raise ValueError(f'{name} must have shape {wanted}, got {given.shape}')
     if given.dtype.kind == 'f':
         exact = exact or 2 / np.finfo(given.dtype).eps
-        whole = (given == np.floor(given)) & (np.abs(given) <= exact)
+        whole = (given == np.floor(given)) & (np.abs(given) < exact)
     elif given.dtype.kind == 'u':
         whole = given <= np.uint64(np.iinfo(np.int64).max)
     else:

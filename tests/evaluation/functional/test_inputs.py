@@ -144,9 +144,11 @@ def test_large_labels_stay_apart():
         (torch.float16, 2**11),
         (torch.float32, 2**24),
     ):
-        assert as_labels(torch.tensor([exact], dtype=dtype), 1, 'x').tolist() == [exact]
+        largest = torch.tensor([exact - 1], dtype=dtype)
+        assert as_labels(largest, 1, 'x').tolist() == [exact - 1]
+        # The next whole number is rounded to this one.
         with pytest.raises(ValueError, match='floats exactly'):
-            as_labels(torch.tensor([2 * exact], dtype=dtype), 1, 'x')
+            as_labels(torch.tensor([exact], dtype=dtype), 1, 'x')
 
 
 @pytest.mark.parametrize(
@@ -283,3 +285,18 @@ def test_nothing_to_re_rank():
 def test_squared_lengths_that_overflow():
     with pytest.raises(ValueError, match='vector of squared feature lengths holds NaN or inf'):
         k_reciprocal_rerank(np.full((2, 3), 1e20), np.full((2, 3), 1e20))
+
+
+@pytest.mark.parametrize(
+    'labels',
+    [
+        torch.tensor([2.0**53 + 1, 1.0], dtype=torch.float64),
+        torch.tensor([257.0, 1.0], dtype=torch.bfloat16),
+        torch.tensor([2049.0, 1.0], dtype=torch.float16),
+        torch.zeros(2, device='meta'),
+    ],
+)
+def test_labels_that_have_been_rounded_or_have_no_numbers(labels):
+    """Two people whose labels round to one number are one."""
+    with pytest.raises(ValueError, match='pids must'):
+        as_labels(labels, 2, 'pids')
