@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from msvitreid.utils.cli import add_config_options, run_tool
+from msvitreid.cli.running import add_config_options, run_tool
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -40,7 +40,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from msvitreid.datasets.synthetic import make_synthetic
+    from msvitreid.demo.drawn import make_synthetic
     from msvitreid.engine import own_work_dir
     from msvitreid.registry import RUNNERS
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from msvitreid.utils.cli import add_config_options, add_launcher_option, run_tool
+from msvitreid.cli.running import add_config_options, add_launcher_option, run_tool
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

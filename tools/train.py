@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from msvitreid.utils.cli import (
+from msvitreid.cli.running import (
     add_config_options,
     add_launcher_option,
     exit_when_preempted,

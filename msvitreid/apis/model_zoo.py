@@ -11,8 +11,8 @@ from torch import nn
 
 import msvitreid
 from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
-from msvitreid.engine.config import load_config
-from msvitreid.engine.initial_weights import without_initial_weights
+from msvitreid.engine.config.initial_weights import without_initial_weights
+from msvitreid.engine.config.reading import load_config
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from msvitreid.utils.near_names import did_you_mean

@@ -13,13 +13,13 @@ from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS, TRANSFORMS
 
 from .counts import SplitStatistics, count_entries, differences, separate_cameras
-from .csv_list import read_csv
 from .dataset_root import find_dataset_root, resolve_data_root
-from .id_names import IdNames
-from .identity_folders import check_camera_pattern, read_identity_folders
 from .image_record import ImageRecord
 from .left_out import LeftOut
-from .redraw import load_or_redraw
+from .loading.redraw import load_or_redraw
+from .readers.csv_list import read_csv
+from .readers.id_names import IdNames
+from .readers.identity_folders import check_camera_pattern, read_identity_folders
 
 __all__ = ['ImageRecord', 'ReIDDataset']
 
@@ -30,9 +30,9 @@ Listing = dict[str, list[ImageRecord]]
 class ReIDDataset(BaseDataset):
     """A user's own data, and the base of the datasets with a layout of their own.
 
-    By itself it reads a CSV file (see :func:`~msvitreid.datasets.csv_list.read_csv`) or a
+    By itself it reads a CSV file (see :func:`~msvitreid.datasets.readers.csv_list.read_csv`) or a
     folder per identity (see
-    :func:`~msvitreid.datasets.identity_folders.read_identity_folders`).
+    :func:`~msvitreid.datasets.readers.identity_folders.read_identity_folders`).
 
     An entry is ``dict(img_path, pid, camid, split)`` with ``split`` one of 'train', 'query'
     and 'gallery'; training entries also have ``label``, the index of the pid among the
@@ -53,7 +53,7 @@ class ReIDDataset(BaseDataset):
             warning), 'warn' or 'ignore'.
         on_unreadable: What to do about a file that is not a readable image: 'error', or,
             of a training split only, 'redraw': take another image of the identity (see
-            :func:`~msvitreid.datasets.redraw.load_or_redraw`).
+            :func:`~msvitreid.datasets.loading.redraw.load_or_redraw`).
         csv: Own data: the list to read, a path relative to ``data_root`` or absolute;
             ``None`` reads folders.
         camera_pattern: Own data in folders: a regular expression whose first group is the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .image_kinds import is_image_name
+from .readers.image_kinds import is_image_name
 
 DEEPER = 'images in deeper folders'
 LOOSE = 'images outside of the folders of identities'

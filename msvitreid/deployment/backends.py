@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from msvitreid.engine.class_count import build_dataset
-from msvitreid.engine.completion import complete_config
+from msvitreid.engine.config.class_count import build_dataset
+from msvitreid.engine.config.completion import complete_config
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
 

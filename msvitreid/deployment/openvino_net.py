@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from msvitreid.deployment.fused import fuse_for_inference
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
-from msvitreid.models.fused import fuse_for_inference
 
 from .packed_conv import pack_convolutions
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from msvitreid.models.fused import FusedConv
+from msvitreid.deployment.fused import FusedConv
 
 #: Channels of a packed group: one vector register of float32, where there are AVX-512's.
 GROUP_CHANNELS = 16

@@ -1,15 +1,6 @@
-from .completion import complete_config
-from .config import load_config
-from .config_check import check_config
-from .hooks import (
-    AmpSkipHook,
-    CheckpointHook,
-    DeferredInfoHook,
-    NonFiniteLossHook,
-    UnreadableImageHook,
-    WeightAverageHook,
-)
-from .run_options import (
+from .config.checking import check_config
+from .config.completion import complete_config
+from .config.flags import (
     default_work_dir,
     require_sections,
     start_new_run,
@@ -19,8 +10,17 @@ from .run_options import (
     use_resume,
     use_test_only,
 )
+from .config.reading import load_config
+from .hooks import (
+    AmpSkipHook,
+    CheckpointHook,
+    DeferredInfoHook,
+    NonFiniteLossHook,
+    UnreadableImageHook,
+    WeightAverageHook,
+)
+from .loops.train_loop import ResumableTrainLoop
 from .runner import ReIDRunner
-from .train_loop import ResumableTrainLoop
 from .work_dir import made_work_dir, own_work_dir
 
 __all__ = [

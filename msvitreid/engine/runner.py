@@ -29,11 +29,18 @@ from msvitreid.utils.config_text import format_configs_once
 from msvitreid.utils.files import atomic_write, make_folder, writing_into
 from msvitreid.utils.versions import versions
 
-from .accepted_changes import StatedSchedule
-from .bare_model import bare_model
-from .class_count import build_dataset, count_classes, needs_classes, with_class_count
-from .completion import LOADERS, complete_loader
-from .gloo import group_timeout, join_processes
+from .config.class_count import build_dataset, count_classes, needs_classes, with_class_count
+from .config.completion import LOADERS, complete_loader
+from .config.initial_weights import require_initial_weights
+from .config.lazy import with_names
+from .config.load_except import load_exceptions
+from .config.log_backends import require_packages
+from .config.option_values import check_option_values
+from .config.sections import check_groups, check_sections
+from .distributed.gloo import group_timeout, join_processes
+from .distributed.rank_agreement import require_same_config, require_same_listing
+from .distributed.sync_batch_norm import synchronize_bn
+from .distributed.unwrap_model import bare_model
 from .hooks.inference_net_hook import InferenceNetHook
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
 from .hooks.preemption_hook import PreemptionHook
@@ -42,19 +49,12 @@ from .hooks.start_summary_hook import StartSummaryHook
 from .hooks.step_seed_hook import StepSeedHook
 from .hooks.validation_figures_hook import ValidationFiguresHook
 from .hooks.work_dir_hook import WorkDirHook
-from .initial_weights import require_initial_weights
-from .lazy_config import with_names
-from .load_except import load_exceptions
-from .log_backends import require_packages
-from .option_values import check_option_values
-from .rank_agreement import require_same_config, require_same_listing
-from .resume_check import require_same_experiment, require_same_file, require_training_state
-from .sections import check_groups, check_sections
-from .start_log import StartLog
-from .stop_request import StopRequest
-from .sync_batch_norm import synchronize_bn
-from .terminal import begin_start, warn_of_lost_log
-from .train_loop import ResumableTrainLoop
+from .loops.stop_request import StopRequest
+from .loops.train_loop import ResumableTrainLoop
+from .resume.accepted_changes import StatedSchedule
+from .resume.checking import require_same_experiment, require_same_file, require_training_state
+from .summary.start_log import StartLog
+from .summary.terminal import begin_start, warn_of_lost_log
 
 
 @RUNNERS.register_module()

@@ -13,7 +13,7 @@ from msvitreid.structures import ReIDDataSample
 
 from .build_part import build_part
 from .fill_in import ExpectedMaps, count_channels, count_vectors, fill_in
-from .pretrained import load_pretrained
+from .weights.pretrained import load_pretrained
 
 
 @MODELS.register_module()

@@ -17,8 +17,8 @@ from mmengine.registry import Registry
 from msvitreid.build_errors import explain
 from msvitreid.errors import ConfigError
 from msvitreid.option_types import refuse_wrong_types
-from msvitreid.utils.mmpretrain import SCOPE as MMPRETRAIN
-from msvitreid.utils.mmpretrain import load_mmpretrain
+from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
+from msvitreid.registry.mmpretrain import load_mmpretrain
 from msvitreid.utils.near_names import did_you_mean
 from msvitreid.utils.parameters import call_parameters
 
@@ -133,7 +133,7 @@ EVALUATOR = _child('EVALUATOR')
 RUNNER_CONSTRUCTORS = _child('RUNNER_CONSTRUCTORS')
 STRATEGIES = _child('STRATEGIES')
 MODEL_WRAPPERS = _child('MODEL_WRAPPERS')
-WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS', 'msvitreid.engine')
+WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS', 'msvitreid.models')
 OPTIMIZERS = _child('OPTIMIZERS')
 OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS')
 OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS')

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from msvitreid.engine import complete_config, load_config
-from msvitreid.models.official_names import from_official
+from msvitreid.models.weights.official_names import from_official
 from msvitreid.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from tests.miniature import TreeShape, write_market1501
 from tests.miniature.imagenet import write_imagenet

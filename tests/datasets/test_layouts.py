@@ -16,7 +16,7 @@ from msvitreid.datasets import CUHK03NP, MSMT17, LoadImage
 from msvitreid.errors import ConfigError, DatasetError
 
 from ..miniature import WRITERS, TreeShape, write_cars196, write_cub200, write_msmt17
-from .layouts import DATASETS, assert_equals_table, build, entries, rows
+from .published import DATASETS, assert_equals_table, build, entries, rows
 
 # Their splits are lists, which may be emptied though the images are there.
 LISTED = {'msmt17', 'car196', 'cub200', 'vehicleid', 'sop', 'inshop'}

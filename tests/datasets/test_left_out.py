@@ -5,9 +5,9 @@ import os
 import pytest
 
 from msvitreid.datasets import JoinedDataset, Market1501, ReIDDataset, VeRi776
-from msvitreid.datasets.image_kinds import IMAGE_SUFFIXES, advice
 from msvitreid.datasets.inspection import left_out_findings, read_contents
 from msvitreid.datasets.left_out import DEEPER, LOOSE, LeftOut
+from msvitreid.datasets.readers.image_kinds import IMAGE_SUFFIXES, advice
 from msvitreid.errors import DatasetError
 from tests.miniature.tree import write_clutter
 

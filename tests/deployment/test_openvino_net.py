@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from msvitreid.deployment import openvino_net, use_openvino
+from msvitreid.deployment.fused import fuse_for_inference
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
-from msvitreid.models.fused import fuse_for_inference
 from tests.models.golden import erased_images, golden, images, reid_net
 from tests.models.tiny import TINY_ARCH, tiny_tested_net
 from tests.plain import net as plain

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from msvitreid.deployment.fused import FusedConv
 from msvitreid.deployment.packed_conv import PackedConv, groups_to_join, pack_groups
-from msvitreid.models.fused import FusedConv
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from msvitreid.datasets.csv_list import read_csv
-from msvitreid.datasets.synthetic import make_synthetic
+from msvitreid.datasets.readers.csv_list import read_csv
+from msvitreid.demo.drawn import make_synthetic
 from tests.miniature import TreeShape, write_dukemtmc, write_market1501, write_msmt17
 from tests.tools.user import REPOSITORY, SMALL, Outcome, options, run
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 
-from msvitreid.datasets.synthetic import make_synthetic
+from msvitreid.demo.drawn import make_synthetic
 from msvitreid.engine import load_config
 from msvitreid.errors import ConfigError
 from msvitreid.models import GlobalPoolingNeck, MetricLearningLoss

@@ -6,7 +6,7 @@ import torch
 from mmengine.hooks import Hook
 from torch import distributed
 
-from msvitreid.engine.bare_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import bare_model
 from msvitreid.models import ReIDModel
 from msvitreid.registry import HOOKS, MODELS
 from tests.engine.tiny_run import build_runner, tiny_config

@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from msvitreid.datasets import CUB200, MSMT17, SOP, Cars196, InShop, VehicleID
 from msvitreid.datasets.base import ReIDDataset
-from msvitreid.datasets.csv_list import read_csv
+from msvitreid.datasets.readers.csv_list import read_csv
 
 from .case import Case, content, link
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from msvitreid.datasets.body_folders import read_identities
-from msvitreid.datasets.identity_folders import read_identity_folders
-from msvitreid.datasets.market_style import read_market_folder
+from msvitreid.datasets.layouts.body_folders import read_identities
+from msvitreid.datasets.layouts.market_style import read_market_folder
+from msvitreid.datasets.readers.identity_folders import read_identity_folders
 
 from .case import Case, content
 

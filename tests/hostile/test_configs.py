@@ -6,10 +6,10 @@ import argparse
 
 import pytest
 
-from msvitreid.engine.config import load_config
+from msvitreid.cli.running import add_config_options
+from msvitreid.engine.config.reading import load_config
 from msvitreid.errors import ConfigError
 from msvitreid.registry import TRANSFORMS
-from msvitreid.utils.cli import add_config_options
 
 CALL = "__import__('os').mkdir('snapped')"
 

@@ -17,12 +17,12 @@ from PIL import Image
 
 from msvitreid.checkpoints import read_checkpoint, weights_of
 from msvitreid.datasets import LoadImage
-from msvitreid.datasets.body_folders import parse_file_name, parse_folder_name
-from msvitreid.datasets.identity_folders import find_camera
 from msvitreid.datasets.image_record import ImageRecord
-from msvitreid.datasets.listed_values import path_below
-from msvitreid.datasets.market_style import parse_market_name
-from msvitreid.datasets.name_numbers import number_names
+from msvitreid.datasets.layouts.body_folders import parse_file_name, parse_folder_name
+from msvitreid.datasets.layouts.market_style import parse_market_name
+from msvitreid.datasets.readers.identity_folders import find_camera
+from msvitreid.datasets.readers.listed_values import path_below
+from msvitreid.datasets.readers.name_numbers import number_names
 from msvitreid.errors import CheckpointError, DatasetError
 
 from .lists import HEADERS, annotations, read_released, write_released

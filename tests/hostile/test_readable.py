@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
-from msvitreid.datasets.csv_list import read_csv
+from msvitreid.datasets.readers.csv_list import read_csv
 from msvitreid.errors import CheckpointError
 
 from .checkpoints import tensor

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from msvitreid.models.official_names import from_official
+from msvitreid.models.weights.official_names import from_official
 from msvitreid.registry import MODELS
 from tests.golden.fill import fill_state_dict, image_batch
 

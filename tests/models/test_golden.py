@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from msvitreid.models.fused import fuse_for_inference
-from msvitreid.models.official_names import to_official
+from msvitreid.deployment.fused import fuse_for_inference
+from msvitreid.models.weights.official_names import to_official
 
 from .golden import ClassifierNet, erased_images, golden, images, reid_net
 

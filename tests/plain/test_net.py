@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from msvitreid.models.fused import fuse_for_inference
+from msvitreid.deployment.fused import fuse_for_inference
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 from tests.plain import net as plain

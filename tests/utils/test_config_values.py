@@ -4,7 +4,7 @@ import sys
 import pytest
 from mmengine.config import DictAction
 
-from msvitreid.utils.cli import add_config_options
+from msvitreid.cli.running import add_config_options
 from msvitreid.utils.config_values import parse_value
 from tests.tools.user import REPOSITORY
 

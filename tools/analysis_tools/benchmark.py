@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT))
 
 import benchmarks  # noqa: E402
 
+from msvitreid.cli.running import run_tool  # noqa: E402
 from msvitreid.errors import ConfigError  # noqa: E402
-from msvitreid.utils.cli import run_tool  # noqa: E402
 from msvitreid.utils.files import require_writable  # noqa: E402
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msvitreid.cli.running import run_tool
 from msvitreid.errors import ConfigError
-from msvitreid.utils.cli import run_tool
 
 if TYPE_CHECKING:
     from msvitreid.visualization import RunRecord

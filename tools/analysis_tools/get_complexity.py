@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msvitreid.cli.running import add_config_options, run_tool
 from msvitreid.errors import ConfigError
-from msvitreid.utils.cli import add_config_options, run_tool
 
 if TYPE_CHECKING:
     from mmengine.config import Config
     from torch import nn
 
-    from msvitreid.utils.complexity import Complexity
+    from msvitreid.models.complexity import Complexity
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
     from msvitreid.engine import load_config, require_sections
-    from msvitreid.utils.complexity import count_complexity, total_complexity
+    from msvitreid.models.complexity import count_complexity, total_complexity
     from msvitreid.utils.files import write_text_atomically
 
     cfg = load_config(args.config, args.cfg_options)
@@ -93,7 +93,7 @@ def test_image_size(cfg: Config) -> tuple[int, int]:
     Raises:
         ConfigError: the config does not say.
     """
-    from msvitreid.utils.output_size import output_size
+    from msvitreid.datasets.transforms.output_size import output_size
 
     loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
     pipeline = loader.get('dataset', {}).get('pipeline')
@@ -109,7 +109,7 @@ def test_image_size(cfg: Config) -> tuple[int, int]:
 
 def build_model(cfg: Config, num_classes: int | None) -> nn.Module:
     """The config's net, with random weights."""
-    from msvitreid.engine.initial_weights import without_initial_weights
+    from msvitreid.engine.config.initial_weights import without_initial_weights
     from msvitreid.registry import MODELS
 
     model = without_initial_weights(cfg.model.to_dict())

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.utils.cli import add_config_options, run_tool
+from msvitreid.cli.running import add_config_options, run_tool
 
 if TYPE_CHECKING:
     from msvitreid.utils.config_diff import Difference

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msvitreid.cli.running import add_config_options, run_tool
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.utils.cli import add_config_options, run_tool
 
 if TYPE_CHECKING:
     import numpy as np
     from mmengine.config import Config
 
     from msvitreid.datasets import ReIDDataset
-    from msvitreid.datasets.id_names import IdNames
+    from msvitreid.datasets.readers.id_names import IdNames
     from msvitreid.structures import ReIDDataSample
     from msvitreid.visualization import SheetRow
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msvitreid.cli.running import add_config_options, run_tool
 from msvitreid.errors import ConfigError
-from msvitreid.utils.cli import add_config_options, run_tool
 
 BASES = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 HANDED_DOWN = ('data_root', 'on_count_mismatch', 'split')
@@ -202,7 +202,7 @@ def _aliases(classes: Mapping[str, Any]) -> dict[str, str]:
 def _base_names(aliases: Mapping[str, str]) -> list[str]:
     """Names of the configs' dataset parts that are not a class's: npdetected, nplabeled."""
     from msvitreid.engine import load_config
-    from msvitreid.engine.short_type import own_type
+    from msvitreid.utils.type_names import own_type
 
     def names_a_set(file: Path) -> bool:
         dataset = load_config(file).get('test_dataloader', {}).get('dataset', {})

@@ -7,9 +7,9 @@ import inspect
 import re
 from collections.abc import Sequence
 
-from msvitreid.datasets.synthetic import make_synthetic
+from msvitreid.cli.running import run_tool
+from msvitreid.demo.drawn import make_synthetic
 from msvitreid.errors import ReIDError
-from msvitreid.utils.cli import run_tool
 
 OPTIONS = {
     '--train-ids': ('num_train_ids', int, 'identities to train on'),

@@ -12,8 +12,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from msvitreid.cli.running import run_tool
 from msvitreid.errors import CheckpointError
-from msvitreid.utils.cli import run_tool
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
     from msvitreid.checkpoints import read_checkpoint, weights_of, write_checkpoint
-    from msvitreid.models.official_names import from_official, recognise, to_official
+    from msvitreid.models.weights.official_names import from_official, recognise, to_official
     from msvitreid.utils.files import make_folder
 
     if os.path.exists(args.dst) and os.path.samefile(args.src, args.dst):

@@ -15,8 +15,8 @@ from metafiles.blocks import fill_blocks
 from metafiles.reading import read_index
 from metafiles.tables import tables_of
 
+from msvitreid.cli.running import run_tool
 from msvitreid.errors import ConfigError
-from msvitreid.utils.cli import run_tool
 from msvitreid.utils.files import write_text_atomically
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from msvitreid.datasets.image_kinds import advice, is_image_name
+from msvitreid.datasets.layouts.market_style import JUNK_PID, MARKET_NAME
 from msvitreid.datasets.left_out import CLUTTER_FILES, is_clutter
-from msvitreid.datasets.market_style import JUNK_PID, MARKET_NAME
+from msvitreid.datasets.readers.image_kinds import advice, is_image_name
 
 from .contents import Contents
 from .findings import Finding, Item

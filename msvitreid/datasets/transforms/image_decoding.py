@@ -42,7 +42,7 @@ def read_image(path: str, value_range: tuple[int, int] | None = None) -> np.ndar
     frames the first is taken.
 
     Args:
-        path: a file of one of :data:`~msvitreid.datasets.image_kinds.KINDS`.
+        path: a file of one of :data:`~msvitreid.datasets.readers.image_kinds.KINDS`.
         value_range: values of a 16-bit file that become 0 and 255; ``None`` takes the upper 8
             bits, and of a PNM file the range that it states.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from msvitreid.datasets.image_kinds import KINDS
+from msvitreid.datasets.readers.image_kinds import KINDS
 
 from .netpbm import read_pnm_header
 

@@ -12,7 +12,7 @@ from .image_decoding import read_image
 class LoadImage(BaseTransform):
     """Decode the image file ``img_path`` to ``img``, ``(H, W, 3)`` uint8 RGB.
 
-    Read are the kinds of :data:`~msvitreid.datasets.image_kinds.KINDS`, known by their
+    Read are the kinds of :data:`~msvitreid.datasets.readers.image_kinds.KINDS`, known by their
     content; see :func:`~msvitreid.datasets.transforms.image_decoding.read_image` for what
     becomes of alpha, palettes, orientation and frames. ``img_shape`` and ``ori_shape``,
     (H, W), are set for the transforms that read them.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from msvitreid.engine.bare_model import bare_model
-from msvitreid.models.fused import fuse_for_inference
+from msvitreid.deployment.fused import fuse_for_inference
+from msvitreid.engine.distributed.unwrap_model import bare_model
 from msvitreid.registry import HOOKS
 
 if TYPE_CHECKING:

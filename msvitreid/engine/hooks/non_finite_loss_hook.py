@@ -16,8 +16,8 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
-from msvitreid.engine.bare_model import bare_model
-from msvitreid.engine.last_good_checkpoint import last_good_checkpoint
+from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.resume.last_good_checkpoint import last_good_checkpoint
 from msvitreid.errors import ConfigError, ReIDError
 from msvitreid.registry import HOOKS
 from msvitreid.utils.files import atomic_write

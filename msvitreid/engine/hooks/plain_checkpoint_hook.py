@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 
 from msvitreid.checkpoints import file_name_of
 from msvitreid.checkpoints.schema import BEST_FILE, BEST_SCORE
-from msvitreid.engine.experiment_changes import experiment_record
-from msvitreid.engine.resume_check import training_types
+from msvitreid.engine.resume.checking import training_types
+from msvitreid.engine.resume.experiment_changes import experiment_record
 
 #: What the resumed run knows of itself; ``last_ckpt`` is set when it saves.
 OF_THIS_RUN = frozenset(

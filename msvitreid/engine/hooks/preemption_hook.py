@@ -10,10 +10,10 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import distributed
 
 from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name, remove_overtaken
-from msvitreid.engine.gloo import group_timeout
-from msvitreid.engine.train_loop import ResumableTrainLoop
+from msvitreid.cli.running import PREEMPTED
+from msvitreid.engine.distributed.gloo import group_timeout
+from msvitreid.engine.loops.train_loop import ResumableTrainLoop
 from msvitreid.errors import CheckpointError
-from msvitreid.utils.cli import PREEMPTED
 
 
 class PreemptionHook(Hook):

@@ -6,8 +6,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from msvitreid.engine.start_summary import evaluation_summary, training_summary
-from msvitreid.engine.terminal import end_start
+from msvitreid.engine.summary.start_summary import evaluation_summary, training_summary
+from msvitreid.engine.summary.terminal import end_start
 from msvitreid.registry import HOOKS
 
 

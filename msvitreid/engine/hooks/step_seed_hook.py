@@ -5,7 +5,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from msvitreid.datasets.seeded_loader import seed_everything
+from msvitreid.datasets.loading.seeded_loader import seed_everything
 
 
 class StepSeedHook(Hook):

@@ -11,8 +11,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.evaluation.metrics.exchange import gather_strings
 from msvitreid.registry import HOOKS
+from msvitreid.utils.exchange import gather_strings
 from msvitreid.utils.files import atomic_write
 
 FILE_NAME = 'unreadable.txt'

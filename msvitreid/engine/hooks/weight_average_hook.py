@@ -11,8 +11,8 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from msvitreid.checkpoints import write_checkpoint
-from msvitreid.engine.bare_model import bare_model
-from msvitreid.engine.bn_statistics import reestimate_bn
+from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.loops.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
 

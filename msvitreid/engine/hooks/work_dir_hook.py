@@ -6,7 +6,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from msvitreid.engine.abandoned_checkpoints import set_later_aside
+from msvitreid.engine.resume.abandoned_checkpoints import set_later_aside
 
 
 class WorkDirHook(Hook):

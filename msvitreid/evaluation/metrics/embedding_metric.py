@@ -10,11 +10,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
+from msvitreid.evaluation.functional import bootstrap_intervals
+from msvitreid.evaluation.functional.inputs import as_topk
+from msvitreid.utils.exchange import of_first_rank
 
-from ..functional import bootstrap_intervals
-from ..functional.inputs import as_topk
 from .embeddings import Embeddings, file_id, gather_embeddings
-from .exchange import of_first_rank
 
 SPLITS = ('query', 'gallery')
 

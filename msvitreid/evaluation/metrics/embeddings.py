@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from msvitreid.errors import DatasetError, ReIDError
-
-from .exchange import gather_batches, gather_rows, gather_strings
+from msvitreid.utils.exchange import gather_batches, gather_rows, gather_strings
 
 NO_FILE = 0
 

@@ -6,10 +6,10 @@ import numpy as np
 from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.evaluation.functional import MarketRule, inner_product_rows, mean_values
+from msvitreid.evaluation.functional.ranking import check_ap_definition
 from msvitreid.registry import METRICS
 
-from ..functional import MarketRule, inner_product_rows, mean_values
-from ..functional.ranking import check_ap_definition
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
 from .ranking import rank_across_processes

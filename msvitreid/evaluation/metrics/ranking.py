@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..functional import QUERY_CHUNK, MarketRule, query_values, rank_matches
-from ..functional.similarity import SimilarityRows
-from ..functional.verification import (
+from msvitreid.evaluation.functional import QUERY_CHUNK, MarketRule, query_values, rank_matches
+from msvitreid.evaluation.functional.similarity import SimilarityRows
+from msvitreid.evaluation.functional.verification import (
     count_differing,
     matching_similarities,
     verification_rates,
 )
-from .exchange import gather_rows, own_share, split_rows
+from msvitreid.utils.exchange import gather_rows, own_share, split_rows
 
 
 def rank_across_processes(

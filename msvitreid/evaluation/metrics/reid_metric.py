@@ -8,9 +8,7 @@ import torch
 from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.registry import METRICS
-
-from ..functional import (
+from msvitreid.evaluation.functional import (
     QUERY_CHUNK,
     CameraPairs,
     KReciprocalDistances,
@@ -20,14 +18,16 @@ from ..functional import (
     inner_product_rows,
     mean_values,
 )
-from ..functional.k_reciprocal_rerank import check_rerank_parameters
-from ..functional.query_expansion import check_expansion_parameters
-from ..functional.ranking import check_ap_definition, check_extra_measures
-from ..functional.similarity import SimilarityRows
-from ..functional.verification import check_fprs
+from msvitreid.evaluation.functional.k_reciprocal_rerank import check_rerank_parameters
+from msvitreid.evaluation.functional.query_expansion import check_expansion_parameters
+from msvitreid.evaluation.functional.ranking import check_ap_definition, check_extra_measures
+from msvitreid.evaluation.functional.similarity import SimilarityRows
+from msvitreid.evaluation.functional.verification import check_fprs
+from msvitreid.registry import METRICS
+from msvitreid.utils.exchange import split_rows
+
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
-from .exchange import split_rows
 from .ranking import rank_across_processes, verify_across_processes
 from .self_retrieval import one_gallery_of_all
 

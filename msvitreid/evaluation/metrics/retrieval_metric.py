@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.registry import METRICS
-
-from ..functional import (
+from msvitreid.evaluation.functional import (
     QUERY_CHUNK,
     adjusted_mutual_information,
     bootstrap_labelings,
@@ -18,11 +16,13 @@ from ..functional import (
     recall_values,
     score_matches,
 )
-from ..functional.inputs import check_whole
-from ..functional.ranking import check_extra_measures
+from msvitreid.evaluation.functional.inputs import check_whole
+from msvitreid.evaluation.functional.ranking import check_extra_measures
+from msvitreid.registry import METRICS
+from msvitreid.utils.exchange import split_rows
+
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
-from .exchange import split_rows
 
 
 @METRICS.register_module()

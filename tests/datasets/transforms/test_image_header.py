@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from msvitreid.datasets.image_kinds import KINDS
+from msvitreid.datasets.readers.image_kinds import KINDS
 from msvitreid.datasets.transforms import image_header
 from msvitreid.datasets.transforms.image_header import (
     JPEG_END,

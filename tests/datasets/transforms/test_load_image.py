@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from msvitreid.datasets import LoadImage
-from msvitreid.datasets.image_kinds import IMAGE_SUFFIXES
+from msvitreid.datasets.readers.image_kinds import IMAGE_SUFFIXES
 from msvitreid.errors import ConfigError, DatasetError
 from tests.hostile.limits import limits
 

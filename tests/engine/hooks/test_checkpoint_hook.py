@@ -9,7 +9,7 @@ import torch
 from mmengine.hooks import Hook
 
 from msvitreid.engine import CheckpointHook
-from msvitreid.engine.saved_checkpoints import newest_complete
+from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import ConfigError, OutputError
 from msvitreid.registry import HOOKS
 from tests.engine.tiny_run import build_runner, tiny_config

@@ -1,6 +1,6 @@
 import torch
 
-from msvitreid.models.fused import FusedConv
+from msvitreid.deployment.fused import FusedConv
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.miniature import TreeShape, write_market1501
 

@@ -8,10 +8,10 @@ import torch
 from mmengine.hooks import Hook
 from torch import distributed
 
+from msvitreid.cli.running import PREEMPTED
 from msvitreid.engine import use_resume
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import HOOKS
-from msvitreid.utils.cli import PREEMPTED
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.processes import run_ranks
 

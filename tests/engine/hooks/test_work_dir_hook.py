@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from msvitreid.engine import use_resume, use_test_only
-from msvitreid.engine.saved_checkpoints import newest_complete
+from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import CheckpointError, ConfigError, OutputError
 from msvitreid.registry import HOOKS
 from tests.engine.tiny_run import build_runner, tiny_config

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msvitreid.datasets.id_names import IdNames
+from msvitreid.datasets.readers.id_names import IdNames
 from msvitreid.errors import DatasetError
 from msvitreid.structures import ReIDDataSample
 from tests.hostile.limits import limits

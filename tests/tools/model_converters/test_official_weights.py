@@ -3,7 +3,7 @@ import shutil
 import pytest
 import torch
 
-from msvitreid.models.official_names import to_official
+from msvitreid.models.weights.official_names import to_official
 from msvitreid.registry import MODELS
 from tests.models.golden import official_shapes
 from tests.tools.user import run

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from msvitreid.deployment import use_openvino
+from msvitreid.deployment.fused import fuse_for_inference
 from msvitreid.errors import ConfigError
-from msvitreid.models.fused import fuse_for_inference
 from tests.plain import net as plain
 
 from .bandwidth import copy_bandwidth, moved_bytes

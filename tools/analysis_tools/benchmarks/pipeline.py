@@ -21,7 +21,7 @@ import torch
 from mmengine.dataset import Compose, default_collate
 from torch import Tensor
 
-from msvitreid.datasets.seeded_loader import seed_everything
+from msvitreid.datasets.loading.seeded_loader import seed_everything
 from msvitreid.models import ReIDDataPreprocessor
 from msvitreid.registry import TRANSFORMS
 from tests.plain import pipeline as plain

@@ -14,7 +14,7 @@ from statistics import median
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from msvitreid.models.fused import fuse_for_inference
+from msvitreid.deployment.fused import fuse_for_inference
 from tests.plain import net as plain
 
 from .nets import images, published

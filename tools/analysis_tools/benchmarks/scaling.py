@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from msvitreid.deployment.fused import fuse_for_inference
 from msvitreid.evaluation.functional import k_reciprocal_rerank, rank_metrics
 from msvitreid.models import ReIDModel
-from msvitreid.models.fused import fuse_for_inference
 from msvitreid.registry import MODELS
 
 from .made_features import Shape, features, labels

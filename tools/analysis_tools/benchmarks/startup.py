@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from msvitreid.datasets.synthetic import make_synthetic
+from msvitreid.demo.drawn import make_synthetic
 
 from .results import Result
 from .timing import paired

@@ -1,0 +1,146 @@
+"""How every tool starts and fails."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from msvitreid.errors import ReIDError
+from msvitreid.utils.config_values import parse_value
+from msvitreid.utils.files import OUT_OF_SPACE
+from msvitreid.utils.printable import escaped
+
+#: What a run that was asked to stop exits with: EX_TEMPFAIL, "try again".
+PREEMPTED = 75
+
+#: Folders of torch's module of data loaders.
+DATA_LOADING = ('torch', 'utils', 'data')
+
+
+def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
+    """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
+
+    So does what is wrong with a component that mmengine itself builds, and a file that cannot
+    be read or written. Ctrl-C is a line and exit code 130.
+    """
+    try:
+        main(None)
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
+    except ReIDError as error:
+        sentence = _sentence(error)
+    except (AssertionError, ImportError, KeyError, TypeError, ValueError) as error:
+        explanation = _explanation(error)
+        if explanation is None:
+            raise
+        sentence = escaped(explanation)
+    except OSError as error:
+        if error.filename is not None:
+            sentence = escaped(f'{error.filename}: {error.strerror}')
+        elif error.errno in OUT_OF_SPACE:
+            sentence = f'a file cannot be written ({error.strerror}); free some space'
+        else:
+            raise
+    else:
+        return
+    print(f'error: {sentence}', file=sys.stderr)
+    sys.exit(2)
+
+
+def exit_when_preempted() -> None:
+    """From now on, let SIGTERM end the process with code 75, "try again".
+
+    For the time in which there is nothing to save: see :class:`PreemptionHook`.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(PREEMPTED))
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options KEY=VALUE ...``."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=_ConfigOptions,
+        default={},
+        metavar='KEY=VALUE',
+        help='override the config, e.g. data_root=/data train_cfg.max_epochs=10',
+    )
+
+
+def add_launcher_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--launcher``, and the ``--local-rank`` that older launchers pass."""
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0, dest='local_rank')
+
+
+class _ConfigOptions(argparse.Action):
+    """Collects ``KEY=VALUE`` pairs as mmengine's ``DictAction`` does; values may be dicts."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        options = dict(getattr(namespace, self.dest))
+        for pair in values:
+            key, equals, text = pair.partition('=')
+            if not (key and equals):
+                parser.error(f'{option_string} takes KEY=VALUE, got {pair!r}')
+            try:
+                options[key] = parse_value(text)
+            except ValueError as error:
+                parser.error(f'{option_string} {key}: {error}')
+            read = options[key]
+            if isinstance(read, str) and ' ' in text.strip() and ' ' not in read:
+                print(
+                    f'{option_string} {key}: spaces are left out, as mmengine does; '
+                    f'{text!r} is read as {read!r}; quotes keep them: {key}="..."',
+                    file=sys.stderr,
+                )
+        setattr(namespace, self.dest, options)
+
+
+def _explanation(error: Exception) -> str | None:
+    from msvitreid.build_errors import explain, is_call_mismatch
+
+    explained = explain(error)
+    if explained is not None:
+        return str(explained)
+    # Some of what a config names, mmengine calls without a registry.
+    caller = traceback.extract_tb(error.__traceback__)[-1]
+    by_mmengine = 'mmengine' in Path(caller.filename).parts
+    if _is_refusal(caller):
+        reason = ' '.join(str(error).split())[:300] or caller.line
+        return f'an option of the config is wrong: {reason}'
+    if by_mmengine and isinstance(error, TypeError) and is_call_mismatch(error):
+        return f'an option of the config is wrong: {error}'
+    return None
+
+
+def _is_refusal(frame: traceback.FrameSummary) -> bool:
+    """Whether OpenMMLab's packages or torch's data loader refuse a value on purpose."""
+    parts = Path(frame.filename).parts
+    by_library = {'mmengine', 'mmcv', 'mmpretrain'} & {*parts} or parts[-4:-1] == DATA_LOADING
+    return bool(by_library) and (frame.line or '').startswith(('raise ', 'assert '))
+
+
+def _sentence(error: ReIDError) -> str:
+    """The error's own words, without the traceback a DataLoader worker wraps around them.
+
+    They are one line, and leave the terminal alone, whatever the names of files in them are.
+    """
+    text = str(error)
+    if text.startswith('Caught '):
+        text = re.split(r'^[\w.]+Error: ', text, flags=re.MULTILINE)[-1].strip()
+    return escaped(text)

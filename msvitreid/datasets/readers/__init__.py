@@ -1,0 +1,1 @@
+"""Lists, folders, tables, names and kinds of files; knows no dataset."""

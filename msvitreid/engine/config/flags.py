@@ -1,0 +1,168 @@
+"""What the tools' flags mean for a config; each changes it in place."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from msvitreid.checkpoints.saved_files import saved_checkpoints
+from msvitreid.engine.resume.newest_checkpoint import newest_complete
+from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
+from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS, ReIDMetric
+from msvitreid.registry import METRICS
+from msvitreid.utils.type_names import short_type
+
+from .initial_weights import without_initial_weights
+
+#: Hooks that are for training only; mmengine's would copy the net that is tested.
+AVERAGING = ('WeightAverageHook', 'EMAHook')
+
+
+def default_work_dir(config: str | os.PathLike) -> str:
+    """``work_dirs/<name of the config>``."""
+    return str(Path('work_dirs') / Path(config).stem)
+
+
+def require_sections(cfg: Config, *keys: str) -> None:
+    """Check that a config is a whole one, not a base to inherit from.
+
+    Raises:
+        ConfigError: it lacks one of ``keys``.
+    """
+    lacking = [key for key in keys if cfg.get(key) is None]
+    if lacking:
+        raise ConfigError(
+            f'config {cfg.filename!r} has no {", ".join(lacking)}; is it a base to inherit from?'
+        )
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in float16 with loss scaling.
+
+    Raises:
+        ConfigError: there is no GPU, or the optimizer wrapper is not a plain one.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp needs a CUDA device and none is here; train without it')
+    kind = short_type(cfg.optim_wrapper) or 'OptimWrapper'
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(
+            f'--amp needs optim_wrapper.type OptimWrapper, the config has {kind!r}'
+        )
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def start_new_run(cfg: Config) -> None:
+    """Undo what a resumed run left in the config it wrote.
+
+    Raises:
+        ConfigError: the work directory holds checkpoints, which ``--resume`` would later
+            take for this run's, or the result of an earlier run, which would be replaced.
+    """
+    if cfg.get('resume'):
+        cfg.resume, cfg.load_from = False, None
+    saved = saved_checkpoints(cfg.work_dir)
+    if saved:
+        raise ConfigError(
+            f'work_dir {cfg.work_dir!r} holds checkpoints of an earlier run (the last is '
+            f'{saved[-1].path.name}); go on with it by --resume, give another --work-dir, or '
+            'remove them'
+        )
+    _require_no_results(cfg)
+
+
+def use_resume(cfg: Config, checkpoint: Path | None) -> None:
+    """Go on from ``checkpoint``, or from the one of the work directory that got farthest.
+
+    Where there is none the run starts as it would without.
+
+    Raises:
+        CheckpointError: the named checkpoint does not exist, or all that there are are broken.
+        ConfigError: there is no checkpoint, but the result of an earlier run.
+    """
+    if checkpoint is not None and not checkpoint.is_file():
+        raise CheckpointError(f'--resume: checkpoint {str(checkpoint)!r} does not exist')
+    newest = checkpoint or newest_complete(cfg.work_dir)
+    if newest is None:
+        _require_no_results(cfg)
+        print_log(
+            f'--resume: no checkpoint in {cfg.work_dir!r}; the run starts from the beginning'
+        )
+        return
+    cfg.resume = True
+    cfg.load_from = str(newest)
+    # The checkpoint overwrites all weights, so the pretrained file need not be here.
+    cfg.model = without_initial_weights(cfg.model)
+
+
+def _require_no_results(cfg: Config) -> None:
+    """Refuse to replace an averaged or best net whose run's own checkpoints were removed."""
+    hooks = cfg.get('custom_hooks') or ()
+    averaged = {hook.get('filename') for hook in hooks if isinstance(hook, Mapping)}
+    names = [path.name for path in sorted(Path(cfg.work_dir).glob('*.pth'))]
+    results = [
+        name
+        for name in names
+        if name.startswith('best_') or name in {'averaged.pth', *averaged}
+    ]
+    if results:
+        raise ConfigError(
+            f'work_dir {cfg.work_dir!r} holds {results[0]} of an earlier run, which this one '
+            'would replace; give another --work-dir, or move it away'
+        )
+
+
+def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
+    """Test ``checkpoint``, or the net as it is built; no training data is needed."""
+    # For the start summary, which compares the test's identities with them.
+    cfg.training_dataset = (cfg.get('train_dataloader') or {}).get('dataset')
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        cfg[key] = None
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = None
+    cfg.custom_hooks = [
+        hook for hook in cfg.get('custom_hooks') or () if short_type(hook) not in AVERAGING
+    ]
+    cfg.resume = False
+    cfg.load_from = None if checkpoint is None else str(checkpoint)
+    cfg.model = without_initial_weights(cfg.model)
+
+
+def use_rerank(cfg: Config) -> None:
+    """Have the test evaluator re-rank with the usual k1 = 20, k2 = 6, lambda = 0.3.
+
+    Raises:
+        ConfigError: the evaluator is not a single :class:`ReIDMetric`.
+    """
+    evaluator = cfg.test_evaluator
+    kind = METRICS.component(evaluator)
+    if not (inspect.isclass(kind) and issubclass(kind, ReIDMetric)):
+        raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
+    evaluator['rerank'] = {**RERANK_DEFAULTS, **(evaluator.get('rerank') or {})}
+
+
+def use_bootstrap(cfg: Config, resamples: int) -> None:
+    """Have the test evaluators give 95 % intervals over identities.
+
+    Raises:
+        ConfigError: ``resamples`` is below 1, or an evaluator cannot.
+    """
+    if resamples < 1:
+        raise ConfigError(f'--bootstrap takes a number of resamples from 1 on, got {resamples}')
+    evaluators = cfg.test_evaluator
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+        kind = METRICS.component(evaluator)
+        if not (inspect.isclass(kind) and issubclass(kind, EmbeddingMetric)):
+            raise ConfigError(
+                '--bootstrap needs a test_evaluator that ranks embeddings, such as ReIDMetric, '
+                f'got {evaluator!r}'
+            )
+        evaluator['bootstrap'] = resamples

@@ -1,0 +1,1 @@
+"""Several processes: how they find each other, and that they are one run."""

@@ -1,0 +1,1 @@
+"""The training loop that can be resumed within an epoch, and how it is asked to stop."""

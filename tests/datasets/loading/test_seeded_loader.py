@@ -1,0 +1,106 @@
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import BatchSampler, DataLoader, Dataset
+
+from msvitreid.datasets.loading.seeded_loader import seeded, with_seeded_draws
+
+
+class Drawn(Dataset):
+    """Every item is its index and one draw of each generator."""
+
+    metainfo = {'num_classes': 3}
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        draws = random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+        return torch.tensor([index, *draws], dtype=torch.float64)
+
+
+class Epochs:
+    """Indices that depend on the epoch; index 3 comes twice."""
+
+    epoch = 0
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __iter__(self):
+        return iter([(i + self.epoch) % 6 for i in (0, 1, 3, 3, 4, 5)])
+
+    def __len__(self):
+        return 6
+
+
+def loader(size=2, seed=7, **options):
+    batches = BatchSampler(Epochs(), batch_size=size, drop_last=True)
+    return with_seeded_draws(DataLoader(Drawn(), batch_sampler=batches, **options), seed)
+
+
+def epoch(loader, number, start=0):
+    loader.batch_sampler.set_epoch(number, start)
+    return torch.stack(list(loader))
+
+
+def test_draws_do_not_depend_on_workers_or_what_was_drawn_before():
+    alone = epoch(loader(), 1)
+    torch.rand(5)
+    workers = loader(num_workers=2, persistent_workers=True)
+    epoch(workers, 0)
+    assert torch.equal(epoch(workers, 1), alone)
+
+
+def test_an_epoch_goes_on_at_any_batch():
+    whole = epoch(loader(), 4)
+    assert torch.equal(epoch(loader(), 4, start=2), whole[2:])
+    assert len(loader()) == 3
+
+
+def test_images_epochs_seeds_and_repeats_draw_differently():
+    draws = [
+        tuple(item[1:].tolist())
+        for number in (0, 1)
+        for seed in (7, 8)
+        for item in epoch(loader(seed=seed), number).flatten(0, 1)
+    ]
+    assert Counter(draws).most_common(1)[0][1] == 1
+
+
+def test_two_halves_of_a_batch_draw_as_the_whole():
+    """As on two ranks: the batch's number is the same, and a repeat lies on its image's rank."""
+    first = epoch(loader(size=6), 0)[0]
+    halves = with_seeded_draws(
+        DataLoader(Drawn(), batch_sampler=BatchSampler([0, 1, 3, 3], 4, drop_last=True)), 7
+    )
+    assert torch.equal(next(iter(halves)), first[:4])
+
+
+def test_the_process_own_draws_go_on():
+    def draws():
+        return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+    def start():
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+
+    start()
+    expected = draws()
+    start()
+    with seeded((1, 2)):
+        assert draws() != expected
+    assert draws() == expected
+
+
+def test_the_wrapped_dataset_shows_through():
+    dataset = loader().dataset
+    assert dataset.metainfo == {'num_classes': 3}
+    assert len(dataset) == 6
+    assert dataset[2][0] == 2
+    with pytest.raises(AttributeError, match='labels'):
+        dataset.labels  # noqa: B018

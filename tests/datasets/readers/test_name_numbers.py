@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msvitreid.datasets.readers.name_numbers import (
+    comparable,
+    find_two_spellings,
+    number_names,
+    stands_for_nothing,
+)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['nan', 'NaN', 'None', 'null', '-1.0', 'NULL', 'NA', 'n/a', '<NA>', 'inf', '-inf', '-1e0', '-1',
+     '−1', '-2', 'N.A.', '#N/A', '-nan', 'NaT', 'Unknown', '(none)', '?', '-', '', ' ', '\u200b',
+     'ｎａｎ', ' nan', '\ufeffnull', '-01', '-1,0', '-.5',
+     '#VALUE!', '#REF!', '#DIV/0!', '-nan(ind)', '1.#QNAN', r'\N', 'pd.NA', '–1', '\u20101'],
+)  # fmt: skip
+def test_what_stands_for_no_identity_and_no_camera(name):
+    """A missing value must not become one more person or camera."""
+    assert stands_for_nothing(name)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['0', '-0', '1', 'anna', 'nana', 'Nancy', 'null1', 'c-1', '1-1', 'cam1', 'inf2', '00-1',
+     '+1', 'A'],
+)  # fmt: skip
+def test_what_is_a_name(name):
+    assert not stands_for_nothing(name)
+
+
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [
+        ('1', '1.0'),
+        ('1', '01'),
+        ('1', '+1'),
+        ('10', '1e1'),
+        ('10', '1,0E+1'),
+        ('0.10', '.1'),
+        ('0', '-0.00'),
+        ('1', '１'),
+        ('3', '٣'),
+        ('2', '²'),
+        ('9' * 5000, f'0{"9" * 5000}.0'),
+        ('José', 'Jose\u0301'),
+        ('ｃａｍ１', 'cam1'),
+        ('cam 1', 'cam  1'),
+        ('cam 1', 'cam\u00a01'),
+        ('cam 1', 'cam1'),
+        ('door', 'door '),
+        ('door', 'do\u00ador'),
+        ('door', 'door\u200b'),
+    ],
+)
+def test_two_spellings_of_one_name(one, other):
+    """One camera under two names switches the Market rule off without a word."""
+    assert find_two_spellings(['x', one, 'y', other]) == (one, other)
+    assert comparable(one) == comparable(other)
+
+
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [
+        ('1', '11'),
+        ('1 1', '11'),
+        ('anna', 'Anna'),
+        ('c1', 'c01'),
+        ('1', 'c1'),
+        ('1.0', '10'),
+        ('12345678901234567890', '12345678901234567891'),
+        ('0.1', '0.10000000000000001'),
+        ('1e5', '1e6'),
+        ('1e999999999999999999', '1e999999999999999998'),
+    ],
+)
+def test_two_names(one, other):
+    assert find_two_spellings([one, other, one]) is None
+
+
+numbers = st.integers(0, 10**20)
+
+
+@st.composite
+def spellings(draw, number):
+    text = str(number)
+    fraction = '.' + '0' * draw(st.integers(1, 3)) if draw(st.booleans()) else ''
+    text = draw(st.sampled_from(['', '+'])) + '0' * draw(st.integers(0, 3)) + text + fraction
+    if draw(st.booleans()):
+        text += f'e{draw(st.sampled_from(["", "+", "-"]))}0'
+    return (
+        text.translate({48 + d: 0xFF10 + d for d in range(10)}) if draw(st.booleans()) else text
+    )
+
+
+@given(number=numbers, data=st.data())
+def test_any_two_spellings_of_a_number_are_found(number, data):
+    one, other = data.draw(spellings(number)), data.draw(spellings(number))
+    assert find_two_spellings([one, other]) == (None if one == other else (one, other))
+
+
+@given(numbers, numbers)
+def test_different_numbers_are_different_names(one, other):
+    assert (comparable(str(one)) == comparable(str(other))) == (one == other)
+
+
+@given(st.text())
+def test_normal_forms_of_a_text_are_one_name(text):
+    forms = {unicodedata.normalize(form, text) for form in ('NFC', 'NFD', 'NFKC', 'NFKD')}
+    assert len({comparable(form) for form in forms}) == 1
+    assert comparable(f' {text}\t') == comparable(text)
+
+
+def test_numbers_come_before_names():
+    assert number_names(['b', '10', 'a', '9', '10']) == {'9': 0, '10': 1, 'a': 2, 'b': 3}

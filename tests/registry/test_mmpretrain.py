@@ -1,0 +1,106 @@
+"""mmpretrain's faults are still there, and do not reach a user."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msvitreid.errors import ConfigError
+from msvitreid.registry import MODELS
+from msvitreid.registry.mmpretrain import load_mmpretrain
+
+pytestmark = pytest.mark.skipif(find_spec('mmpretrain') is None, reason='needs mmpretrain')
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def todays_transformers(tmp_path):
+    """A folder with packages that have the names of multimodal ones and none of their parts."""
+    for package, version in (('transformers', '5.0.0'), ('pycocotools', '2.0.9')):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / '__init__.py').touch()
+        metadata = tmp_path / f'{package}-{version}.dist-info' / 'METADATA'
+        metadata.parent.mkdir()
+        metadata.write_text(f'Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n')
+    return tmp_path
+
+
+def run_beside(folder, program):
+    return subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(folder)!r})\n{program}'],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+    )
+
+
+@pytest.mark.slow
+def test_new_transformers_still_break_its_import(todays_transformers):
+    """When this fails, ``_without_multimodal`` can go."""
+    plain = run_beside(todays_transformers, 'import mmpretrain.models')
+    assert "from 'transformers'" in plain.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_it_can_be_used_beside_new_transformers(todays_transformers):
+    outcome = run_beside(
+        todays_transformers,
+        """
+from msvitreid.registry import MODELS
+print(MODELS.get('mmpretrain.ImageClassifier').__name__)
+import importlib_metadata, mmpretrain.utils.dependency as dependency
+print(importlib_metadata.version('pycocotools'), dependency.satisfy_requirement('pycocotools'))
+""",
+    )
+    assert outcome.stdout == 'ImageClassifier\n2.0.9 True\n'
+    assert outcome.stderr == ''
+
+
+def test_its_retrieval_metrics_still_call_what_numpy_has_removed(monkeypatch):
+    """When this fails, ``_NumpyWithIn1d`` can go."""
+    load_mmpretrain()
+    from mmpretrain.evaluation.metrics import retrieval
+
+    monkeypatch.setattr(retrieval, 'np', np)
+    with pytest.raises(AttributeError, match='in1d'):
+        retrieval.RetrievalRecall.calculate([[1, 0]], [[0]], (1,), True, True)
+
+
+def test_its_retrieval_metrics_work():
+    load_mmpretrain()
+    from mmpretrain.evaluation.metrics import retrieval
+
+    # Found at ranks 1, 3 and, of two, 1 and 3; the best three of four.
+    ranked, wanted = [[2, 0, 1, 3], [0, 1, 2, 3], [3, 0, 1, 2]], [[2], [2], [1, 3]]
+    recall = retrieval.RetrievalRecall.calculate(ranked, wanted, (1, 3), True, True)
+    assert [value.item() for value in recall] == pytest.approx([200 / 3, 100])
+    precision = retrieval.RetrievalAveragePrecision.calculate(ranked, wanted, 4, True, True)
+    assert precision.item() == pytest.approx(100 * (1 + 1 / 3 + (1 + 2 / 3) / 2) / 3)
+
+
+@pytest.mark.parametrize('missing', ['mmpretrain', 'importlib_metadata'])
+def test_without_it_the_sentence_says_what_to_install(missing, monkeypatch):
+    load_mmpretrain.cache_clear()
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(
+        ConfigError,
+        match=rf"{missing} is not installed: run pip install 'msvitreid\[pretrain\]'$",
+    ):
+        MODELS.get('mmpretrain.ImageClassifier')
+
+
+def test_a_broken_install_is_reported(monkeypatch):
+    load_mmpretrain.cache_clear()
+    monkeypatch.delitem(sys.modules, 'mmpretrain', raising=False)
+    monkeypatch.setattr('mmcv.__version__', '3.0.0')
+    with pytest.raises(ConfigError, match=r'cannot be imported: MMCV==3\.0\.0 is used but'):
+        MODELS.build(dict(type='ResNet', _scope_='mmpretrain', depth=18))
+
+
+def test_an_unknown_name_suggests_its_own():
+    with pytest.raises(ConfigError, match=r"'mmpretrain\.ResNett'.*mean '[^']*ResNet"):
+        MODELS.get('mmpretrain.ResNett')
