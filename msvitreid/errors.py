@@ -1,5 +1,8 @@
 """Errors a user can correct: one sentence naming the file, key or option."""
 
+#: What a run that was asked to stop exits with: EX_TEMPFAIL, "try again".
+PREEMPTED = 75
+
 
 class ReIDError(ValueError):
     """Base of everything the tools report as one sentence with exit code 2."""

@@ -32,9 +32,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--backend',
-        choices=['torch', 'openvino', 'openvino-int8'],
+        metavar='NAME',
         default='torch',
-        help='what computes the net; int8 is inexact, and calibrated with training images',
+        help='what computes the net: torch, openvino, or openvino-int8, which is inexact and '
+        'calibrated with training images',
     )
     add_config_options(parser)
     add_launcher_option(parser)
@@ -56,11 +57,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         load_config,
         made_work_dir,
         require_sections,
+        use_backend,
         use_bootstrap,
         use_rerank,
         use_test_only,
     )
-    from msvitreid.registry import RUNNERS
+    from msvitreid.registry import BACKENDS, RUNNERS
     from msvitreid.utils.files import require_writable, write_text_atomically
     from msvitreid.utils.versions import versions
 
@@ -73,10 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.launcher = args.launcher
     if args.out is not None:
         require_writable(args.out)
-    if args.backend != 'torch':
-        from msvitreid.deployment.backends import use_backend
-
-        use_backend(cfg, args.backend)
+    use_backend(cfg, args.backend)
     use_test_only(cfg, args.checkpoint)
     if args.rerank:
         use_rerank(cfg)
@@ -93,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             'options': args.cfg_options,
             'checkpoint': {'path': os.path.abspath(args.checkpoint), 'sha256': sha256},
             'backend': args.backend,
-            'versions': versions(*(('openvino', 'nncf') if args.backend != 'torch' else ())),
+            'versions': versions(*BACKENDS.get(args.backend).packages),
         }
         write_text_atomically(args.out, json.dumps(result, indent=2) + '\n')
 

@@ -18,6 +18,16 @@ default_hooks = dict(
     unreadable_images=dict(type='UnreadableImageHook', max_share=0.01),
     non_finite_loss=dict(type='NonFiniteLossHook', patience=3),
     amp_skips=dict(type='AmpSkipHook'),
+    # Every step draws from a seed of its own, so that a resumed run ends as an undisturbed one.
+    step_seed=dict(type='StepSeedHook'),
+    # On SIGTERM a run saves and exits with code 75.
+    preemption=dict(type='PreemptionHook'),
+    start_summary=dict(type='StartSummaryHook'),
+    # A run that only tests computes the net with this.
+    inference_net=dict(type='InferenceNetHook', backend='torch'),
+    validation_figures=dict(type='ValidationFiguresHook'),
+    run_result=dict(type='RunResultHook'),
+    work_dir=dict(type='WorkDirHook'),
 )
 
 # Smooth our own terms of the loss as mmengine does the loss itself.

@@ -11,13 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from msvitreid.errors import ReIDError
+from msvitreid.errors import PREEMPTED, ReIDError
 from msvitreid.utils.config_values import parse_value
 from msvitreid.utils.files import OUT_OF_SPACE
 from msvitreid.utils.printable import escaped
-
-#: What a run that was asked to stop exits with: EX_TEMPFAIL, "try again".
-PREEMPTED = 75
 
 #: Folders of torch's module of data loaders.
 DATA_LOADING = ('torch', 'utils', 'data')

@@ -1,5 +1,7 @@
-"""Trained nets in other runtimes; each is imported when a net is taken there."""
+"""Trained nets for inference: fused, in OpenVINO; knows models, and no config or runner."""
 
+from .backends import Backend
+from .fused import fuse_for_inference
 from .openvino_net import use_openvino
 
-__all__ = ['use_openvino']
+__all__ = ['Backend', 'fuse_for_inference', 'use_openvino']

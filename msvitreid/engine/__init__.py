@@ -1,3 +1,4 @@
+from .config.backend import use_backend
 from .config.checking import check_config
 from .config.completion import complete_config
 from .config.flags import (
@@ -41,6 +42,7 @@ __all__ = [
     'require_sections',
     'start_new_run',
     'use_amp',
+    'use_backend',
     'use_bootstrap',
     'use_rerank',
     'use_resume',

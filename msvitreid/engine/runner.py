@@ -41,20 +41,27 @@ from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
 from .distributed.sync_batch_norm import synchronize_bn
 from .distributed.unwrap_model import bare_model
-from .hooks.inference_net_hook import InferenceNetHook
-from .hooks.plain_checkpoint_hook import PlainCheckpointHook
-from .hooks.preemption_hook import PreemptionHook
-from .hooks.run_result_hook import RunResultHook
-from .hooks.start_summary_hook import StartSummaryHook
-from .hooks.step_seed_hook import StepSeedHook
-from .hooks.validation_figures_hook import ValidationFiguresHook
 from .hooks.work_dir_hook import WorkDirHook
 from .loops.stop_request import StopRequest
 from .loops.train_loop import ResumableTrainLoop
 from .resume.accepted_changes import StatedSchedule
 from .resume.checking import require_same_experiment, require_same_file, require_training_state
+from .resume.plain_state import make_plain, restore_history
 from .summary.start_log import StartLog
 from .summary.terminal import begin_start, warn_of_lost_log
+
+#: Hooks that a run has unless its ``default_hooks`` name others, in addition to mmengine's;
+#: ``configs/_base_/default_runtime.py`` states them with their options.
+DEFAULT_HOOKS = {
+    'step_seed': 'StepSeedHook',
+    'preemption': 'PreemptionHook',
+    'start_summary': 'StartSummaryHook',
+    'inference_net': 'InferenceNetHook',
+    'validation_figures': 'ValidationFiguresHook',
+    'run_result': 'RunResultHook',
+    # After all that may refuse to start.
+    'work_dir': 'WorkDirHook',
+}
 
 
 @RUNNERS.register_module()
@@ -150,7 +157,9 @@ class ReIDRunner(Runner):
             return super().test()
 
     def dump_config(self) -> None:
-        """Nothing yet: see :meth:`record_start`."""
+        """Nothing yet where a hook calls :meth:`record_start`."""
+        if not any(isinstance(hook, WorkDirHook) for hook in self.hooks):
+            super().dump_config()
 
     @master_only
     def record_start(self) -> None:
@@ -202,19 +211,19 @@ class ReIDRunner(Runner):
             raise ConfigError(
                 f"{error} Add rule='greater' or rule='less' to the hook"
             ) from error
-        own = (
-            PlainCheckpointHook,
-            StepSeedHook,
-            PreemptionHook,
-            StartSummaryHook,
-            InferenceNetHook,
-            ValidationFiguresHook,
-            RunResultHook,
-            # After all that may refuse to start.
-            WorkDirHook,
-        )
-        for hook in own:
-            self.register_hook(hook())
+
+    def register_default_hooks(self, hooks: Mapping[str, Any] | None = None) -> None:
+        """As mmengine's, with :data:`DEFAULT_HOOKS` too; ``None`` switches a hook off."""
+        own = {name: {'type': kind} for name, kind in DEFAULT_HOOKS.items()}
+        stated = {**own, **(hooks or {})}
+        off = [name for name in DEFAULT_HOOKS if stated[name] is None]
+        super().register_default_hooks({k: v for k, v in stated.items() if k not in off})
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == 'before_save_checkpoint':
+            # After hooks have added theirs.
+            make_plain(self, kwargs['checkpoint'])
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
         loader = super().build_dataloader(*args, **kwargs)
@@ -290,6 +299,7 @@ class ReIDRunner(Runner):
             require_training_state(self, checkpoint, filename)
             self.accepted_changes = require_same_experiment(self, checkpoint, filename)
             self._resumed = checkpoint['meta']
+            restore_history(self, checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         left_out = load_exceptions(self, filename)
         weights = checkpoint['state_dict']

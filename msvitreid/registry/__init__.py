@@ -144,3 +144,6 @@ VISBACKENDS = _child('VISBACKENDS')
 LOG_PROCESSORS = _child('LOG_PROCESSORS')
 INFERENCERS = _child('INFERENCERS')
 FUNCTIONS = _child('FUNCTIONS')
+
+#: What computes a net; mmengine has no such registry.
+BACKENDS = SuggestingRegistry('backend', scope='msvitreid', locations=['msvitreid.deployment'])

@@ -5,10 +5,13 @@ import json
 import pytest
 import torch
 
-from msvitreid.deployment import backends
-from msvitreid.engine import load_config
+from msvitreid.deployment import Backend
+from msvitreid.deployment.backends import OpenVINOInt8Backend
+from msvitreid.engine import load_config, use_backend
+from msvitreid.engine.hooks import inference_net_hook
+from msvitreid.engine.hooks.inference_net_hook import calibration_images
 from msvitreid.errors import ConfigError
-from msvitreid.registry import MODELS
+from msvitreid.registry import BACKENDS, MODELS
 from tests.miniature import TreeShape, write_market1501
 from tests.tools.user import SMALL, leaf, options, run
 
@@ -55,10 +58,11 @@ def test_float32_gives_the_same_figures(trained, tmp_path):
 def test_int8_calibrates_with_training_images(trained, tmp_path, monkeypatch):
     pytest.importorskip('nncf')
     seen = []
-    take = backends.calibration_images
-    monkeypatch.setattr(backends, 'CALIBRATION_IMAGES', 5)
+    monkeypatch.setattr(OpenVINOInt8Backend, 'calibration_images', 5)
     monkeypatch.setattr(
-        backends, 'calibration_images', lambda *args: seen.append(take(*args)) or seen[0]
+        inference_net_hook,
+        'calibration_images',
+        lambda *args: seen.append(calibration_images(*args)) or seen[0],
     )
     outcome = evaluate(trained, tmp_path, '--backend', 'openvino-int8')
     assert outcome.code == 0, outcome.err
@@ -69,23 +73,50 @@ def test_int8_calibrates_with_training_images(trained, tmp_path, monkeypatch):
 
 def test_the_chosen_images_are_the_same_every_time(trained):
     cfg = load_config(MARKET, {**SIZES, 'data_root': str(trained)})
-    backends.use_backend(cfg, 'openvino-int8')
-    assert cfg.backend['calibration']['pipeline'] == cfg.test_dataloader.dataset.pipeline
-    assert cfg.backend['calibration']['split'] == 'train'
+    use_backend(cfg, 'openvino-int8')
+    calibration = cfg.default_hooks.inference_net.calibration
+    assert calibration['pipeline'] == cfg.test_dataloader.dataset.pipeline
+    assert calibration['split'] == 'train'
     model = MODELS.build(cfg.model)
-    first, again = (
-        backends.calibration_images(model, cfg.backend['calibration']) for _ in '12'
-    )
+    first, again = (calibration_images(model, calibration, 64) for _ in '12')
     assert torch.equal(first, again)
     # All of them, as they are fewer than 64.
     assert len(first) == 12
 
 
-def test_int8_needs_training_data(trained, tmp_path):
+def test_int8_needs_training_data():
     cfg = load_config(MARKET)
     cfg.train_dataloader = None
-    with pytest.raises(ConfigError, match='--backend openvino-int8 calibrates with images of'):
-        backends.use_backend(cfg, 'openvino-int8')
+    with pytest.raises(ConfigError, match='--backend openvino-int8 calibrates'):
+        use_backend(cfg, 'openvino-int8')
+    with pytest.raises(ConfigError, match='calibration'):
+        inference_net_hook.InferenceNetHook('openvino-int8')
+
+
+def test_an_unknown_backend_is_named(trained, tmp_path):
+    outcome = evaluate(trained, tmp_path, '--backend', 'openvno')
+    assert outcome.code == 2
+    assert "unknown backend 'openvno'" in outcome.err
+    assert 'openvino' in outcome.err
+
+
+@pytest.fixture
+def doubled():
+    """A stranger's backend, for as long as the test runs."""
+
+    @BACKENDS.register_module(name='doubled')
+    class Doubled(Backend):
+        def convert(self, model, images=None):
+            return model
+
+    yield 'doubled'
+    del BACKENDS.module_dict['doubled']
+
+
+def test_a_backend_of_ones_own_computes_a_test(doubled, trained, tmp_path):
+    outcome = evaluate(trained, tmp_path, '--backend', doubled)
+    assert outcome.code == 0, outcome.err
+    assert json.loads((tmp_path / 'result.json').read_text())['backend'] == 'doubled'
 
 
 def test_a_missing_package_is_one_sentence(trained, tmp_path, monkeypatch):

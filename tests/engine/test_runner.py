@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from msvitreid.engine import use_test_only
+from msvitreid.engine import load_config, use_test_only
+from msvitreid.engine.runner import DEFAULT_HOOKS
 from msvitreid.errors import CheckpointError
 from tests.engine.tiny_run import build_runner, tiny_config
+from tests.tools.user import leaf
 
 
 @pytest.fixture(scope='module')
@@ -85,3 +87,15 @@ def test_resuming_past_the_last_epoch_is_refused(market, trained):
     cfg.experiment_name = 'past'
     with pytest.raises(CheckpointError, match=r'is of epoch 2, after .*max_epochs=1'):
         build_runner(cfg).train()
+
+
+def test_default_runtime_states_the_hooks_that_a_run_has():
+    stated = load_config(leaf('msvit-s_market1501')).default_hooks
+    assert {name: stated[name].type for name in DEFAULT_HOOKS} == DEFAULT_HOOKS
+
+
+def test_a_default_hook_can_be_switched_off(market, tmp_path):
+    cfg = tiny_config(market, tmp_path, **{'default_hooks.preemption': None})
+    runner = build_runner(cfg)
+    kinds = {type(hook).__name__ for hook in runner.hooks}
+    assert {*DEFAULT_HOOKS.values()} - kinds == {'PreemptionHook'}

@@ -50,7 +50,7 @@ def tiny_config(data_root: Path, work_dir: Path, **changes: object) -> Config:
             test_dataloader=test_dataloader,
             val_evaluator=dict(type='ReIDMetric'),
             test_evaluator=dict(type='ReIDMetric'),
-            train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=100),
+            train_cfg=dict(type='ResumableTrainLoop', max_epochs=3, val_interval=100),
             val_cfg=dict(),
             test_cfg=dict(),
             optim_wrapper=dict(

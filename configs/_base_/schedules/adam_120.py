@@ -1,5 +1,5 @@
 # Warm-up over 10 epochs from a tenth of the learning rate, then steps after epochs 40 and 70.
-train_cfg = dict(by_epoch=True, max_epochs=120, val_interval=20)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=120, val_interval=20)
 val_cfg = dict()
 test_cfg = dict()
 

@@ -1,5 +1,5 @@
 # As logged: AdamW 2e-3 for 8 x 128 images, 20 epochs of warm-up, a cosine to 1e-6 at epoch 300.
-train_cfg = dict(by_epoch=True, max_epochs=300, val_interval=1)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=300, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 

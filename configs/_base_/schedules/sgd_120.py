@@ -1,5 +1,5 @@
 # Warm-up over 5 epochs from 1 %, then a cosine that ends at 0.2 % in the last epoch.
-train_cfg = dict(by_epoch=True, max_epochs=120, val_interval=20)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=120, val_interval=20)
 val_cfg = dict()
 test_cfg = dict()
 

@@ -1,7 +1,7 @@
 # Published flags: --epochs 5,75 --ema-ratio 0.80 --ema-extra 25 --lr 0.05
 # Warm-up to epoch 5, a cosine that would end at epoch 75 but stops falling at epoch
 # 60 = 75 * 0.8, a flat tail to epoch 100 = 75 + 25; the weights of 60..100 are averaged.
-train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=20)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=100, val_interval=20)
 val_cfg = dict()
 test_cfg = dict()
 

@@ -41,7 +41,6 @@ Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 RUNNER_OPTIONS: dict[str, Any] = {
     'accept_changes': bool | str | Sequence[str] | None,
     'activation_checkpointing': Any,
-    'backend': Any,
     'compile': bool | dict,
     'custom_imports': dict,
     'data_root': str | None,

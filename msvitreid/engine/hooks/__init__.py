@@ -1,9 +1,10 @@
+"""Hooks of a run; `configs/_base_/default_runtime.py` states those that a run has by default."""
+
 from .amp_skip_hook import AmpSkipHook
 from .checkpoint_hook import CheckpointHook
 from .deferred_info_hook import DeferredInfoHook
 from .inference_net_hook import InferenceNetHook
 from .non_finite_loss_hook import NonFiniteLossHook
-from .plain_checkpoint_hook import PlainCheckpointHook
 from .preemption_hook import PreemptionHook
 from .run_result_hook import RunResultHook
 from .start_summary_hook import StartSummaryHook
@@ -19,7 +20,6 @@ __all__ = [
     'DeferredInfoHook',
     'InferenceNetHook',
     'NonFiniteLossHook',
-    'PlainCheckpointHook',
     'PreemptionHook',
     'RunResultHook',
     'StartSummaryHook',

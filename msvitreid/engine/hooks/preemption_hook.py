@@ -10,12 +10,13 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import distributed
 
 from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name, remove_overtaken
-from msvitreid.cli.running import PREEMPTED
 from msvitreid.engine.distributed.gloo import group_timeout
 from msvitreid.engine.loops.train_loop import ResumableTrainLoop
-from msvitreid.errors import CheckpointError
+from msvitreid.errors import PREEMPTED, CheckpointError
+from msvitreid.registry import HOOKS
 
 
+@HOOKS.register_module()
 class PreemptionHook(Hook):
     """On SIGTERM, finish the training step, save, and exit with code 75.
 
@@ -25,8 +26,6 @@ class PreemptionHook(Hook):
     same step. Between training epochs nothing needs to be finished, and the run saves and
     exits at the next batch; after the last one it only exits. A run that counts iterations
     saves ``iter_N.pth``.
-
-    :class:`~msvitreid.engine.ReIDRunner` always has this hook.
     """
 
     # After everything that a step or an epoch changes, the CheckpointHook's files included.

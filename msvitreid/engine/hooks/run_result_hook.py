@@ -10,6 +10,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name
+from msvitreid.registry import HOOKS
 
 from .validation_figures_hook import LAST_VALIDATION, ValidationFiguresHook
 from .weight_average_hook import WeightAverageHook
@@ -18,12 +19,12 @@ from .weight_average_hook import WeightAverageHook
 MOST_FIGURES = 4
 
 
+@HOOKS.register_module()
 class RunResultHook(Hook):
     """Says at the end which nets the run left, with their figures, and how to test the result.
 
     The result is the averaged net, or without averaging the last one. A run that was stopped
     early, so that mmengine has not saved its end, is saved here.
-    :class:`~msvitreid.engine.ReIDRunner` always has this hook.
     """
 
     # The last line of the log.

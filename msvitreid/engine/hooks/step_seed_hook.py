@@ -6,14 +6,16 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from msvitreid.datasets.loading.seeded_loader import seed_everything
+from msvitreid.registry import HOOKS
 
 
+@HOOKS.register_module()
 class StepSeedHook(Hook):
     """Seed this process's random numbers before every training step.
 
     The seed comes from the run's seed, the step and the rank. So erasing and drop path
     differ between ranks, and a resumed run draws what an undisturbed one would: no state
-    of a generator has to be saved. :class:`~msvitreid.engine.ReIDRunner` always has it.
+    of a generator has to be saved.
     """
 
     priority = 'VERY_HIGH'

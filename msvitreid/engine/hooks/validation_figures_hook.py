@@ -6,6 +6,7 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from msvitreid.errors import ConfigError
+from msvitreid.registry import HOOKS
 from msvitreid.utils.near_names import did_you_mean
 
 from .weight_average_hook import AVERAGED
@@ -14,6 +15,7 @@ from .weight_average_hook import AVERAGED
 LAST_VALIDATION = 'last_validation'
 
 
+@HOOKS.register_module()
 class ValidationFiguresHook(Hook):
     """Keeps a validation's figures apart from those of the one before.
 
@@ -21,7 +23,6 @@ class ValidationFiguresHook(Hook):
     compute: an older epoch's beside the averaged net's, or those from before the run was
     resumed. Here each validation begins with none. Its figures are kept with their epoch, and
     a figure that ``save_best`` or early stopping needs and does not find is an error.
-    :class:`~msvitreid.engine.ReIDRunner` always has this hook.
 
     Attributes:
         averaged: the averaged net's figures, as soon as there are some.

@@ -7,15 +7,15 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from msvitreid.engine.resume.abandoned_checkpoints import set_later_aside
+from msvitreid.registry import HOOKS
 
 
+@HOOKS.register_module()
 class WorkDirHook(Hook):
     """Changes the work directory once nothing can refuse the start any more.
 
     A run that is resumed from an earlier checkpoint sets the later ones aside before its first
     step. After that step the config replaces that of the run before, and the log stays.
-
-    :class:`~msvitreid.engine.ReIDRunner` always has this hook.
     """
 
     # After whatever may refuse to start.

@@ -20,6 +20,7 @@ from msvitreid.datasets.joined import JoinedDataset
 from msvitreid.datasets.leaks import leak_warnings
 from msvitreid.engine.config.initial_weights import is_timm, pretrained_entries
 from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.hooks.inference_net_hook import InferenceNetHook
 from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
@@ -284,9 +285,9 @@ def _trained_precision(runner: Runner) -> str:
 
 
 def _tested_precision(runner: Runner, loop: Any) -> str:
-    backend = runner.cfg.get('backend')
-    if backend is not None:
-        return f'{backend["type"]}, on CPU'
+    for hook in runner.hooks:
+        if isinstance(hook, InferenceNetHook) and hook.backend.device is not None:
+            return f'{hook.name}, on {hook.backend.device}'
     return _on_device(runner, _amp(runner) if getattr(loop, 'fp16', False) else 'float32')
 
 

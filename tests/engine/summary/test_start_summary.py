@@ -335,7 +335,10 @@ def test_what_is_evaluated(market, tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'precision'),
     [
-        ({'backend': dict(type='openvino-int8')}, 'openvino-int8, on CPU'),
+        (
+            {'default_hooks.inference_net': dict(type='InferenceNetHook', backend='openvino')},
+            'openvino, on CPU',
+        ),
         ({'test_cfg.fp16': True}, 'bfloat16 (AMP), on CPU'),
         ({'compile': True}, 'float32, backbone compiled, on CPU'),
     ],

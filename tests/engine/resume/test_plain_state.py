@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from msvitreid.engine.hooks.plain_checkpoint_hook import taken_over
+from msvitreid.engine.resume.plain_state import taken_over
 from tests.engine.tiny_run import build_runner, tiny_config
 
 

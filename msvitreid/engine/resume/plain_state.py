@@ -1,3 +1,5 @@
+"""A run's state as a checkpoint holds it: tensors and plain containers."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -6,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
 from msvitreid.checkpoints import file_name_of
 from msvitreid.checkpoints.schema import BEST_FILE, BEST_SCORE
-from msvitreid.engine.resume.checking import training_types
-from msvitreid.engine.resume.experiment_changes import experiment_record
+
+from .checking import training_types
+from .experiment_changes import experiment_record
 
 #: What the resumed run knows of itself; ``last_ckpt`` is set when it saves.
 OF_THIS_RUN = frozenset(
@@ -22,42 +24,40 @@ OF_THIS_RUN = frozenset(
 )  # fmt: skip
 
 
-class PlainCheckpointHook(Hook):
-    """Write a checkpoint's log history and metadata as tensors and plain containers.
+def make_plain(runner: Runner, checkpoint: dict) -> None:
+    """Have a checkpoint that is about to be saved hold tensors and plain containers only.
 
     mmengine 0.10.7 saves ``HistoryBuffer`` objects and NumPy scalars, which
     ``weights_only=True`` (the default since torch 2.6) refuses to read, so that its own
     checkpoints cannot be resumed. The types of optimizer and schedulers, the options and the
     data of the run, which torch and mmengine do not save, are noted in the metadata.
     """
+    checkpoint['meta'].update(training_types(runner), **experiment_record(runner))
+    for key in ('meta', 'message_hub', 'param_schedulers'):
+        if key in checkpoint:
+            checkpoint[key] = _plain(checkpoint[key])
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        checkpoint['meta'].update(training_types(runner), **experiment_record(runner))
-        for key in ('meta', 'message_hub', 'param_schedulers'):
-            if key in checkpoint:
-                checkpoint[key] = _plain(checkpoint[key])
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if not runner._resume:
-            return
-        hub = checkpoint['message_hub']
-        scalars = {
-            name: HistoryBuffer(*(part.cpu().double().numpy() for part in parts))
-            for name, parts in hub['log_scalars'].items()
-        }
-        folder = Path(runner.work_dir)
-        info = taken_over(hub['runtime_info'], folder)
-        source = Path(runner._load_from or folder / 'epoch_N.pth')
-        if source.parent.resolve() != folder.resolve():
-            # Those are the other run's; here the same numbers may be other files.
-            info.pop('keep_ckpt_ids', None)
-        # mmengine saves nothing but what is to be resumed.
-        resumed = dict.fromkeys([*scalars, *info], True)
-        checkpoint['message_hub'] = {
-            'log_scalars': scalars,
-            'runtime_info': info,
-            'resumed_keys': resumed,
-        }
+def restore_history(runner: Runner, checkpoint: dict) -> None:
+    """Give a checkpoint that is resumed from mmengine's form of the log's history again."""
+    hub = checkpoint['message_hub']
+    scalars = {
+        name: HistoryBuffer(*(part.cpu().double().numpy() for part in parts))
+        for name, parts in hub['log_scalars'].items()
+    }
+    folder = Path(runner.work_dir)
+    info = taken_over(hub['runtime_info'], folder)
+    source = Path(runner._load_from or folder / 'epoch_N.pth')
+    if source.parent.resolve() != folder.resolve():
+        # Those are the other run's; here the same numbers may be other files.
+        info.pop('keep_ckpt_ids', None)
+    # mmengine saves nothing but what is to be resumed.
+    resumed = dict.fromkeys([*scalars, *info], True)
+    checkpoint['message_hub'] = {
+        'log_scalars': scalars,
+        'runtime_info': info,
+        'resumed_keys': resumed,
+    }
 
 
 def taken_over(info: Mapping[str, Any], folder: Path) -> dict[str, Any]:
