@@ -8,6 +8,8 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+from msvitreid.utils.schedules import published_schedule
+
 data_root = 'work_dirs/demo/data'
 on_count_mismatch = 'ignore'
 
@@ -35,10 +37,7 @@ test_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
 
 # Warm-up to epoch 2, a cosine to 19 that stops falling at 15, a flat tail to 22.
 optim_wrapper = dict(optimizer=dict(lr=0.2))
-train_cfg = dict(max_epochs=22, val_interval=22)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.505, begin=0, end=2),
-    dict(type='CosineAnnealingLR', T_max=17, eta_min=0.0, begin=1, end=15),
-]
-custom_hooks = [dict(type='WeightAverageHook', begin=15)]
+train_cfg, param_scheduler, custom_hooks = published_schedule(
+    epochs=(2, 19), ratio=0.8, extra=3, val_interval=22
+)
 default_hooks = dict(logger=dict(interval=20))

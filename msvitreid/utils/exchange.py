@@ -7,14 +7,15 @@ was given. ``mmengine.dist`` takes tensors through the GPU where the backend dem
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 import torch
 from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
 
-from msvitreid.evaluation.functional.similarity import RowRange
+#: Rows ``start`` to ``stop`` of some arrays.
+RowRange = Callable[[int, int], tuple[np.ndarray, ...]]
 
 
 def gather_rows(rows: np.ndarray) -> list[np.ndarray]:
