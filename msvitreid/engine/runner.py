@@ -23,6 +23,7 @@ from msvitreid.checkpoints import (
     use_safe_loading,
     weights_of,
 )
+from msvitreid.datasets.loading.seeded_loader import own_worker_warning, warn_of_many_workers
 from msvitreid.errors import CheckpointError, ConfigError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.config_text import format_configs_once
@@ -53,6 +54,8 @@ from .loops.stop_request import StopRequest
 from .loops.train_loop import ResumableTrainLoop
 from .resume.accepted_changes import StatedSchedule
 from .resume.checking import require_same_experiment, require_same_file, require_training_state
+from .resume.experiment_changes import Change
+from .resume_position import take_accepted
 from .summary.start_log import StartLog
 from .summary.terminal import begin_start, warn_of_lost_log
 
@@ -84,7 +87,7 @@ class ReIDRunner(Runner):
         use_safe_loading()
         format_configs_once()
         self.stop_request = StopRequest()
-        self.accepted_changes: frozenset[str] = frozenset()
+        self.accepted_changes: dict[str, Change] = {}
         self._resumed: Mapping[str, Any] = {}
         self._start_log = StartLog(self)
         # The config stays as it is stated; what is built from it is completed.
@@ -217,7 +220,9 @@ class ReIDRunner(Runner):
             self.register_hook(hook())
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
-        loader = super().build_dataloader(*args, **kwargs)
+        with own_worker_warning():
+            loader = super().build_dataloader(*args, **kwargs)
+        warn_of_many_workers(loader)
         loader.worker_init_fn = self.stop_request.worker_start(loader.worker_init_fn)
         require_same_listing(loader.dataset)
         return loader
@@ -289,6 +294,7 @@ class ReIDRunner(Runner):
         if self._resume:
             require_training_state(self, checkpoint, filename)
             self.accepted_changes = require_same_experiment(self, checkpoint, filename)
+            take_accepted(self, checkpoint['meta'], self.accepted_changes)
             self._resumed = checkpoint['meta']
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         left_out = load_exceptions(self, filename)
@@ -314,11 +320,6 @@ class ReIDRunner(Runner):
         # The loop was built before the checkpoint told the seed of its run.
         if isinstance(self.train_loop, ResumableTrainLoop):
             self.train_loop.reseed(self.seed)
-        if self.epoch > self.max_epochs:
-            raise CheckpointError(
-                f'checkpoint {filename!r} is of epoch {self.epoch}, after the last one, '
-                f'train_cfg.max_epochs={self.max_epochs}; resume with the options of its run'
-            )
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         if is_main_process():

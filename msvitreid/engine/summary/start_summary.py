@@ -24,6 +24,7 @@ from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
 from msvitreid.registry import DATASETS
+from msvitreid.utils.printable import counted
 from msvitreid.utils.type_names import own_type
 
 from . import model_facts
@@ -198,22 +199,18 @@ def _length(runner: Runner) -> str:
     loop: Any = runner.train_loop
     if isinstance(loop, IterBasedTrainLoop):
         total, unit = runner.max_iters, 'step'
-        text = _counted(total, unit)
+        text = counted(total, unit)
     else:
         total, unit = runner.max_epochs, 'epoch'
-        steps = _counted(len(runner.train_dataloader), 'step')
-        text = f'{_counted(total, unit)} of {steps}'
+        steps = counted(len(runner.train_dataloader), 'step')
+        text = f'{counted(total, unit)} of {steps}'
     if runner.val_loop is None or getattr(loop, 'val_begin', 1) > total:
         return text
     every = runner.val_interval
     if every >= total:
         # Both loops validate at their end, whatever the interval.
         return f'{text}, validation after the last {unit}'
-    return f'{text}, validation every {unit if every == 1 else _counted(every, unit)}'
-
-
-def _counted(number: int, unit: str) -> str:
-    return f'{number:,} {unit}' + 's' * (number != 1)
+    return f'{text}, validation every {unit if every == 1 else counted(every, unit)}'
 
 
 def _optimizers(runner: Runner) -> list[tuple[str | None, Any]]:
@@ -257,7 +254,7 @@ def _averaging(runner: Runner) -> Iterator[str]:
         if isinstance(hook, WeightAverageHook):
             first, last = hook.begin, runner.max_epochs
             epochs = f'epochs {first} to {last}' if first < last else f'epoch {last}'
-            snapshots = _counted(last - first + 1, 'snapshot')
+            snapshots = counted(last - first + 1, 'snapshot')
             yield (
                 f'uniform mean of the weights after {epochs} ({snapshots}), to {hook.filename}'
             )
