@@ -1,6 +1,7 @@
 from .config.checking import check_config
 from .config.completion import complete_config
 from .config.flags import (
+    default_test_dir,
     default_work_dir,
     require_sections,
     start_new_run,
@@ -34,6 +35,7 @@ __all__ = [
     'WeightAverageHook',
     'check_config',
     'complete_config',
+    'default_test_dir',
     'default_work_dir',
     'load_config',
     'made_work_dir',

@@ -32,6 +32,7 @@ from msvitreid.utils.versions import versions
 
 from .config.class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config.completion import LOADERS, complete_loader
+from .config.image_size import check_made_sizes, fill_image_size, made_sizes, stated_image_size
 from .config.initial_weights import require_initial_weights
 from .config.lazy import with_names
 from .config.load_except import load_exceptions
@@ -55,7 +56,7 @@ from .loops.train_loop import ResumableTrainLoop
 from .resume.accepted_changes import StatedSchedule
 from .resume.checking import require_same_experiment, require_same_file, require_training_state
 from .resume.experiment_changes import Change
-from .resume_position import take_accepted
+from .resume.position import take_accepted
 from .summary.start_log import StartLog
 from .summary.terminal import begin_start, warn_of_lost_log
 
@@ -78,6 +79,9 @@ class ReIDRunner(Runner):
     - A start that fails leaves the work directory as it was: no log, and the config of the run
       before.
     """
+
+    #: What a config states once is filled in where the runner is built, not when it is read.
+    completes_config = True
 
     _train_dataloader: Any
     _test_dataloader: Any
@@ -106,6 +110,10 @@ class ReIDRunner(Runner):
         for name in LOADERS:
             if isinstance(kwargs.get(name), dict):
                 kwargs[name] = complete_loader(name, kwargs[name], cfg)
+        size = stated_image_size(cfg)
+        kwargs = {key: fill_image_size(value, size) for key, value in kwargs.items()}
+        self.image_sizes = made_sizes({name: kwargs.get(name) for name in LOADERS})
+        check_made_sizes(kwargs.get('model'), self.image_sizes)
         with self._start_log:
             super().__init__(*args, **{**kwargs, 'cfg': cfg})
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from msvitreid.deployment import backends
-from msvitreid.engine import load_config
+from msvitreid.engine import complete_config, load_config
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from tests.miniature import TreeShape, write_market1501
@@ -16,8 +16,7 @@ MARKET = leaf('msvit-s_market1501')
 SIZES = {
     **SMALL,
     # A quarter of the area.
-    'test_pipeline.1.scale': (64, 192),
-    'test_dataloader.dataset.pipeline.1.scale': (64, 192),
+    'image_size': (192, 64),
     'model.backbone.split_size': (4, 4),
 }
 
@@ -70,7 +69,7 @@ def test_int8_calibrates_with_training_images(trained, tmp_path, monkeypatch):
 def test_the_chosen_images_are_the_same_every_time(trained):
     cfg = load_config(MARKET, {**SIZES, 'data_root': str(trained)})
     backends.use_backend(cfg, 'openvino-int8')
-    assert cfg.backend['calibration']['pipeline'] == cfg.test_dataloader.dataset.pipeline
+    assert cfg.backend['calibration']['pipeline'] == complete_config(cfg).test_pipeline
     assert cfg.backend['calibration']['split'] == 'train'
     model = MODELS.build(cfg.model)
     first, again = (

@@ -23,13 +23,13 @@ from msvitreid.checkpoints import (
     saved_groups,
 )
 from msvitreid.engine.distributed.unwrap_model import bare_model
-from msvitreid.engine.resume_position import iteration_change, require_within_run
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.exchange import gather_strings
 from msvitreid.utils.printable import counted, printable
 
 from .accepted_changes import of_the_schedule
 from .experiment_changes import Change, accepts, experiment_changes
+from .position import iteration_change, require_within_run
 
 #: What ``Runner.resume`` takes from a checkpoint.
 PARTS = ('meta', 'message_hub', 'optimizer')

@@ -32,6 +32,13 @@ from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
 
 FROM_SCRATCH = 'from scratch'
 
+#: What images of each loader are for.
+USES = {
+    'train_dataloader': 'training',
+    'val_dataloader': 'validation',
+    'test_dataloader': 'test',
+}
+
 
 def training_summary(runner: Runner) -> str:
     """One line a fact, of a run that is about to train; what is not known is left out."""
@@ -45,6 +52,7 @@ def training_summary(runner: Runner) -> str:
         data=[line for name, loader in loaders for line in _data(loader.dataset, name)],
         warning=list(_leaks(*(loader.dataset for _, loader in loaders))),
         losses=list(filter(None, [model_facts.losses(bare_model(runner))])),
+        images=list(_images(runner)),
         batch=_batch(runner),
         length=[_length(runner)],
         lr=list(_rates(runner)),
@@ -168,6 +176,18 @@ def _trained_on(runner: Runner, test: Any) -> Any:
     except ReIDError:
         return None
     return train
+
+
+def _images(runner: Runner) -> Iterator[str]:
+    """The size that the net is given, or the sizes, where training and testing differ."""
+    sizes = dict(getattr(runner, 'image_sizes', {}))
+    uses: dict[str, list[str]] = {}
+    for loader, (height, width) in sizes.items():
+        uses.setdefault(f'{height}x{width}', []).append(USES[loader])
+    if len(uses) == 1:
+        yield from uses
+    elif uses:
+        yield ', '.join(f'{size} in {" and ".join(names)}' for size, names in uses.items())
 
 
 def _classes(dataset: Any) -> str:

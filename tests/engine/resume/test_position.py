@@ -6,11 +6,7 @@ import pytest
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from msvitreid.engine.resume.experiment_changes import Change
-from msvitreid.engine.resume_position import (
-    iteration_change,
-    require_within_run,
-    take_accepted,
-)
+from msvitreid.engine.resume.position import iteration_change, require_within_run, take_accepted
 from msvitreid.errors import CheckpointError
 
 

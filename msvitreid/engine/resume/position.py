@@ -9,8 +9,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from msvitreid.errors import CheckpointError
 
-from .resume.accepted_changes import ITERATION
-from .resume.experiment_changes import SEED, Change
+from .accepted_changes import ITERATION
+from .experiment_changes import SEED, Change
 
 
 def require_within_run(runner: Runner, meta: Mapping, filename: str) -> None:
