@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from msvitreid.cli.running import add_config_options, add_launcher_option, run_tool
 
@@ -17,7 +16,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file, e.g. work_dirs/NAME/averaged.pth')
     parser.add_argument('--out', metavar='FILE.json', help='write the figures there')
     parser.add_argument(
-        '--work-dir', help="where the log goes; by default test/ in the training run's"
+        '--work-dir',
+        help="where the log goes; by default test/ in the checkpoint's folder, if that is a run's "
+        'and writable, else in the work_dir of the config, or work_dirs/<config name>',
     )
     parser.add_argument(
         '--rerank',
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.checkpoints import digest
     from msvitreid.engine import (
         check_config,
-        default_work_dir,
+        default_test_dir,
         load_config,
         made_work_dir,
         require_sections,
@@ -70,8 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     check_config(cfg)
     # Not the training run's own folder, whose config file must stay.
-    trained_in = Path(cfg.get('work_dir') or default_work_dir(args.config))
-    cfg.work_dir = args.work_dir or str(trained_in / 'test')
+    cfg.work_dir = args.work_dir or default_test_dir(cfg, args.config, args.checkpoint)
     cfg.launcher = args.launcher
     if args.out is not None:
         require_writable(args.out)

@@ -4,5 +4,3 @@ _base_ = [
     '../_base_/schedules/sgd_120.py',
     '../_base_/default_runtime.py',
 ]
-
-model = dict(backbone=dict(img_size=(256, 256)))

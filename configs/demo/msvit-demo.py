@@ -24,16 +24,17 @@ model = dict(
     ),
 )
 
+image_size = (128, 64)
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='RandomCrop', size=(128, 64), padding=4),
+    dict(type='RandomCrop', size='{{image_size}}', padding=4),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackReIDInputs'),
 ]
 test_pipeline = [dict(type='LoadImage'), dict(type='PackReIDInputs')]
-train_dataloader = dict(num_workers=1, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(num_workers=1)
+val_dataloader = dict(num_workers=0)
+test_dataloader = dict(num_workers=0)
 
 # Warm-up to epoch 2, a cosine to 19 that stops falling at 15, a flat tail to 22.
 optim_wrapper = dict(optimizer=dict(lr=0.2))

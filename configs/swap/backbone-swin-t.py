@@ -7,7 +7,7 @@ model = dict(
     backbone=dict(
         _delete_=True,
         type='mmpretrain.SwinTransformer',
-        img_size=(384, 128),
+        img_size='{{image_size}}',
         # The last map, 12x4, is smaller than a window of 7x7.
         pad_small_map=True,
         init_cfg=dict(

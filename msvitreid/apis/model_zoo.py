@@ -12,6 +12,7 @@ from torch import nn
 import msvitreid
 from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
 from msvitreid.engine.config.initial_weights import without_initial_weights
+from msvitreid.engine.config.pipelines import resolved
 from msvitreid.engine.config.reading import load_config
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
@@ -54,7 +55,7 @@ def get_model(
         CheckpointError: the file is unusable or its weights do not fit.
     """
     cfg = config if isinstance(config, Config) else get_config(config)
-    model = MODELS.build(without_initial_weights(cfg.model))
+    model = MODELS.build(without_initial_weights(resolved(cfg).model))
     if checkpoint is not None:
         fill_model(model, weights_of(read_checkpoint(checkpoint), checkpoint), checkpoint)
     return model.eval()

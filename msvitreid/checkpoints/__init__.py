@@ -9,7 +9,8 @@ from .filling import fill_model, keys_below
 from .load_report import LOADED, LoadReport, Reshaped, log_misfits
 from .reading import digest, read_checkpoint, use_safe_loading, weights_of, write_checkpoint
 from .schema import file_name_of, require_run_state
-from .training_state import require_optimizer_state, require_scheduler_states
+from .training_options import option_differences, require_scheduled_values, saved_groups
+from .training_state import require_optimizer_state
 from .values import are_finite, require_usable_values
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     'fill_model',
     'keys_below',
     'log_misfits',
+    'option_differences',
     'read_checkpoint',
     'require_optimizer_state',
     'require_run_state',
-    'require_scheduler_states',
+    'require_scheduled_values',
     'require_usable_values',
+    'saved_groups',
     'use_safe_loading',
     'weights_of',
     'weights_of_classes',

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mmengine.logging import MMLogger
 
-from msvitreid.utils.printable import printable
+from msvitreid.utils.printable import counted, printable
 
 #: How the line on what was taken from a weights file goes on after its count.
 LOADED = 'tensors loaded from'
@@ -59,20 +59,23 @@ class LoadReport:
         """One line on what was loaded from which file, and what was left out."""
         line = f'{len(self.loaded)} {LOADED} {self.source} (sha256 {sha256[:12]})'
         if self.left_out:
-            line += f'; left out: {len(self.left_out)} keys ({_first(self.left_out, 10)})'
+            count = counted(len(self.left_out), 'key')
+            line += f'; left out: {count} ({_first(self.left_out, 10)})'
         return line
 
     def problems(self) -> str:
         """What did not fit, in a clause: counts and the first names."""
         return ', '.join(
-            f'{len(keys)} keys are {what} ({_first(keys, 3)})'
+            f'{_are(keys)} {what} ({_first(keys, 3)})'
             for what, keys in self._groups().items()
             if keys
         )
 
     def first_missing(self) -> str:
         """Count and first names of what is not in the file; '' if nothing."""
-        return f'{len(self.missing)} keys ({_first(self.missing, 3)})' if self.missing else ''
+        if not self.missing:
+            return ''
+        return f'{counted(len(self.missing), "key")} ({_first(self.missing, 3)})'
 
     def text(self, limit: int | None = None) -> str:
         """The keys that did not fit, one a line, below the heading of their kind.
@@ -80,10 +83,10 @@ class LoadReport:
         Args:
             limit: keys of each kind, of which there are three; all by default.
         """
-        lines = [f'{self.source}: {len(self.loaded)} keys fit the model']
+        lines = [f'{self.source}: keys that fit the model: {len(self.loaded):,}']
         for what, keys in self._groups().items():
             if keys:
-                lines.append(f'{len(keys)} keys are {what}:')
+                lines.append(f'{_are(keys)} {what}:')
                 lines += [f'  {_shown(key)}' for key in keys[:limit]]
             if limit is not None and len(keys) > limit:
                 lines[-1] += f', and {len(keys) - limit} more'
@@ -108,6 +111,10 @@ def log_misfits(report: LoadReport) -> None:
             is_file = isinstance(handler, logging.FileHandler)
             if is_file is to_files and record.levelno >= handler.level:
                 handler.handle(record)
+
+
+def _are(keys: Sequence[object]) -> str:
+    return f'{counted(len(keys), "key")} {"is" if len(keys) == 1 else "are"}'
 
 
 def _first(keys: Sequence[str | Reshaped], limit: int) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+import torch
+
 from msvitreid.errors import CheckpointError
 
 from .kinds import (
@@ -34,6 +36,9 @@ COUNTS = ('train/amp_skipped',)
 
 #: Options that a run may have noted; an ordinary one has some hundreds.
 MOST_OPTIONS = 10_000
+
+#: To torch, a loss scaler's scale is a float32 tensor and its counter an int32 one.
+FLOAT32, MOST_STEPS = torch.finfo(torch.float32), 2**31 - 1
 
 #: Information of the run that mmengine's ``CheckpointHook`` reads, by the beginning of its name.
 BEST_FILE, BEST_SCORE = 'best_ckpt', 'best_score'
@@ -133,13 +138,14 @@ _OPTIMIZER = fields(
     {
         'loss_scaler': fields(
             {
-                'scale': number(1e-300),
-                'growth_factor': number(1),
+                'scale': number(FLOAT32.tiny, FLOAT32.max),
+                'growth_factor': number(1, FLOAT32.max),
                 'backoff_factor': number(0, 1),
-                'growth_interval': integer(1),
-                '_growth_tracker': integer(),
+                'growth_interval': integer(1, MOST_STEPS),
+                '_growth_tracker': integer(0, MOST_STEPS),
             }
-        )
+        ),
+        'base_param_settings': fields({'params': finite_tensor}),
     },
 )
 

@@ -1,31 +1,19 @@
-"""Whether the states of optimizer and schedulers in a file fit those that a run has built.
+"""Whether what an optimizer has saved of each weight fits the weights of the run.
 
-torch and mmengine take over whatever they find: a momentum of another shape ends in the middle of
-the first step, a ``last_step`` that is a text at the end of the first epoch.
+torch takes over whatever it finds: a momentum of another shape ends in the middle of the first
+step.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .kinds import (
-    Check,
-    MalformedError,
-    anything,
-    boolean,
-    finite_tensor,
-    integer,
-    mapping,
-    number,
-    optional,
-    sequence,
-    text,
-)
+from .kinds import LARGEST, MalformedError, finite_tensor, number, optional
 from .schema import not_resumable
 
 #: What torch's optimizers hold of each weight, with one number an element.
@@ -37,22 +25,11 @@ ELEMENTWISE = frozenset(
 #: Without these their step ends in a KeyError.
 NEEDED = dict.fromkeys(('Adam', 'AdamW', 'NAdam', 'RAdam'), ('step', 'exp_avg', 'exp_avg_sq'))
 
-#: How far a scheduler of mmengine has come; -1 before its first step.
-STEPS = ('last_step', '_global_step')
-
-#: Options of a parameter group with a range of their own.
-RANGES: dict[str, Check] = {
-    'lr': number(0),
-    'initial_lr': number(0),
-    'eps': number(0),
-    'betas': sequence(number(0, 1), length=2),
-}
-
 
 def require_optimizer_state(
     optimizer: Optimizer, state: Mapping[str, Any], source: str | os.PathLike
 ) -> None:
-    """Check an optimizer's saved state against its own weights and options.
+    """Check what an optimizer has saved of each weight against the weights.
 
     The groups must have been found to be of the same sizes.
 
@@ -68,10 +45,6 @@ def require_optimizer_state(
             raise MalformedError(
                 'optimizer.param_groups', state['param_groups'], 'of distinct weights'
             )
-        for position, (saved, own) in enumerate(
-            zip(state['param_groups'], optimizer.param_groups, strict=True)
-        ):
-            _check_options(saved, own, f'optimizer.param_groups.{position}')
         for index, values in state['state'].items():
             path = f'optimizer.state.{index}'
             if index not in shapes:
@@ -87,51 +60,13 @@ def require_optimizer_state(
         raise not_resumable(source, error) from error
 
 
-def require_scheduler_states(
-    schedulers: Sequence[Any], states: Sequence[Any], source: str | os.PathLike
-) -> None:
-    """Check saved states of schedulers against those that the run's own have at the start.
-
-    Raises:
-        CheckpointError: a value is missing, unknown or of another type.
-    """
-    try:
-        for position, (scheduler, state) in enumerate(zip(schedulers, states, strict=True)):
-            own, path = scheduler.state_dict(), f'param_schedulers.{position}'
-            for name in own.keys() - state.keys():
-                raise MalformedError(path, state, f'a dict with a key {name!r}')
-            for name, value in state.items():
-                # They would replace methods: mmengine updates the scheduler's __dict__.
-                if name not in own:
-                    raise MalformedError(
-                        f'a key of {path}', name, f'one of {", ".join(sorted(own))}'
-                    )
-                check = integer(-1) if name in STEPS else _like(own[name])
-                if check is not None:
-                    check(value, f'{path}.{name}')
-    except MalformedError as error:
-        raise not_resumable(source, error) from error
-
-
-def _check_options(saved: Mapping[str, Any], own: Mapping[str, Any], path: str) -> None:
-    for name, value in own.items():
-        if name == 'params':
-            continue
-        check = None if isinstance(value, Tensor) else RANGES.get(name, _like(value))
-        # Torch adds flags, which it sets itself where an older version did not save them.
-        if name not in saved and check is not None and value is not None and value is not False:
-            raise MalformedError(path, saved, f'a dict with a key {name!r}')
-        if name in saved and check is not None:
-            check(saved[name], f'{path}.{name}')
-
-
 def _check_value(name: str, value: Any, shape: tuple[int, ...], path: str) -> None:
     if name == 'step':
         if isinstance(value, Tensor):
             if value.numel() != 1 or value.is_meta or value.is_complex():
                 raise MalformedError(path, value, 'one number')
             value = value.item()
-        number(0)(value, path)
+        number(0, LARGEST)(value, path)
     elif isinstance(value, Tensor):
         if value.is_floating_point() or name in ELEMENTWISE:
             finite_tensor(value, path)
@@ -140,26 +75,3 @@ def _check_value(name: str, value: Any, shape: tuple[int, ...], path: str) -> No
     elif name in ELEMENTWISE:
         # SGD without a step yet has None.
         optional(finite_tensor)(value, path)
-
-
-def _like(own: Any) -> Check | None:
-    """A check for a value of the same type, or None where any will do."""
-    if own is None:
-        return optional(_plain)
-    if isinstance(own, bool):
-        return boolean
-    if isinstance(own, int | float):
-        return number()
-    if isinstance(own, str):
-        return text
-    if isinstance(own, list | tuple):
-        return sequence((_like(own[0]) if own else None) or anything, length=len(own))
-    if isinstance(own, Mapping):
-        first = next(iter(own.values()), None)
-        return mapping(_like(first) or anything, key=_plain)
-    return None
-
-
-def _plain(value: Any, path: str) -> None:
-    if not isinstance(value, bool | str):
-        number()(value, path)

@@ -2,6 +2,7 @@ from .config.backend import use_backend
 from .config.checking import check_config
 from .config.completion import complete_config
 from .config.flags import (
+    default_test_dir,
     default_work_dir,
     require_sections,
     start_new_run,
@@ -35,6 +36,7 @@ __all__ = [
     'WeightAverageHook',
     'check_config',
     'complete_config',
+    'default_test_dir',
     'default_work_dir',
     'load_config',
     'made_work_dir',

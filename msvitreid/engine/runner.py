@@ -23,6 +23,7 @@ from msvitreid.checkpoints import (
     use_safe_loading,
     weights_of,
 )
+from msvitreid.datasets.loading.seeded_loader import own_worker_warning, warn_of_many_workers
 from msvitreid.errors import CheckpointError, ConfigError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
 from msvitreid.utils.config_text import format_configs_once
@@ -31,6 +32,7 @@ from msvitreid.utils.versions import versions
 
 from .config.class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config.completion import LOADERS, complete_loader
+from .config.image_size import check_made_sizes, fill_image_size, made_sizes, stated_image_size
 from .config.initial_weights import require_initial_weights
 from .config.lazy import with_names
 from .config.load_except import load_exceptions
@@ -46,7 +48,9 @@ from .loops.stop_request import StopRequest
 from .loops.train_loop import ResumableTrainLoop
 from .resume.accepted_changes import StatedSchedule
 from .resume.checking import require_same_experiment, require_same_file, require_training_state
+from .resume.experiment_changes import Change
 from .resume.plain_state import make_plain, restore_history
+from .resume.position import take_accepted
 from .summary.start_log import StartLog
 from .summary.terminal import begin_start, warn_of_lost_log
 
@@ -83,6 +87,9 @@ class ReIDRunner(Runner):
       before.
     """
 
+    #: What a config states once is filled in where the runner is built, not when it is read.
+    completes_config = True
+
     _train_dataloader: Any
     _test_dataloader: Any
     model: Any
@@ -91,7 +98,7 @@ class ReIDRunner(Runner):
         use_safe_loading()
         format_configs_once()
         self.stop_request = StopRequest()
-        self.accepted_changes: frozenset[str] = frozenset()
+        self.accepted_changes: dict[str, Change] = {}
         self._resumed: Mapping[str, Any] = {}
         self._start_log = StartLog(self)
         # The config stays as it is stated; what is built from it is completed.
@@ -110,6 +117,10 @@ class ReIDRunner(Runner):
         for name in LOADERS:
             if isinstance(kwargs.get(name), dict):
                 kwargs[name] = complete_loader(name, kwargs[name], cfg)
+        size = stated_image_size(cfg)
+        kwargs = {key: fill_image_size(value, size) for key, value in kwargs.items()}
+        self.image_sizes = made_sizes({name: kwargs.get(name) for name in LOADERS})
+        check_made_sizes(kwargs.get('model'), self.image_sizes)
         with self._start_log:
             super().__init__(*args, **{**kwargs, 'cfg': cfg})
 
@@ -226,7 +237,9 @@ class ReIDRunner(Runner):
             make_plain(self, kwargs['checkpoint'])
 
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
-        loader = super().build_dataloader(*args, **kwargs)
+        with own_worker_warning():
+            loader = super().build_dataloader(*args, **kwargs)
+        warn_of_many_workers(loader)
         loader.worker_init_fn = self.stop_request.worker_start(loader.worker_init_fn)
         require_same_listing(loader.dataset)
         return loader
@@ -298,6 +311,7 @@ class ReIDRunner(Runner):
         if self._resume:
             require_training_state(self, checkpoint, filename)
             self.accepted_changes = require_same_experiment(self, checkpoint, filename)
+            take_accepted(self, checkpoint['meta'], self.accepted_changes)
             self._resumed = checkpoint['meta']
             restore_history(self, checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
@@ -324,11 +338,6 @@ class ReIDRunner(Runner):
         # The loop was built before the checkpoint told the seed of its run.
         if isinstance(self.train_loop, ResumableTrainLoop):
             self.train_loop.reseed(self.seed)
-        if self.epoch > self.max_epochs:
-            raise CheckpointError(
-                f'checkpoint {filename!r} is of epoch {self.epoch}, after the last one, '
-                f'train_cfg.max_epochs={self.max_epochs}; resume with the options of its run'
-            )
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         if is_main_process():

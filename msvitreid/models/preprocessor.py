@@ -20,14 +20,15 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
     """Bring a batch to the device, to [0, 1], and in training through batch augmentations.
 
     Args:
-        mean, std: per RGB channel, in units of the [0, 1] image, so 0.485 and not 123.675;
-            ``None`` (as in the published runs) leaves the image as it is.
+        mean, std: per RGB channel, in units of the [0, 1] image, so 0.485 and not 123.675:
+            means from 0 to 1, deviations above 0 and up to 1. ``None`` (as in the published
+            runs) leaves the image as it is.
         batch_augments: configs of callables on the float batch, applied in training only,
             before the normalization; ``None`` or an empty list trains without.
         non_blocking: copy asynchronously.
 
     Raises:
-        ConfigError: ``mean`` or ``std`` is not three numbers, a ``std`` is not above 0, or
+        ConfigError: ``mean`` or ``std`` is not three numbers or one is out of its range, or
             ``batch_augments`` is not a list.
     """
 
@@ -42,8 +43,6 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
         self.normalizes = mean is not None or std is not None
         self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
-        if not (self.std > 0).all():
-            raise ConfigError(f'data_preprocessor.std must be above 0, got {std}')
         if not isinstance(batch_augments, list | tuple | None):
             raise ConfigError(
                 'data_preprocessor.batch_augments must be a list of configs such as '
@@ -60,8 +59,8 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
         Data samples stay where they are: what a model needs of them it moves as one tensor.
 
         Raises:
-            DatasetError: the images are of another type, number of channels or of several
-                sizes, or there is none.
+            DatasetError: the images are of another type or number of channels, of several
+                sizes or devices, or there is none.
         """
         if not isinstance(data, Mapping) or 'inputs' not in data:
             raise DatasetError(
@@ -100,6 +99,12 @@ def as_batch(images: Any) -> Tensor:
         raise DatasetError('a batch must have at least one image, got an empty list')
     for image in images:
         _check(image, ('3', 'H', 'W'))
+    devices = sorted({str(image.device) for image in images})
+    if len(devices) > 1:
+        raise DatasetError(
+            f'the images of a batch must be on one device, got {", ".join(devices)}: move them '
+            'by their cpu()'
+        )
     sizes = sorted({f'{image.shape[1]}x{image.shape[2]}' for image in images})
     if len(sizes) > 1:
         raise DatasetError(
@@ -118,6 +123,15 @@ def _check(image: Any, shape: tuple[str, ...]) -> None:
                 '; torch.from_numpy(array).permute(2, 0, 1) makes one of an RGB image (H, W, 3)'
             )
         raise DatasetError(f'an image must be {wanted}, got {_described(image)}{hint}')
+    if image.layout != torch.strided or image.is_nested:
+        raise DatasetError(
+            f'an image must be {wanted}, got {_described(image)}; to_dense() makes one of a sparse '
+            'tensor, a list of images of one size takes the place of a nested one'
+        )
+    if image.is_meta:
+        raise DatasetError(
+            f'an image must be {wanted}, got one on the meta device, which holds no values'
+        )
     if image.dtype != torch.uint8:
         raise DatasetError(
             f'an image must be {wanted}, got {_described(image)}; values in [0, 1] become bytes '
@@ -130,6 +144,10 @@ def _check(image: Any, shape: tuple[str, ...]) -> None:
 
 
 def _described(value: Any) -> str:
+    if isinstance(value, Tensor) and (value.is_nested or value.layout != torch.strided):
+        # A nested tensor has no shape.
+        kind = 'nested' if value.is_nested else str(value.layout).removeprefix('torch.')
+        return f'a {kind} tensor of {str(value.dtype).removeprefix("torch.")}'
     if hasattr(value, 'dtype') and hasattr(value, 'shape'):
         kind = str(value.dtype).removeprefix('torch.')
         return f'{kind} {tuple(value.shape)} ({type(value).__name__})'
@@ -145,4 +163,17 @@ def _per_channel(name: str, values: Sequence[float] | None, default: float) -> T
         )
     if not all(is_number(value) and math.isfinite(value) for value in values):
         raise ConfigError(f'data_preprocessor.{name} must be three numbers, got {values!r}')
-    return torch.tensor([float(value) for value in values]).view(3, 1, 1)
+    tensor = torch.tensor([float(value) for value in values])
+    numbers = tensor.tolist()  # as they are computed with: the least doubles are 0
+    # Neither a mean nor a deviation of numbers in [0, 1] is above 1.
+    if min(numbers) < 0 or max(numbers) > 1 or (name == 'std' and min(numbers) <= 0):
+        hint = ''
+        if 1 < max(numbers) <= 255 and min(numbers) >= 0:
+            divided = [round(number / 255, 4) for number in numbers]
+            hint = f'; divided by 255 it is {divided}'
+        span = 'above 0 and up to 1' if name == 'std' else 'from 0 to 1'
+        raise ConfigError(
+            f'data_preprocessor.{name} must be {span}, in units of the [0, 1] image, got '
+            f'{values!r}{hint}'
+        )
+    return tensor.view(3, 1, 1)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
+from mmengine.dist import all_gather, all_reduce, broadcast, get_rank, get_world_size
 
 #: Rows ``start`` to ``stop`` of some arrays.
 RowRange = Callable[[int, int], tuple[np.ndarray, ...]]
@@ -30,6 +30,13 @@ def gather_rows(rows: np.ndarray) -> list[np.ndarray]:
     tensor = torch.from_numpy(rows)
     counts = [int(count) for count in all_gather(torch.tensor([len(tensor)]))]
     return [part.numpy() for part in _gather_counted(tensor, counts)]
+
+
+def sum_over_ranks(numbers: np.ndarray) -> np.ndarray:
+    """The sum of all ranks' arrays, of one shape and type everywhere."""
+    total = torch.from_numpy(numbers).clone()
+    all_reduce(total)
+    return total.numpy()
 
 
 def gather_strings(strings: np.ndarray) -> np.ndarray:

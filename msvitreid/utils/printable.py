@@ -6,6 +6,11 @@ def escaped(text: str) -> str:
     return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 epoch``, ``2 epochs``, ``12,936 images``."""
+    return f'{number:,} {noun}' + 's' * (number != 1)
+
+
 def printable(name: str, limit: int = 200) -> str:
     """A name that a file gives, without line breaks and of bearable length."""
     shown = escaped(name[: limit + 1])

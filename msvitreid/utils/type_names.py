@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config.lazy import LazyAttr, LazyObject
 
+from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
+
 
 def type_name(kind: Any) -> str:
     """A ``type`` as text: a class or function as its import path, a string as it is."""
@@ -29,3 +31,10 @@ def own_type(node: Any) -> str | None:
     name = type_name(node.get('type')) if isinstance(node, Mapping) else ''
     scope, dot, _ = name.partition('.')
     return short_type(node) if not dot or scope == 'msvitreid' else None
+
+
+def of_mmpretrain(node: Any) -> bool:
+    """Known by name, so that looking at a config does not import mmpretrain."""
+    if not isinstance(node, Mapping):
+        return False
+    return MMPRETRAIN in (node.get('_scope_'), type_name(node.get('type')).partition('.')[0])

@@ -20,8 +20,8 @@ def test_filling_names_every_kind_of_misfit():
         fill_model(net(), weights, 'a.pth')
     assert str(caught.value) == (
         "checkpoint 'a.pth' does not fit the model of the config: "
-        '1 keys are missing (1.running_mean), 1 keys are unexpected (2.extra), '
-        '1 keys are of another shape (0.weight (5, 3) instead of (2, 3))'
+        '1 key is missing (1.running_mean), 1 key is unexpected (2.extra), '
+        '1 key is of another shape (0.weight (5, 3) instead of (2, 3))'
     )
 
 
@@ -34,10 +34,10 @@ def test_the_log_has_every_misfit(monkeypatch):
     with pytest.raises(CheckpointError, match=r'5 keys are unexpected \(.*extra2, \.\.\.\), 1'):
         fill_model(net(), weights, 'a.pth')
     assert lines == [
-        'a.pth: 6 keys fit the model\n'
+        'a.pth: keys that fit the model: 6\n'
         '5 keys are unexpected:\n'
         '  2.extra0\n  2.extra1\n  2.extra2\n  2.extra3\n  2.extra4\n'
-        '1 keys are of another shape:\n'
+        '1 key is of another shape:\n'
         '  0.weight (5, 3) instead of (2, 3)'
     ]
 

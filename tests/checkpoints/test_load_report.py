@@ -14,25 +14,25 @@ def test_a_whole_report():
     )
     assert report.misfits == ['c', 'd', 'e', 'f', 'g', 'h']
     assert report.wanted == 4
-    assert report.first_missing() == '1 keys (c)'
+    assert report.first_missing() == '1 key (c)'
     assert LoadReport('a.pth', ['a']).first_missing() == ''
     assert report.problems() == (
-        '1 keys are missing (c), 4 keys are unexpected (d, e, f, ...), '
-        '1 keys are of another shape (h (1, 2) instead of (3, 2))'
+        '1 key is missing (c), 4 keys are unexpected (d, e, f, ...), '
+        '1 key is of another shape (h (1, 2) instead of (3, 2))'
     )
     assert report.summary('0' * 64) == (
-        '2 tensors loaded from a.pth (sha256 000000000000); left out: 1 keys (x.y)'
+        '2 tensors loaded from a.pth (sha256 000000000000); left out: 1 key (x.y)'
     )
     assert report.text().splitlines() == [
-        'a.pth: 2 keys fit the model',
-        '1 keys are missing:',
+        'a.pth: keys that fit the model: 2',
+        '1 key is missing:',
         '  c',
         '4 keys are unexpected:',
         '  d',
         '  e',
         '  f',
         '  g',
-        '1 keys are of another shape:',
+        '1 key is of another shape:',
         '  h (1, 2) instead of (3, 2)',
     ]
 
@@ -54,7 +54,7 @@ def test_the_terminal_gets_ten_lines_and_the_file_all(tmp_path, capsys):
     assert len(lines) == 10
     assert lines[3:6] == [
         '  missing1, and 398 more',
-        '30000 keys are unexpected:',
+        '30,000 keys are unexpected:',
         '  unexpected0',
     ]
     logged = (tmp_path / 'run.log').read_text().splitlines()

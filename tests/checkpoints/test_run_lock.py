@@ -30,6 +30,23 @@ def test_a_second_run_is_refused_by_name(tmp_path):
     assert re.search(rf'{who}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d', str(error.value))
 
 
+@pytest.mark.parametrize('spelling', ['link', 'link/../work', './work/.', 'absolute'])
+def test_other_spellings_of_the_folder(tmp_path, monkeypatch, spelling):
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'link').symlink_to('work')
+    monkeypatch.chdir(tmp_path)
+    path = os.path.join(tmp_path, 'work') if spelling == 'absolute' else spelling
+    with (
+        run_lock('work'),
+        pytest.raises(ConfigError, match='in use by another run'),
+        run_lock(path),
+    ):
+        pass
+    with run_lock('link'), pytest.raises(ConfigError, match='in use'), run_lock('work'):
+        pass
+    assert os.listdir('work') == []
+
+
 def test_nothing_is_left(tmp_path):
     for _ in range(2):
         with run_lock(tmp_path):

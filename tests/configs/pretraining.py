@@ -23,17 +23,12 @@ SMALL_PRETRAINING = {
     },
     'model.backbone.split_size': (2, 2),
     'train_dataloader.batch_size': 4,
-    'train_dataloader.dataset.pipeline.1.scale': 32,
+    'image_size': (32, 32),
     **{
         f'{loader}_dataloader.dataset.metainfo': {'classes': CLASSES}
         for loader in ('train', 'val', 'test')
     },
     **{f'{loader}_dataloader.num_workers': 0 for loader in ('train', 'val', 'test')},
-    **{
-        f'{loader}_dataloader.dataset.pipeline.{step}': size
-        for loader in ('val', 'test')
-        for step, size in (('1.scale', 36), ('2.crop_size', 32))
-    },
     'val_evaluator.topk': (1,),
     'test_evaluator.topk': (1,),
 }

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 from torchvision.models import resnet50
 
-from msvitreid.engine import load_config
+from msvitreid.engine import complete_config, load_config
 from msvitreid.registry import METRICS, MODELS, TRANSFORMS
 
 from .leaves import CONFIGS
@@ -35,7 +35,7 @@ VIT_PARAMETERS = (
 
 
 def config(net, dataset):
-    return load_config(CONFIGS / 'baselines' / f'{net}_{dataset}.py')
+    return complete_config(load_config(CONFIGS / 'baselines' / f'{net}_{dataset}.py'))
 
 
 def build(cfg, init_cfg=None):
@@ -54,7 +54,9 @@ def test_data_batches_and_metric(net, dataset):
     cfg = config(net, dataset)
     kind, size = DATASETS[dataset]
     assert cfg.train_dataloader.batch_size == 64
-    assert cfg.train_dataloader.sampler == dict(type='IdentitySampler', num_instances=4)
+    assert cfg.train_dataloader.sampler == dict(
+        type='IdentitySampler', num_instances=4, batch_size=64
+    )
     for name in ('train', 'val', 'test'):
         loader = cfg[f'{name}_dataloader']
         assert loader.dataset.type == kind

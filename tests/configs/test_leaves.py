@@ -58,7 +58,8 @@ def test_settings_are_those_of_the_command(leaf):
 
 @all_leaves
 def test_images_have_the_size_of_the_command(leaf):
-    cfg = load_config(leaf.path)
+    cfg = complete_config(load_config(leaf.path))
+    assert cfg.image_size == leaf.settings.image_size
     image = np.zeros((50, 40, 3), np.uint8)
     for name in ('train', 'val', 'test'):
         _, *steps, _ = cfg[f'{name}_dataloader'].dataset.pipeline

@@ -43,7 +43,7 @@ def scope():
 
 
 def load(name, **changes):
-    return load_config(pretraining_config(name), changes)
+    return complete_config(load_config(pretraining_config(name), changes))
 
 
 def build_model(cfg):
@@ -168,7 +168,7 @@ def test_images_are_tested_as_usual(name, tmp_path):
         'data_root': str(tmp_path),
         'val_dataloader.dataset.metainfo': {'classes': ('a', 'b', 'c')},
     }
-    cfg = complete_config(load(name, **changes))
+    cfg = load(name, **changes)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     assert (len(dataset), type(dataset).__name__) == (6, 'ImageNet')
     assert dataset[0]['inputs'].shape == (3, 224, 224)
@@ -182,7 +182,7 @@ def test_images_are_tested_as_usual(name, tmp_path):
 
 def test_the_data_root_is_all_that_mmpretrains_dataset_is_given():
     changes = {'data_root': 'somewhere', 'on_count_mismatch': 'ignore'}
-    cfg = complete_config(load('msvit-s_8xb128_in1k', **changes))
+    cfg = load('msvit-s_8xb128_in1k', **changes)
     for name in ('train', 'val', 'test'):
         dataset = cfg[f'{name}_dataloader'].dataset
         assert dataset.data_root == 'somewhere'

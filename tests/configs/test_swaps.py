@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch.nn import functional as F
 
-from msvitreid.engine import load_config
+from msvitreid.engine import complete_config, load_config
 from msvitreid.registry import MODELS, PARAM_SCHEDULERS
 from msvitreid.utils.config_diff import config_diff
 from tests.miniature import TreeShape, write_occluded_duke
@@ -43,7 +43,7 @@ SHAPES = {
 
 
 def swap(name):
-    return load_config(CONFIGS / 'swap' / f'{name}.py')
+    return complete_config(load_config(CONFIGS / 'swap' / f'{name}.py'))
 
 
 def build(cfg):

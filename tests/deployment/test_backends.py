@@ -7,7 +7,7 @@ import torch
 
 from msvitreid.deployment import Backend
 from msvitreid.deployment.backends import OpenVINOInt8Backend
-from msvitreid.engine import load_config, use_backend
+from msvitreid.engine import complete_config, load_config, use_backend
 from msvitreid.engine.hooks import inference_net_hook
 from msvitreid.engine.hooks.inference_net_hook import calibration_images
 from msvitreid.errors import ConfigError
@@ -19,8 +19,7 @@ MARKET = leaf('msvit-s_market1501')
 SIZES = {
     **SMALL,
     # A quarter of the area.
-    'test_pipeline.1.scale': (64, 192),
-    'test_dataloader.dataset.pipeline.1.scale': (64, 192),
+    'image_size': (192, 64),
     'model.backbone.split_size': (4, 4),
 }
 
@@ -75,7 +74,7 @@ def test_the_chosen_images_are_the_same_every_time(trained):
     cfg = load_config(MARKET, {**SIZES, 'data_root': str(trained)})
     use_backend(cfg, 'openvino-int8')
     calibration = cfg.default_hooks.inference_net.calibration
-    assert calibration['pipeline'] == cfg.test_dataloader.dataset.pipeline
+    assert calibration['pipeline'] == complete_config(cfg).test_pipeline
     assert calibration['split'] == 'train'
     model = MODELS.build(cfg.model)
     first, again = (calibration_images(model, calibration, 64) for _ in '12')

@@ -147,9 +147,15 @@ LISTS = {
         'a/../../b,1\n', OUTSIDE.format("'a/../../b'")
     ),
     'CSV: absolute path': csv_line('/etc/passwd,1\n', OUTSIDE.format("'/etc/passwd'")),
-    'CSV: path with a NUL': csv_line(
-        'a\0.jpg,1\n',
-        '...',  # before Python 3.11 the csv module refuses it, then we do
+    'CSV: path with a NUL': csv_case(
+        'path,pid\na\0.jpg,1\n',
+        r"FILE, line 2: the list has a control character, '\x00'; remove it or write the list "
+        'again',
+    ),
+    'CSV: URL as a path': csv_line(
+        'https://example.org/a.jpg,1\n',
+        "path 'https://example.org/a.jpg' is a URL, and only files are read; download it to a file "
+        "below '...'",
     ),
     'CSV: quoted path with a newline and ..': csv_line(
         '"../a\nb",1\n', OUTSIDE.format(r"'../a\nb'")
@@ -190,12 +196,16 @@ LISTS = {
     ),
     'CSV: absolute path of Windows': csv_line(
         'C:\\data\\a.jpg,1\n',
-        r"path 'C:\\data\\a.jpg' is an absolute one of Windows; make it relative to '...'",
+        r"path 'C:\data\a.jpg' is an absolute one of Windows; make it relative to '...'",
     ),
-    'CSV: .. by backslashes': csv_line('..\\a.jpg,1\n', OUTSIDE.format(r"'..\\a.jpg'")),
+    'CSV: .. by backslashes': csv_line('..\\a.jpg,1\n', OUTSIDE.format(r"'..\a.jpg'")),
     'CSV: UTF-16 without a byte order mark': csv_case(
         'path,pid\na,1\n'.encode('utf-16-le'),
         'FILE: the list looks like UTF-16 without a byte order mark; save it as UTF-8 text',
+    ),
+    'CSV: UTF-32': csv_case(
+        'path,pid\na,1\n'.encode('utf-32'),
+        'FILE: the list looks like UTF-32; save it as UTF-8 text',
     ),
     'CSV: spreadsheet': csv_case(
         b'PK\x03\x04\x14\0\x06\0',

@@ -24,7 +24,7 @@ NO_NUMBER = (
     'take it out'
 )
 NO_CAMERA = (
-    r"FILE: camera_pattern '_c(\\d+)' finds no camera number in this name; rename the file or "
+    r"FILE: camera_pattern '_c(\d+)' finds no camera number in this name; rename the file or "
     'change the option'
 )
 

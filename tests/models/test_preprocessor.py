@@ -24,9 +24,9 @@ def test_a_list_of_images_is_stacked():
 
 
 def test_mean_and_std():
-    preprocessor = ReIDDataPreprocessor(mean=[0.5, 0.2, 0.0], std=[0.5, 1.0, 2.0])
+    preprocessor = ReIDDataPreprocessor(mean=[0.5, 0.2, 0.0], std=[0.5, 1.0, 0.25])
     pixel = preprocessor({'inputs': IMAGES})['inputs'][0, :, 0, 0]
-    torch.testing.assert_close(pixel, torch.tensor([-1.0, 0.0, 0.5]))
+    torch.testing.assert_close(pixel, torch.tensor([-1.0, 0.0, 4.0]))
 
 
 def test_batch_augments_run_in_training_only():
@@ -60,6 +60,17 @@ REFUSED = {
     'two sizes': ([IMAGE, IMAGE[:, :3]], '3x2, 4x2'),
     'NumPy': (np.zeros((4, 2, 3), np.uint8), r'ndarray'),
     'list of NumPy': ([np.zeros((4, 2, 3), np.uint8)], r'permute\(2, 0, 1\)'),
+    'sparse': (IMAGES.to_sparse(), 'sparse_coo'),
+    'sparse rows': (torch.zeros(3, 4, dtype=torch.uint8).to_sparse_csr(), 'sparse_csr'),
+    'nested': (torch.nested.nested_tensor([IMAGE, IMAGE[:, :3]]), 'nested'),
+    'jagged': (
+        torch.nested.nested_tensor([IMAGE[0], IMAGE[0, :3]], layout=torch.jagged),
+        'nested',
+    ),
+    'meta': (IMAGES.to('meta'), 'meta device'),
+    'list of sparse': ([IMAGE.to_sparse()], 'sparse_coo'),
+    'list of nested': ([torch.nested.nested_tensor([IMAGE[0]])], 'nested'),
+    'list with meta': ([IMAGE, IMAGE.to('meta')], 'meta device'),
     'None': (None, 'None'),
     'list with None': ([IMAGE, None], 'None'),
     'text': ('a.jpg', 'str'),
@@ -72,6 +83,15 @@ def test_what_would_give_wrong_embeddings_is_refused(images, sentence, training)
     """Images that are scaled a second time or misread: 24 images 0.9995 alike, and no word."""
     with pytest.raises(DatasetError, match=sentence):
         ReIDDataPreprocessor()({'inputs': images}, training=training)
+
+
+class OnAGPU(torch.Tensor):
+    device = torch.device('cuda', 0)
+
+
+def test_a_list_of_images_on_several_devices():
+    with pytest.raises(DatasetError, match='one device, got cpu, cuda:0'):
+        ReIDDataPreprocessor()({'inputs': [IMAGE, IMAGE.as_subclass(OnAGPU)]})
 
 
 @pytest.mark.parametrize('data', [{}, {'data_samples': []}, None, [IMAGE]])
@@ -89,10 +109,33 @@ def test_not_three_numbers(key, value):
         ReIDDataPreprocessor(**{key: value})
 
 
-@pytest.mark.parametrize('std', [[0, 1, 1], [1, -1, 1]])
+@pytest.mark.parametrize('std', [[0, 1, 1], [1, -1, 1], [1e-60, 1, 1]])
 def test_std_that_divides_by_nothing(std):
     with pytest.raises(ConfigError, match=r'std must be above 0'):
         ReIDDataPreprocessor(std=std)
+
+
+@pytest.mark.parametrize(
+    ('option', 'divided'),
+    [
+        ({'mean': [123, 116, 103]}, r'mean .*\[0\.4824, 0\.4549, 0\.4039\]'),
+        ({'std': [58, 57, 57]}, r'std .*\[0\.2275, 0\.2235, 0\.2235\]'),
+        ({'mean': [0.485, 1.01, 0.4]}, 'mean'),
+        ({'mean': [-0.1, 0, 0]}, 'mean'),
+        ({'std': [1, 1, 1.01]}, 'std'),
+        ({'mean': [1e300, 0, 0]}, 'mean'),
+    ],
+)
+def test_mean_and_std_of_another_unit(option, divided):
+    """Options in a unit that the module does not compute in: the image is nearly constant."""
+    with pytest.raises(ConfigError, match=divided):
+        ReIDDataPreprocessor(**option)
+
+
+def test_mean_and_std_at_the_ends_of_their_ranges():
+    preprocessor = ReIDDataPreprocessor(mean=[0, 1, 1], std=[1, 1, 1e-3])
+    pixel = preprocessor({'inputs': IMAGES})['inputs'][0, :, 0, 0]
+    torch.testing.assert_close(pixel, torch.tensor([0.0, -0.8, 0.0]))
 
 
 def test_mean_without_std():

@@ -59,12 +59,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from msvitreid.engine import load_config, require_sections
+    from msvitreid.engine import complete_config, load_config, require_sections
     from msvitreid.models.complexity import count_complexity, total_complexity
     from msvitreid.utils.files import write_text_atomically
 
     cfg = load_config(args.config, args.cfg_options)
     require_sections(cfg, 'model')
+    cfg = complete_config(cfg)
     height, width = args.shape or test_image_size(cfg)
     parts = count_complexity(build_model(cfg, args.num_classes), (height, width))
     rows = [*parts, total_complexity(parts)]

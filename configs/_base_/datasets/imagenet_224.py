@@ -3,11 +3,14 @@
 # model turns them to RGB.
 _base_ = 'data_root.py'
 
+# Height and width; pipelines refer to it, so that it can be changed in a leaf.
+image_size = (224, 224)
+
 train_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
     dict(
         type='mmpretrain.RandomResizedCrop',
-        scale=224,
+        scale='{{image_size.side}}',
         backend='pillow',
         interpolation='bicubic',
     ),
@@ -48,12 +51,12 @@ test_pipeline = [
     dict(type='mmpretrain.LoadImageFromFile'),
     dict(
         type='mmpretrain.ResizeEdge',
-        scale=256,
+        scale='{{image_size.side+32}}',
         edge='short',
         backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='mmpretrain.CenterCrop', crop_size=224),
+    dict(type='mmpretrain.CenterCrop', crop_size='{{image_size.side}}'),
     dict(type='mmpretrain.PackInputs'),
 ]
 
@@ -63,9 +66,7 @@ train_dataloader = dict(
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='mmpretrain.ImageNet', data_prefix='imagenet/train', pipeline=train_pipeline
-    ),
+    dataset=dict(type='mmpretrain.ImageNet', data_prefix='imagenet/train'),
     drop_last=True,
 )
 val_dataloader = dict(
@@ -73,9 +74,7 @@ val_dataloader = dict(
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='mmpretrain.ImageNet', data_prefix='imagenet/val', pipeline=test_pipeline
-    ),
+    dataset=dict(type='mmpretrain.ImageNet', data_prefix='imagenet/val'),
 )
 test_dataloader = val_dataloader
 

@@ -2,22 +2,23 @@
 # 16 identities x 4 images a batch, plain AP.
 _base_ = 'loaders.py'
 
+# Height and width; pipelines refer to it, so that it can be changed in a leaf.
+image_size = (256, 128)
+
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='Resize', scale=(128, 256)),
+    dict(type='Resize', scale='{{image_size.wh}}'),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='mmpretrain.RandomCrop', crop_size=(256, 128), padding=10),
+    dict(type='mmpretrain.RandomCrop', crop_size='{{image_size}}', padding=10),
     dict(type='PackReIDInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImage'),
-    dict(type='Resize', scale=(128, 256)),
+    dict(type='Resize', scale='{{image_size.wh}}'),
     dict(type='PackReIDInputs'),
 ]
 
-train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader
+train_dataloader = dict(batch_size=64)
 
 val_evaluator = dict(ap='plain')
 test_evaluator = val_evaluator

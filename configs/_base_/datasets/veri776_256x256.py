@@ -3,12 +3,12 @@ _base_ = 'veri776.py'
 
 train_pipeline = [
     dict(type='LoadImage'),
-    dict(type='Resize', scale=(256, 256)),
+    dict(type='Resize', scale='{{image_size.wh}}'),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='mmpretrain.RandomCrop', crop_size=(256, 256), padding=10),
+    dict(type='mmpretrain.RandomCrop', crop_size='{{image_size}}', padding=10),
     dict(type='PackReIDInputs'),
 ]
-train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=64)
 
 val_evaluator = dict(ap='plain')
 test_evaluator = val_evaluator

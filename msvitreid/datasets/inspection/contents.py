@@ -21,8 +21,8 @@ class Contents:
         kind: the name of its class.
         root: the dataset's own folder.
         splits: entries of each split that is to be reported; in addition to what a dataset gives
-            they have ``pid_name``, ``full_pid`` and ``camid_name``: what the user calls the
-            identity, in a message and whole, and the camera.
+            they have ``pid_name`` and ``camid_name``: what the user calls the identity and the
+            camera, whole.
         expected: the counts that each split is known to have; none if counts are ignored.
         counts_must_agree: whether a count that differs from a certain one is a fault.
         csv: the list that it was read from, of own data in a list.
@@ -103,9 +103,8 @@ def _read(config: Mapping[str, Any]) -> Contents:
     splits: dict[str, list[dict]] = {}
     for index in range(len(dataset)):
         entry = dataset.get_data_info(index)
-        entry['pid_name'] = dataset.id_names.pid(entry['pid'])
-        entry['full_pid'] = dataset.id_names.full_pid(entry['pid'])
-        entry['camid_name'] = dataset.id_names.camid(entry['camid'])
+        entry['pid_name'] = dataset.id_names.full_pid(entry['pid'])
+        entry['camid_name'] = dataset.id_names.full_camid(entry['camid'])
         splits.setdefault(entry['split'], []).append(entry)
     expected = {split: dataset.expected.get(split, SplitStatistics()) for split in splits}
     root = dataset.find_root()

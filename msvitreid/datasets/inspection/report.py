@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from msvitreid.datasets.counts import About, SplitStatistics, count_entries
+from msvitreid.utils.printable import escaped, printable
 
 from .contents import Contents
 from .findings import Finding, Item
@@ -16,13 +17,18 @@ from .identities import scarce_identities
 
 COUNTS = tuple(field.name for field in fields(SplitStatistics))
 SHOWN = 5
+# Characters of a camera's name in the table.
+NAME_LENGTH = 40
 
 
 def as_text(contents: Sequence[Contents], findings: Sequence[Finding]) -> str:
-    """A table a dataset, then faults, then information, the first few cases of each."""
+    """A table per dataset, then faults, then information, the first few cases of each.
+
+    Names are on one line and without control characters, and long ones end in dots.
+    """
     lines: list[str] = []
     for one in contents:
-        lines += [f'{one.name} in {one.root}', '', *_table(_rows(one)), '']
+        lines += [escaped(f'{one.name} in {one.root}'), '', *_table(_rows(one)), '']
     roots = {one.root for one in contents}
     # Below a single root, paths are given from there.
     prefix = f'{roots.pop()}{os.sep}' if len(roots) == 1 else ''
@@ -38,7 +44,7 @@ def as_text(contents: Sequence[Contents], findings: Sequence[Finding]) -> str:
 
 
 def as_json(contents: Sequence[Contents], findings: Sequence[Finding]) -> str:
-    """Everything, with all cases of every finding."""
+    """Everything, with all cases of every finding and all names whole."""
     report = {
         'ok': not any(finding.is_fault for finding in findings),
         'datasets': [
@@ -60,7 +66,9 @@ def as_json(contents: Sequence[Contents], findings: Sequence[Finding]) -> str:
             for finding in findings
         ],
     }
-    return json.dumps(report, indent=2, ensure_ascii=False) + '\n'
+    text = json.dumps(report, indent=2, ensure_ascii=False) + '\n'
+    # File names that are no UTF-8 have lone surrogates, which JSON can only escape.
+    return text.encode(errors='backslashreplace').decode()
 
 
 def _rows(contents: Contents) -> Iterator[tuple[str, ...]]:
@@ -135,12 +143,13 @@ def _camera_names(entries: Sequence[dict]) -> dict[int, str]:
 
 
 def _cameras(entries: Sequence[dict]) -> str:
-    """What the cameras are called, in short."""
+    """What the cameras are called, in short, saying so."""
     names = _camera_names(entries)
     if all(name == str(camid) for camid, name in names.items()):
         return _ranges(list(names))
-    shown = [*names.values()][:SHOWN]
-    return ', '.join(shown) + (', ...' if len(names) > SHOWN else '')
+    shown = [printable(name, NAME_LENGTH) for name in [*names.values()][:SHOWN]]
+    more = f' and {len(names) - SHOWN:,} more (all are in --json)' if len(names) > SHOWN else ''
+    return ', '.join(shown) + more
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -155,9 +164,9 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _cases(finding: Finding, prefix: str) -> Iterator[str]:
-    yield str(finding)
+    yield escaped(str(finding))
     for paths, note in finding.items[:SHOWN]:
-        short = tuple(path.removeprefix(prefix) for path in paths)
-        yield f'    {Item(short, note)}'
+        short = tuple(escaped(path.removeprefix(prefix)) for path in paths)
+        yield f'    {Item(short, printable(note))}'
     if len(finding.items) > SHOWN:
         yield f'    and {len(finding.items) - SHOWN:,} more (all are in --json)'

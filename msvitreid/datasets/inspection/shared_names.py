@@ -3,8 +3,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from msvitreid.utils.printable import printable
-
 from .contents import Contents
 from .findings import Finding, Item
 
@@ -19,10 +17,10 @@ def shared_name_findings(contents: Sequence[Contents]) -> list[Finding]:
     for training, test in product(own, own):
         if training.root != test.root or training.csv == test.csv:
             continue
-        trained = {entry['full_pid']: entry['img_path'] for entry in training.train}
-        tested = {entry['full_pid']: entry['img_path'] for entry in test.test}
+        trained = {entry['pid_name']: entry['img_path'] for entry in training.train}
+        tested = {entry['pid_name']: entry['img_path'] for entry in test.test}
         items = tuple(
-            Item((trained[name], tested[name]), f'identity {printable(name, 40)}')
+            Item((trained[name], tested[name]), f'identity {name}')
             for name in sorted(trained.keys() & tested.keys())
         )
         if items:

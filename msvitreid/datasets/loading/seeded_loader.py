@@ -7,7 +7,10 @@ every image is seeded by itself, from the seed, the epoch, the batch and the ima
 
 from __future__ import annotations
 
+import logging
+import os
 import random
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, get_worker_info
 
 
@@ -129,22 +133,47 @@ def seed_everything(key: Sequence[int]) -> None:
     torch.default_generator.manual_seed(int(words[2]))
 
 
+@contextmanager
+def own_worker_warning() -> Iterator[None]:
+    """A block that builds a loader without torch's two lines on its number of workers.
+
+    :func:`warn_of_many_workers` says the same in a sentence that names the option.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'This DataLoader will create', UserWarning)
+        yield
+
+
+def warn_of_many_workers(loader: DataLoader) -> None:
+    """Log a warning if the loader starts more processes than there are CPUs for this one."""
+    # sched_getaffinity: what a cluster's job may use; not on every system.
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    if cpus is not None and loader.num_workers > cpus:
+        print_log(
+            f'num_workers={loader.num_workers} of a loader is more than the {cpus} CPUs that '
+            'this process may use, which makes loading slower; lower num_workers',
+            'current',
+            logging.WARNING,
+        )
+
+
 def with_seeded_draws(loader: DataLoader, seed: int) -> DataLoader:
     """The same loader with every image's augmentation seeded by itself.
 
     Its ``batch_sampler`` is a :class:`SeededBatches`, its ``dataset`` a
     :class:`SeededDataset`.
     """
-    return DataLoader(
-        SeededDataset(loader.dataset),
-        batch_sampler=SeededBatches(loader.batch_sampler, seed),  # type: ignore[arg-type]
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        timeout=loader.timeout,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context,
-        generator=loader.generator,
-        prefetch_factor=loader.prefetch_factor,
-        persistent_workers=loader.persistent_workers,
-    )
+    with own_worker_warning():
+        return DataLoader(
+            SeededDataset(loader.dataset),
+            batch_sampler=SeededBatches(loader.batch_sampler, seed),  # type: ignore[arg-type]
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn,
+            pin_memory=loader.pin_memory,
+            timeout=loader.timeout,
+            worker_init_fn=loader.worker_init_fn,
+            multiprocessing_context=loader.multiprocessing_context,
+            generator=loader.generator,
+            prefetch_factor=loader.prefetch_factor,
+            persistent_workers=loader.persistent_workers,
+        )

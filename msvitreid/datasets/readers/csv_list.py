@@ -25,6 +25,8 @@ from .text_files import read_text
 REQUIRED = ('path', 'pid')
 COLUMNS = (*REQUIRED, 'camid', 'split')
 SPLITS = ('train', 'query', 'gallery', 'test')
+# What pandas calls the index of a list that it has written and read.
+PANDAS_INDEX = 'Unnamed: 0'
 # Of a name that is not ASCII.
 LONGEST_NAME = 1000
 # What to do about a name that stands for none.
@@ -51,12 +53,12 @@ def read_csv(
     """Images of one split of a list with the columns path, pid and perhaps camid and split.
 
     The file is UTF-8, or UTF-16 with a byte order mark; its first line names the columns, in
-    any order, separated by commas, semicolons or tabs. White space around a value does not
-    belong to it. Identities and cameras may be called anything and are
-    numbered over the whole file, so that they have the same numbers in every split. A name
-    has one spelling (not ``1`` and ``01``); an empty camid is an unknown camera, and what
-    programs write for a missing value (``nan``, ``-1``) is refused. Without the column
-    split, every image is in the split that is asked for.
+    any order and case, separated by commas, semicolons or tabs. White space around a value
+    does not belong to it. Identities and cameras may be called anything and are numbered over
+    the whole file, so that they have the same numbers in every split. A name has one spelling
+    (not ``1`` and ``01``); an empty camid is an unknown camera, and what programs write for a
+    missing value (``nan``, ``-1``) is refused. Without the column split, every image is in the
+    split that is asked for.
 
     Args:
         file: The list.
@@ -106,8 +108,8 @@ def _read_rows(file: Path) -> Iterator[_Row]:
             if not fields:
                 continue
             if not header:
-                header = [name.strip() for name in fields]
-                _check_header(file, line, header, separator)
+                _check_header(file, line, [name.strip() for name in fields], separator)
+                header = [name.strip().lower() for name in fields]
                 # A missing column is taken from behind the last field, where '' is put.
                 places = [
                     header.index(name) if name in header else len(header) for name in COLUMNS
@@ -118,15 +120,15 @@ def _read_rows(file: Path) -> Iterator[_Row]:
                 raise _error(file, line, what + _other_separator(fields, len(header)))
             fields.append('')
             path, pid, camid, split = [fields[place].strip() for place in places]
-            if (path, pid) == REQUIRED:
+            if (path.lower(), pid.lower()) == REQUIRED:
                 raise _error(file, line, 'the header comes a second time')
             if not path or not pid:
                 raise _error(file, line, f'the {"pid" if path else "path"} is empty')
-            if split not in SPLITS and 'split' in header:
+            if split.lower() not in SPLITS and 'split' in header:
                 raise _error(
                     file, line, f'split {shown(split)} is not one of {", ".join(SPLITS)}'
                 )
-            yield _Row(line, path, pid, camid, split)
+            yield _Row(line, path, pid, camid, split.lower())
     except csv.Error as error:
         raise _error(file, end + 1, f'not CSV ({error})') from error
     if not header:
@@ -138,7 +140,7 @@ def _find_separator(text: str) -> str:
     first = next((line for line in io.StringIO(text, newline=None) if line.strip()), '')
 
     def score(separator: str) -> tuple[int, int]:
-        names = {name.strip(' \t\n"') for name in first.split(separator)}.intersection(COLUMNS)
+        names = {name.strip(' \t\n"').lower() for name in first.split(separator)} & {*COLUMNS}
         if separator not in READ_SEPARATORS and not names.issuperset(REQUIRED):
             return -1, 0
         return len(names), first.count(separator)
@@ -156,15 +158,20 @@ def _other_separator(fields: list[str], count: int) -> str:
 
 def _check_header(file: Path, line: int, header: list[str], separator: str) -> None:
     # An unknown column is refused: with 'cam' for 'camid' another protocol would be followed.
-    count = Counter(header)
-    unknown = [name for name in count if name not in COLUMNS]
+    count = Counter(name.lower() for name in header)
+    nameless = [str(place) for place, name in enumerate(header, start=1) if not name]
+    unknown = [name for name in dict.fromkeys(header) if name and name.lower() not in COLUMNS]
     missing = [name for name in REQUIRED if name not in count]
-    twice = sorted(name for name in count if count[name] > 1)
+    twice = sorted(name for name in count if name and count[name] > 1)
     problems = [
         f'{kind}: {shown(", ".join(names))}'
         for kind, names in (('unknown', unknown), ('missing', missing), ('twice', twice))
         if names
     ]
+    if nameless:
+        problems.insert(0, f'column {shown(", ".join(nameless))[1:-1]} has no name')
+    if '' in header[:1] or PANDAS_INDEX in header:
+        problems.append('pandas leaves its index out with to_csv(index=False)')
     if separator not in READ_SEPARATORS:
         problems.append('columns must be separated by commas, semicolons or tabs')
     if problems:

@@ -39,8 +39,7 @@ class IdNames:
             if entry['pid'] >= 0:
                 self.pids[entry['pid'] + pid] = other.full_pid(entry['pid'])
             if entry['camid'] >= 0:
-                number = entry['camid']
-                self.camids[number + camid] = other.camids.get(number, str(number))
+                self.camids[entry['camid'] + camid] = other.full_camid(entry['camid'])
 
     def clear(self) -> None:
         """Forget all names, where a dataset is read again."""
@@ -51,10 +50,14 @@ class IdNames:
         """What the user calls an identity, whole: names are compared by this."""
         return self.pids.get(number, str(number))
 
+    def full_camid(self, number: int) -> str:
+        """What the user calls a camera, whole."""
+        return self.camids.get(number, str(number))
+
     def pid(self, number: int) -> str:
         """What the user calls an identity, for a message."""
         return printable(self.full_pid(number), 40)
 
     def camid(self, number: int) -> str:
         """What the user calls a camera, for a message."""
-        return printable(self.camids.get(number, str(number)), 40)
+        return printable(self.full_camid(number), 40)

@@ -12,7 +12,7 @@ from msvitreid.errors import ConfigError, DatasetError
 
 from .id_names import IdNames
 from .image_files import list_folders, list_images
-from .listed_values import number
+from .listed_values import number, shown
 from .name_numbers import (
     describe_spellings,
     find_two_spellings,
@@ -115,12 +115,13 @@ def check_camera_pattern(pattern: str) -> None:
     try:
         groups = re.compile(pattern).groups
     except (re.error, TypeError) as error:
+        given = shown(pattern) if isinstance(pattern, str) else repr(pattern)
         raise ConfigError(
-            f'camera_pattern={pattern!r} is not a regular expression ({error})'
+            f'camera_pattern={given} is not a regular expression ({error})'
         ) from error
     if not groups:
         raise ConfigError(
-            f'camera_pattern={pattern!r} has no group; put the digits of the camera in '
+            f'camera_pattern={shown(pattern)} has no group; put the digits of the camera in '
             r"brackets, as in r'_c(\d+)'"
         )
 
@@ -150,6 +151,6 @@ def find_camera(path: Path, pattern: str) -> int:
         return number((match and match[1]) or '')
     except ValueError:
         raise DatasetError(
-            f'{path}: camera_pattern {pattern!r} finds no camera number in this name; rename '
+            f'{path}: camera_pattern {shown(pattern)} finds no camera number in this name; rename '
             'the file or change the option'
         ) from None

@@ -6,9 +6,12 @@ import os
 import re
 from pathlib import Path
 
+from msvitreid.utils.printable import escaped
+
 #: Digits of a pid or camid: few enough for 64-bit integers, in joined datasets too, which add.
 NUMBER = r'[0-9]{1,18}'
 SHOWN = 80
+URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*://|data:', re.IGNORECASE)
 # A drive or a network share of Windows.
 DRIVE = re.compile(r'[A-Za-z]:[\\/]|\\\\')
 
@@ -31,9 +34,14 @@ def path_below(folder: Path, path: str) -> str:
     Backslashes separate folders, as Windows writes them, unless a file's name has them.
 
     Raises:
-        ValueError: the path leads out of ``folder``, is ``folder``, none that a file can
-            have, begins with a drive, or means two files.
+        ValueError: the path is a URL, leads out of ``folder``, is ``folder``, none that a
+            file can have, begins with a drive, or means two files.
     """
+    if URL.match(path):
+        raise ValueError(
+            f'path {shown(path)} is a URL, and only files are read; download it to a file '
+            f'below {str(folder)!r}'
+        )
     plain = os.path.normpath(_with_slashes(folder, path))
     if os.path.isabs(plain):
         top = os.path.join(os.path.abspath(folder), '')
@@ -63,5 +71,8 @@ def _with_slashes(folder: Path, path: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A text for a message: quoted, on one line, without control characters, and not long."""
-    return repr(text if len(text) <= SHOWN else text[:SHOWN] + '...')
+    """A text for a message: quoted, on one line, without control characters, and not long.
+
+    Backslashes are as the user wrote them, which ``repr`` would double.
+    """
+    return f"'{escaped(text[:SHOWN])}{'...' if len(text) > SHOWN else ''}'"

@@ -16,8 +16,23 @@ WRAPPING = '<>()[]#+-–—?. '
 DECIMAL = re.compile(r'([+-]?)(\d*)(?:[.,](\d*))?(?:[eE]([+-]?\d{1,18}))?', re.ASCII)
 # Hyphens and dashes of all widths, and the minus sign.
 DASHES = re.compile('[\u2010-\u2015\u2212]')
+# Digits in groups of three, as 1,234.5 or 1_234: whole part, separator, fraction.
+GROUPED = re.compile(
+    r"([+-]?[1-9][0-9]{0,2}(?:([,._' \u2019])[0-9]{3})(?:\2[0-9]{3})*)([.,][0-9]*)?"
+)
+# The separators of Arabic digits.
+SEPARATORS = str.maketrans('\u066b\u066c', '.,')
+# How spreadsheets and careful exports mark a text: '1, ="1", =1, "1".
+MARKED_AS_TEXT = re.compile(r"""'(.+)|="(.*)"|"(.*)"|=(.+)""")
 # Not between digits: '1 1' is hardly 11.
 IDLE_SPACE = re.compile(r'(?<!\d) | (?!\d)')
+# What shows nothing: Unicode's Default_Ignorable_Code_Point (variation selectors, joiners,
+# fillers, tags), control characters, annotation marks and the Braille blank.
+INVISIBLE = re.compile(
+    '[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5'
+    '\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0'
+    '\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'
+)
 
 
 def number_names(names: Iterable[str]) -> dict[str, int]:
@@ -35,49 +50,74 @@ def stands_for_nothing(name: str) -> bool:
     such as ``nan``, ``None`` or ``N/A`` in any case.
     """
     text = _normalized(name)
-    number = _decimal(text)
-    if number is not None:
-        return number[0]
+    numbers = _numbers(text)
+    if numbers:
+        return any(is_negative for is_negative, *_ in numbers)
     return text.strip(WRAPPING).casefold() in MISSING_WORDS
 
 
-def comparable(name: str) -> object:
-    """What two spellings of one name have in common.
+def readings(name: str) -> tuple[object, ...]:
+    """What a name may mean; two names that have one in common are spellings of one name.
 
-    Numbers are compared by value (``1``, ``01``, ``1.0``, ``1e0``), other texts after NFKC
-    normalization (composed accents, width forms) and without white space, except between
-    digits, and invisible characters. Case matters.
+    Numbers are compared by value (``1``, ``01``, ``1.0``, ``1e0``, ``="1"``). A comma or point
+    before three digits may separate thousands or decimals: ``1,000`` means 1 or 1000, and
+    ``1_000`` 1000 only. Other texts are compared after NFKC normalization (composed accents,
+    width forms), without the marks by which spreadsheets say that something is a text, white
+    space except between digits, and invisible characters. Case matters.
     """
     text = _normalized(name)
-    return _decimal(text) or text
+    return _numbers(text) or (text,)
 
 
 def find_two_spellings(names: Iterable[str]) -> tuple[str, str] | None:
     """The first of the names that is another spelling of an earlier one: (earlier, this)."""
     seen: dict[object, str] = {}
     for name in names:
-        earlier = seen.setdefault(comparable(name), name)
-        if earlier != name:
-            return earlier, name
+        for reading in readings(name):
+            earlier = seen.setdefault(reading, name)
+            if earlier != name:
+                return earlier, name
     return None
 
 
 def describe_spellings(earlier: str, name: str) -> str:
-    """Both names, so that they can be told apart, and what makes them equal."""
-    kind = 'the same number' if isinstance(comparable(name), tuple) else 'the same text'
+    """Both names, so that they can be distinguished, and what makes them equal."""
+    of_name, of_earlier = readings(name), readings(earlier)
+    if not isinstance(of_name[0], tuple):
+        what = 'are the same text'
+    elif len(of_name) == len(of_earlier) == 1:
+        what = 'are the same number'
+    else:
+        what = 'can be read as the same number'
     # In ASCII: two spellings often look alike.
     both = [ascii(text if len(text) <= 40 else f'{text[:40]}...') for text in (name, earlier)]
-    return f'{both[0]} and {both[1]} are {kind}'
+    return f'{both[0]} and {both[1]} {what}'
 
 
 def _normalized(name: str) -> str:
-    text = ' '.join(unicodedata.normalize('NFKC', name).split())
+    text = name
     if not text.isascii() or not text.isprintable():
+        # Before normalization: what is invisible keeps an accent from its letter.
+        text = unicodedata.normalize('NFKC', INVISIBLE.sub('', text)).translate(SEPARATORS)
         text = DASHES.sub('-', text)
         text = ''.join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
-        # Byte order marks, zero-width and control characters.
-        text = ''.join(c for c in text if unicodedata.category(c) not in ('Cc', 'Cf'))
-    return IDLE_SPACE.sub('', text)
+    text = IDLE_SPACE.sub('', ' '.join(text.split()))
+    marked = MARKED_AS_TEXT.fullmatch(text)
+    return (
+        text
+        if marked is None
+        else next(group for group in marked.groups() if group is not None)
+    )
+
+
+def _numbers(text: str) -> tuple[tuple[bool, str, int], ...]:
+    """The numbers that a normalized text may mean."""
+    found = [_decimal(text)]
+    grouped = GROUPED.fullmatch(text)
+    if grouped is not None and not (grouped[3] or '').startswith(grouped[2]):
+        whole = grouped[1].replace(grouped[2], '')
+        found.append(_decimal(whole + (grouped[3] or '')))
+    return tuple(dict.fromkeys(number for number in found if number is not None))
 
 
 def _decimal(text: str) -> tuple[bool, str, int] | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +13,11 @@ from .listed_values import shown
 
 T = TypeVar('T')
 
+UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# No list has any, but for tabs and line ends; a terminal obeys some of them.
+CONTROL = re.compile('[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]')
+LINE_END = re.compile(r'\r\n?|\n')
 # First bytes of files that people take for lists.
 OTHER_FORMATS = {
     b'PK\x03\x04': 'a spreadsheet (.xlsx, .ods) or zip archive',
@@ -28,7 +33,7 @@ def read_text(path: Path) -> str:
     Line ends stay as they are.
 
     Raises:
-        DatasetError: the file cannot be read or is not such text.
+        DatasetError: the file cannot be read, is not such text, or has a control character.
     """
     try:
         content = read_regular_file(path)
@@ -37,19 +42,28 @@ def read_text(path: Path) -> str:
     if looks := _other_format(content):
         raise DatasetError(f'{path}: the list looks like {looks}; save it as UTF-8 text')
     try:
-        return content.decode('utf-16' if content.startswith(UTF16_MARKS) else 'utf-8-sig')
+        text = content.decode('utf-16' if content.startswith(UTF16_MARKS) else 'utf-8-sig')
     except UnicodeDecodeError as error:
         raise DatasetError(
             f'{path}: the list is not {error.encoding.upper()} text (byte {error.start}); save '
             'it as such or download it again'
         ) from error
+    if control := CONTROL.search(text):
+        line = len(LINE_END.findall(text, 0, control.start())) + 1
+        raise DatasetError(
+            f'{path}, line {line}: the list has a control character, {shown(control[0])}; '
+            'remove it or write the list again'
+        )
+    return text
 
 
 def _other_format(content: bytes) -> str:
     for magic, what in OTHER_FORMATS.items():
         if content.startswith(magic):
             return what
-    # A list begins with a printable character, which UTF-16 pads to two bytes.
+    # A list begins with a printable character, which UTF-32 pads to four bytes, UTF-16 to two.
+    if content.startswith(UTF32_MARKS) or content[:4].count(0) == 3:
+        return 'UTF-32'
     return 'UTF-16 without a byte order mark' if content[:2].count(0) == 1 else ''
 
 

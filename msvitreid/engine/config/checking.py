@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -30,6 +31,8 @@ from msvitreid.registry.components import (
     signature_of,
 )
 
+from .pipelines import resolve
+
 PACKAGE = __name__.partition('.')[0]
 #: How alike a misspelt name is to the name that was meant; variables are less alike.
 NEAR = 0.85
@@ -47,12 +50,15 @@ RUNNER_OPTIONS: dict[str, Any] = {
     'default_scope': str,
     'efficient_conv_bn_eval': Any,
     'find_unused_parameters': bool | None,
+    'image_size': Sequence[Count] | None,
     'load_except': str | Sequence[str] | None,
     'log_level': str | int,
     'model_wrapper_cfg': dict | None,
     'on_count_mismatch': Literal['error', 'warn', 'ignore'],
     'runner_type': Any,
     'sync_bn': Literal['torch', False] | None,
+    'test_pipeline': Sequence | None,
+    'train_pipeline': Sequence | None,
     'work_dir': str,
 }
 
@@ -130,7 +136,19 @@ def check_config(cfg: Config) -> None:
         ConfigError: something is wrong; the sentence lists all problems, each with its key path,
             and near names.
     """
-    refuse(list(problems_of(cfg)))
+    completed = copy.deepcopy(cfg)
+    # What the top level states is checked as its components get it, and reported where it stands.
+    sources = resolve(completed)
+    problems = [_at_source(problem, sources) for problem in problems_of(completed)]
+    refuse(list(dict.fromkeys(problems)))
+
+
+def _at_source(problem: Problem, sources: Mapping[str, str]) -> Problem:
+    for filled, source in sources.items():
+        below = problem.path.removeprefix(filled)
+        if below != problem.path and below[:1] in ('', '.', '['):
+            return problem._replace(path=source + below)
+    return problem
 
 
 def problems_of(cfg: Config) -> Iterator[Problem]:

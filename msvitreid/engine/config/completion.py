@@ -11,10 +11,11 @@ from mmengine.config import Config
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
-from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
-from msvitreid.utils.type_names import type_name
+from msvitreid.utils.type_names import of_mmpretrain
 
+from .image_size import fill_image_size, stated_image_size
 from .option_values import check_option_values
+from .pipelines import fill_pipeline, resolve
 from .sections import check_sections
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -24,34 +25,41 @@ SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
 
 
 def complete_config(cfg: Config) -> Config:
-    """A copy of a config whose loaders are complete: see :func:`complete_loader`.
+    """A copy of a config that is complete: see :func:`complete_loader`.
+
+    References to the image size are numbers everywhere in it, in the model as well.
 
     Raises:
         ConfigError: a documented option has a value that it cannot have, or a sampler another
-            batch size than its loader.
+            batch size than its loader, or a reference to the image size is wrong.
     """
     check_sections(cfg.get)
     check_option_values(cfg)
     completed = copy.deepcopy(cfg)
+    resolve(completed)
     for name in LOADERS:
-        if isinstance(cfg.get(name), dict):
-            completed[name] = complete_loader(name, cfg[name], cfg)
+        if isinstance(completed.get(name), dict):
+            completed[name] = complete_loader(name, completed[name], completed)
     return completed
 
 
 def complete_loader(name: str, loader: dict, cfg: Mapping | Config) -> dict:
     """A copy of a data loader's config with what the whole config states once for all.
 
-    Datasets get ``data_root`` and ``on_count_mismatch``, a sampler that takes a batch size
-    the loader's. Workers are kept between epochs (mmengine would seed new ones alike every
-    epoch) and memory is pinned where there is a GPU. Values already given stay, except that
-    without workers there are none to keep.
+    Datasets get ``data_root`` and ``on_count_mismatch``, and ``train_pipeline`` or
+    ``test_pipeline`` as their pipeline, with the numbers of ``image_size``; a sampler that takes
+    a batch size gets the loader's. Workers are kept between epochs (mmengine would seed new
+    ones alike every epoch) and memory is pinned where there is a GPU. Values already given stay,
+    except that without workers there are none to keep.
 
     Raises:
-        ConfigError: the sampler is given another batch size than the loader.
+        ConfigError: the sampler is given another batch size than the loader, or a reference to
+            the image size is wrong.
     """
     loader = copy.deepcopy(loader)
-    if not _of_mmpretrain(loader.get('collate_fn')):
+    fill_pipeline(name, loader, cfg)
+    loader = fill_image_size(loader, stated_image_size(cfg))
+    if not of_mmpretrain(loader.get('collate_fn')):
         FUNCTIONS.component(loader.get('collate_fn'))  # mmengine passes over an unknown one
     for dataset in datasets_in(loader.get('dataset')):
         for key in _shared_options(dataset):
@@ -106,7 +114,7 @@ def datasets_in(node: Any) -> Iterator[dict]:
 
 
 def _shared_options(dataset: Mapping) -> tuple[str, ...]:
-    if _of_mmpretrain(dataset):
+    if of_mmpretrain(dataset):
         return SHARED_DATASET_OPTIONS[:1]
     taken = DATASETS.parameters(dataset)
     return tuple(key for key in SHARED_DATASET_OPTIONS if key in taken)
@@ -114,11 +122,4 @@ def _shared_options(dataset: Mapping) -> tuple[str, ...]:
 
 def _takes_batch_size(sampler: Any) -> bool:
     """Whether a sampler's config is of one that makes whole batches, such as ours."""
-    return not _of_mmpretrain(sampler) and 'batch_size' in DATA_SAMPLERS.parameters(sampler)
-
-
-def _of_mmpretrain(node: Any) -> bool:
-    """Known by name, so that looking at a config does not import mmpretrain."""
-    if not isinstance(node, Mapping):
-        return False
-    return MMPRETRAIN in (node.get('_scope_'), type_name(node.get('type')).partition('.')[0])
+    return not of_mmpretrain(sampler) and 'batch_size' in DATA_SAMPLERS.parameters(sampler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from msvitreid.utils.type_names import short_type
 
 from .initial_weights import without_initial_weights
 
+#: The folder of a start's log, named by its time.
+START = re.compile(r'\d{8}_\d{6}')
+
 #: Hooks that are for training only; mmengine's would copy the net that is tested.
 AVERAGING = ('WeightAverageHook', 'EMAHook')
 
@@ -28,6 +32,32 @@ AVERAGING = ('WeightAverageHook', 'EMAHook')
 def default_work_dir(config: str | os.PathLike) -> str:
     """``work_dirs/<name of the config>``."""
     return str(Path('work_dirs') / Path(config).stem)
+
+
+def default_test_dir(
+    cfg: Config, config: str | os.PathLike, checkpoint: str | os.PathLike
+) -> str:
+    """Where the log of a test goes: ``test/`` in the run's directory that the checkpoint lies in.
+
+    That is a folder with other traces of a run. Where it is none, or nothing can be written
+    there, ``test/`` in the config's ``work_dir``, or in ``work_dirs/<name of the config>``.
+    """
+    folder = Path(checkpoint).parent
+    if _is_of_a_run(folder):
+        existing = folder / 'test' if (folder / 'test').exists() else folder
+        if os.access(existing, os.W_OK | os.X_OK):
+            return str(folder / 'test')
+    return str(Path(cfg.get('work_dir') or default_work_dir(config)) / 'test')
+
+
+def _is_of_a_run(folder: Path) -> bool:
+    """Whether a run has begun there: it left its last checkpoint's name, or a log's folder."""
+    try:
+        return (folder / 'last_checkpoint').is_file() or any(
+            START.fullmatch(path.name) for path in folder.iterdir()
+        )
+    except OSError:
+        return False
 
 
 def require_sections(cfg: Config, *keys: str) -> None:

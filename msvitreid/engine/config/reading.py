@@ -10,20 +10,25 @@ from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
 from msvitreid.errors import ConfigError
+from msvitreid.registry import RUNNERS
 from msvitreid.utils.near_names import did_you_mean
 
 from .completion import SHARED_DATASET_OPTIONS, repeat_option
 from .lazy import without_classes
+from .option_paths import require_place, with_full_paths
+from .pipelines import PIPELINES, prepare_option, require_effect, resolve
 
 #: Top-level keys that our runner, mmengine's and its config reader look up by themselves.
 RUNNER_SECTIONS = (
     *SHARED_DATASET_OPTIONS,
+    *PIPELINES.values(),
     'accept_changes',
     'activation_checkpointing',
     'compile',
     'custom_imports',
     'efficient_conv_bn_eval',
     'find_unused_parameters',
+    'image_size',
     'load_except',
     'model_wrapper_cfg',
     'runner_type',
@@ -35,11 +40,12 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
     """Read a config file of either style and override it with dotted ``options``.
 
     A Python config is code and runs: load only files you trust. Its ``custom_imports`` are
-    imported once the options are set.
+    imported once the options are set. The config stays as it is stated, for a runner that
+    completes it; for mmengine's ``Runner`` pipelines and image size are filled in.
 
     Raises:
-        ConfigError: the file is missing or cannot be parsed, an option cannot be set, or a
-            module cannot be imported.
+        ConfigError: the file is missing or cannot be parsed, an option cannot be set or has no
+            effect, or a module cannot be imported.
     """
     if not os.path.isfile(path):
         raise ConfigError(f'config {str(path)!r} does not exist')
@@ -58,11 +64,18 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
     for key, value in (options or {}).items():
         _check_section(cfg, key)
         repeat_option(cfg, key, value)
+        prepare_option(cfg, key)
+        require_place(cfg, key)
         try:
             cfg.merge_from_dict({key: value})
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f'option {key!r} cannot be set to {value!r}: {error}') from error
     _import_custom(cfg, path)
+    require_effect(cfg, options or {})
+    runner = RUNNERS.component({'type': cfg.get('runner_type') or 'Runner'})
+    if not getattr(runner, 'completes_config', False):
+        # mmengine's builds what is stated.
+        resolve(cfg)
     return cfg
 
 
@@ -101,6 +114,5 @@ def _check_section(cfg: Config, key: str) -> None:
     section = key.split('.')[0]
     known = {*cfg.keys(), *inspect.signature(Runner).parameters, *RUNNER_SECTIONS}
     if section not in known:
-        raise ConfigError(
-            f'option {key!r} names no section of the config{did_you_mean(section, known)}'
-        )
+        hint = with_full_paths(cfg, key) or did_you_mean(section, known)
+        raise ConfigError(f'option {key!r} names no section of the config{hint}')

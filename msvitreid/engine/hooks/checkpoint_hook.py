@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from msvitreid.checkpoints import read_checkpoint, write_checkpoint
 from msvitreid.errors import ConfigError
 from msvitreid.registry import HOOKS
 from msvitreid.utils.files import atomic_write
+
+#: A best file's name, whose number is that of its epoch or iteration.
+BEST_NAME = re.compile(r'(best_.+_(?:epoch|iter)_)(\d+)\.pth')
 
 
 @HOOKS.register_module()
@@ -49,6 +53,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.keep_ckpt_ids = list(runner.message_hub.runtime_info.get('keep_ckpt_ids', ()))
         if is_main_process():
             self._prune()
+            self._remove_surpassed()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         if self.max_keep_ckpts > 0:
@@ -105,6 +110,18 @@ class CheckpointHook(MMEngineCheckpointHook):
             if is_main_process() and self.file_backend.isfile(path):
                 self.file_backend.remove(path)
                 runner.logger.info(f'The previous best checkpoint {path} is removed')
+
+    def _remove_surpassed(self) -> None:
+        """Remove best files that a run which was killed meanwhile left beside a better one."""
+        best = self._best_paths().values() if self.save_best else ()
+        for path in map(Path, filter(None, best)):
+            name = BEST_NAME.fullmatch(path.name)
+            if name is None or not path.is_file():
+                continue
+            for other in path.parent.glob('best_*.pth'):
+                found = BEST_NAME.fullmatch(other.name)
+                if found and found[1] == name[1] and int(found[2]) < int(name[2]):
+                    other.unlink()
 
     def _best_paths(self) -> dict[str, str | None]:
         """The best file of each metric, under ``''`` if there is one metric."""

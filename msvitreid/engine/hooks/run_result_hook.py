@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name
@@ -14,6 +14,9 @@ from msvitreid.registry import HOOKS
 
 from .validation_figures_hook import LAST_VALIDATION, ValidationFiguresHook
 from .weight_average_hook import WeightAverageHook
+
+#: The sections without which tools/test.py has nothing to test.
+TEST = ('test_dataloader', 'test_cfg', 'test_evaluator')
 
 #: Figures of a net in the line; the log has all.
 MOST_FIGURES = 4
@@ -45,10 +48,15 @@ class RunResultHook(Hook):
         result = averaged or last
         if not result.is_file():
             result = Path(runner.message_hub.runtime_info.get('last_ckpt') or result)
-        command = ['python', 'tools/test.py', _config_file(runner), str(result)]
-        runner.logger.info(
-            f'training ended: {"; ".join(nets)}; test the result with {shlex.join(command)}'
-        )
+        runner.logger.info(f'training ended: {"; ".join(nets)}; {_use(runner, result)}')
+
+
+def _use(runner: Runner, result: Path) -> str:
+    """How to test the result, or where there is no test, which file it is."""
+    if any(runner.cfg.get(section) is None for section in TEST):
+        return f'the result is {result}'
+    command = ['python', 'tools/test.py', _config_file(runner), str(result)]
+    return f'test the result with {shlex.join(command)}'
 
 
 def _last_name(runner: Runner) -> str:
@@ -87,11 +95,14 @@ def _averaged_figures(runner: Runner) -> dict[str, float]:
 def _best_nets(runner: Runner) -> Iterator[str]:
     """What ``save_best`` chose, by what mmengine keeps of it."""
     known = runner.message_hub.runtime_info
-    for key, score in known.items():
-        if key.startswith('best_score'):
-            file = known.get(key.replace('best_score', 'best_ckpt', 1))
-            if file is not None:
-                yield f'best net {score:.4f} ({Path(file).name})'
+    for hook in runner.hooks:
+        names = getattr(hook, 'key_indicators', None) or ()
+        for name in names if isinstance(hook, CheckpointHook) else ():
+            # mmengine names the figure only where there are several.
+            end = f'_{name}' if len(names) > 1 else ''
+            score, file = known.get(f'best_score{end}'), known.get(f'best_ckpt{end}')
+            if score is not None and file is not None:
+                yield f'best net {name} {score:.4f} ({Path(file).name})'
 
 
 def _net(name: str, file: Path, figures: Mapping[str, float]) -> str:

@@ -15,6 +15,7 @@ from msvitreid.engine.distributed.unwrap_model import bare_model
 from msvitreid.engine.loops.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
+from msvitreid.utils.printable import counted
 
 #: What goes before the names of the averaged net's figures.
 AVERAGED = 'averaged/'
@@ -85,9 +86,10 @@ class WeightAverageHook(Hook):
             self.count, self.average = 0, {}
         if self.count != expected:
             raise CheckpointError(
-                f'the checkpoint of epoch {runner.epoch} averages {self.count} epochs where '
-                f'WeightAverageHook with begin {self.begin} would by then average {expected}; '
-                'resume with the begin of the interrupted run, or from an earlier checkpoint'
+                f'the checkpoint of epoch {runner.epoch} averages {counted(self.count, "epoch")} '
+                f'where WeightAverageHook with begin {self.begin} would by then average '
+                f'{expected}; resume with the begin of the interrupted run, or from an earlier '
+                'checkpoint'
             )
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -141,8 +143,8 @@ class WeightAverageHook(Hook):
             for name, weight in model.named_parameters():
                 weight.copy_(self.average[name])
         runner.logger.info(
-            f'averaged the weights of {self.count} epochs; re-estimating BatchNorm statistics '
-            'over one training epoch'
+            f'averaged the weights of {counted(self.count, "epoch")}; re-estimating BatchNorm '
+            'statistics over one training epoch'
         )
         reestimate_bn(runner)
         self._save(runner, model)

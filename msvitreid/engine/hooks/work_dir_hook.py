@@ -4,7 +4,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop
 
 from msvitreid.engine.resume.abandoned_checkpoints import set_later_aside
 from msvitreid.registry import HOOKS
@@ -14,14 +14,20 @@ from msvitreid.registry import HOOKS
 class WorkDirHook(Hook):
     """Changes the work directory once nothing can refuse the start any more.
 
-    A run that is resumed from an earlier checkpoint sets the later ones aside before its first
-    step. After that step the config replaces that of the run before, and the log stays.
+    Then the accepted changes are logged, and a run that is resumed from an earlier checkpoint sets
+    the later ones aside. After the first step the config replaces that of the run before, and the
+    log stays.
     """
 
     # After whatever may refuse to start.
     priority = 'LOWEST'
 
-    def before_train(self, runner: Runner) -> None:
+    def before_train(self, runner: Any) -> None:
+        if runner.accepted_changes:
+            runner.logger.warning(
+                'resumed with accepted changes: '
+                f'{", ".join(map(str, runner.accepted_changes.values()))}'
+            )
         if runner._resume and runner._has_loaded and is_main_process():
             if isinstance(runner.train_loop, IterBasedTrainLoop):
                 batch = runner.iter

@@ -23,8 +23,8 @@ SET_ASIDE = re.compile(r'abandoned\d*_')
 def set_later_aside(work_dir: str | os.PathLike, epoch: int, batch: int) -> list[Path]:
     """Rename the checkpoints of a run that was abandoned, so that none is taken for this one's.
 
-    ``epoch_6.pth`` becomes ``abandoned_epoch_6.pth``, or ``abandoned2_epoch_6.pth`` where there
-    is one already. ``last_checkpoint`` follows.
+    ``epoch_6.pth`` becomes ``abandoned_epoch_6.pth``, or ``abandoned2_epoch_6.pth`` where files
+    were set aside before: those of one prefix are of one run. ``last_checkpoint`` follows.
 
     Args:
         work_dir: the run's.
@@ -42,7 +42,8 @@ def set_later_aside(work_dir: str | os.PathLike, epoch: int, batch: int) -> list
         and not SET_ASIDE.match(path.name)
         and _position(path) > (epoch, batch)
     ]
-    renamed = [path.rename(_free_name(path)) for path in later]
+    prefix = _free_prefix(Path(work_dir))
+    renamed = [path.rename(path.with_name(prefix + path.name)) for path in later]
     pointer = Path(work_dir) / 'last_checkpoint'
     if later and pointer.exists():
         names = [checkpoint_name(epoch, batch), iteration_name(batch)]
@@ -73,9 +74,10 @@ def _position(path: Path) -> tuple[int, int]:
     return -1, 0
 
 
-def _free_name(path: Path) -> Path:
-    number, free = 1, path.with_name(f'abandoned_{path.name}')
-    while free.exists():
+def _free_prefix(work_dir: Path) -> str:
+    taken = {name[0] for path in work_dir.iterdir() if (name := SET_ASIDE.match(path.name))}
+    number, free = 1, 'abandoned_'
+    while free in taken:
         number += 1
-        free = path.with_name(f'abandoned{number}_{path.name}')
+        free = f'abandoned{number}_'
     return free

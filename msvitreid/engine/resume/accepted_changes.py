@@ -8,7 +8,11 @@ from typing import Any
 from mmengine.optim import OptimWrapperDict, _ParamScheduler
 from mmengine.runner import Runner
 
+from msvitreid.checkpoints.training_options import IMPLEMENTATION, SCALER_OPTIONS
 from msvitreid.errors import CheckpointError
+
+#: The change that other numbers of batches in an epoch bring: how many lie behind.
+ITERATION = 'meta.iter'
 
 #: The parts of an experiment that set learning rates and the like.
 OF_THE_SCHEDULE = (
@@ -19,6 +23,8 @@ OF_THE_SCHEDULE = (
     'train_cfg.max_iters',
     'train_dataloader.batch_size',
     'processes',
+    # What a checkpoint's optimizer and schedulers hold themselves.
+    'optimizer',
 )
 
 
@@ -29,7 +35,8 @@ class StatedSchedule:
     schedulers their own length. :meth:`restore` puts those of the config in their place, as if
     the run had had them from its beginning: all options of the groups (``lr``, ``momentum``,
     ``weight_decay``) are the config's. What the optimizer has accumulated, as momentum buffers,
-    stays the checkpoint's.
+    stays the checkpoint's. How torch computes a step (``foreach`` and so on) is always the
+    config's.
 
     Args:
         runner: with its optimizer and schedulers built, and no step taken.
@@ -41,6 +48,7 @@ class StatedSchedule:
             [_without_weights(group) for group in wrapper.param_groups]
             for wrapper, _ in _optimizers(runner)
         ]
+        self._scalers = [_scaler_state(wrapper) for wrapper, _ in _optimizers(runner)]
         self._schedulers = [
             [dict(vars(scheduler)) for scheduler in schedulers]
             for _, schedulers in _optimizers(runner)
@@ -51,17 +59,26 @@ class StatedSchedule:
 
         Args:
             meta: the checkpoint's metadata, which say how far it got.
-            accepted: names of changed options.
+            accepted: names of changed options, :data:`ITERATION` included.
 
         Raises:
             CheckpointError: a scheduler depends on validation figures, so that what it would
                 have done is not known.
         """
-        changed = [n for n in accepted if n.startswith(OF_THE_SCHEDULE)]
+        for (wrapper, _), groups in zip(_optimizers(self._runner), self._groups, strict=True):
+            for group, stated in zip(wrapper.param_groups, groups, strict=True):
+                group.update({n: stated[n] for n in IMPLEMENTATION if n in stated})
+        changed = of_the_schedule(self._runner, accepted)
         if not changed:
             return
-        rows = zip(_optimizers(self._runner), self._groups, self._schedulers, strict=True)
-        for (wrapper, schedulers), groups, states in rows:
+        rows = zip(
+            _optimizers(self._runner),
+            self._groups,
+            self._schedulers,
+            self._scalers,
+            strict=True,
+        )
+        for (wrapper, schedulers), groups, states, scaler in rows:
             for scheduler in schedulers:
                 if getattr(scheduler, 'need_val_args', False):
                     raise CheckpointError(
@@ -79,9 +96,20 @@ class StatedSchedule:
                 # The checkpoint's may have been of another type.
                 vars(scheduler).clear()
                 vars(scheduler).update(state)
+            if scaler:
+                current = wrapper.loss_scaler.state_dict()
+                options = {name: scaler[name] for name in SCALER_OPTIONS}
+                wrapper.loss_scaler.load_state_dict({**current, **options})
             # As if the optimizer had stepped, or the schedulers warn.
             wrapper._global_step = 0
             _replay(schedulers, meta)
+
+
+def of_the_schedule(runner: Runner, accepted: Collection[str]) -> list[str]:
+    """Those of the accepted changes with which groups and schedulers are the config's."""
+    names = [name for name in accepted if name.startswith(OF_THE_SCHEDULE)]
+    by_step = any(not s.by_epoch for _, schedulers in _optimizers(runner) for s in schedulers)
+    return names + [ITERATION] * (by_step and ITERATION in accepted)
 
 
 def _replay(schedulers: list[_ParamScheduler], meta: Mapping[str, Any]) -> None:
@@ -100,6 +128,11 @@ def _step(schedulers: list[_ParamScheduler], times: int) -> None:
     for _ in range(times if schedulers else 0):
         for scheduler in schedulers:
             scheduler.step()
+
+
+def _scaler_state(wrapper: Any) -> dict[str, Any]:
+    scaler = getattr(wrapper, 'loss_scaler', None)
+    return {} if scaler is None else scaler.state_dict()
 
 
 def _without_weights(group: Mapping[str, Any]) -> dict[str, Any]:

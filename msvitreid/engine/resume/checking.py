@@ -16,15 +16,20 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
 from msvitreid.checkpoints import (
+    option_differences,
     require_optimizer_state,
     require_run_state,
-    require_scheduler_states,
+    require_scheduled_values,
+    saved_groups,
 )
+from msvitreid.engine.distributed.unwrap_model import bare_model
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.exchange import gather_strings
-from msvitreid.utils.printable import printable
+from msvitreid.utils.printable import counted, printable
 
-from .experiment_changes import accepts, experiment_changes
+from .accepted_changes import of_the_schedule
+from .experiment_changes import Change, accepts, experiment_changes
+from .position import iteration_change, require_within_run
 
 #: What ``Runner.resume`` takes from a checkpoint.
 PARTS = ('meta', 'message_hub', 'optimizer')
@@ -76,53 +81,88 @@ def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -
             f'the training data have {own}; resume with the data of its run, or fine-tune it '
             "without --resume, with load_from and load_except=['head.classifiers']"
         )
+    require_within_run(runner, checkpoint['meta'], filename)
 
 
 def require_same_experiment(
     runner: Runner, checkpoint: Mapping, filename: str
-) -> frozenset[str]:
+) -> dict[str, Change]:
     """Check that the run is the checkpoint's: its options, its data, its optimizer's state.
 
     Returns:
-        the names of the changed options that ``accept_changes`` of the config accepts.
+        the changes that ``accept_changes`` of the config accepts, by their names.
 
     Raises:
         CheckpointError: something that is not accepted differs, and all of it is in the sentence;
             or a state cannot be that of its weight.
         ConfigError: ``accept_changes`` is neither True or False nor names.
     """
-    changes = experiment_changes(runner, checkpoint['meta'], filename)
-    accepted = [change for change in changes if accepts(runner.cfg, change.name)]
-    refused = [str(change) for change in changes if change not in accepted]
+    meta = checkpoint['meta']
+    changes = experiment_changes(runner, meta, filename)
+    accepted = {c.name: c for c in changes if accepts(runner.cfg, c.name)}
+    refused = [change for change in changes if change.name not in accepted]
+    if not refused and (moved := iteration_change(runner, meta)):
+        # Of another batch size or other data it is the consequence.
+        if accepted or accepts(runner.cfg, moved.name):
+            accepted[moved.name] = moved
+        else:
+            refused.append(moved)
     misfits: list[str] = []
-    if not refused and _has_one_optimizer(runner):
+    if not refused:
+        misfits += _weight_differences(runner, checkpoint, accepted)
+    if not refused and not misfits and _has_one_optimizer(runner):
         misfits += _optimizer_differences(runner, checkpoint)
-        # Accepted, schedules begin from the config's and take nothing from the checkpoint's.
-        if not any(change.name.startswith('param_scheduler') for change in accepted):
+        if not misfits:
+            require_optimizer_state(
+                runner.optim_wrapper.optimizer, checkpoint['optimizer'], filename
+            )
+        # Where the config's hold, nothing of the checkpoint's is taken over.
+        if not of_the_schedule(runner, accepted):
             misfits += _scheduler_differences(runner, checkpoint)
+            if not misfits:
+                others = list(_option_changes(runner, checkpoint, filename))
+                accepted |= {c.name: c for c in others if accepts(runner.cfg, c.name)}
+                refused += [change for change in others if change.name not in accepted]
     if refused or misfits:
         accept = ', go on with the changes by --accept-changes' if refused else ''
         raise CheckpointError(
             f'checkpoint {filename!r} cannot be resumed with this config: '
-            f'{", ".join([*refused, *misfits])}; resume with the config, the options and the data '
-            f'of its run{accept}, or start a new run from its weights with load_from'
-        )
-    if accepted:
-        print_log(
-            f'resumed with accepted changes: {", ".join(map(str, accepted))}',
-            logger='current',
-            level=logging.WARNING,
+            f'{", ".join([*map(str, refused), *misfits])}; resume with the config, the options '
+            f'and the data of its run{accept}, or start a new run from its weights with load_from'
         )
     if _has_one_optimizer(runner):
-        require_optimizer_state(
-            runner.optim_wrapper.optimizer, checkpoint['optimizer'], filename
-        )
-        if not any(change.name.startswith('param_scheduler') for change in accepted):
-            require_scheduler_states(
-                runner.param_schedulers or [], checkpoint.get('param_schedulers', []), filename
-            )
         _warn_of_loss_scaling(runner, checkpoint, filename)
-    return frozenset(change.name for change in accepted)
+    return accepted
+
+
+def _weight_differences(
+    runner: Runner, checkpoint: Mapping, accepted: Mapping[str, Change]
+) -> Iterator[str]:
+    """The first weight of another shape, before its momentum is found to be of another."""
+    own = bare_model(runner).state_dict()
+    for name, weight in checkpoint['state_dict'].items():
+        if name in own and weight.shape != own[name].shape:
+            options = [str(c) for c in accepted.values() if c.name.startswith('model.')]
+            yield (
+                f'its weight {printable(name)} has the shape {tuple(weight.shape)} and the '
+                f"config's model {tuple(own[name].shape)}"
+                f'{" (" + ", ".join(options) + ")" if options else ""}'
+            )
+            return
+
+
+def _option_changes(runner: Runner, checkpoint: Mapping, filename: str) -> Iterator[Change]:
+    wrapper, state = runner.optim_wrapper, checkpoint['optimizer']
+    schedulers = runner.param_schedulers or []
+    states = checkpoint.get('param_schedulers', [])
+    require_scheduled_values(
+        wrapper.param_groups, state, schedulers, states, checkpoint['meta'], filename
+    )
+    scaler = wrapper.state_dict().get('loss_scaler')
+    for difference in option_differences(
+        wrapper.param_groups, state, schedulers, states, scaler
+    ):
+        yield Change(*difference)
 
 
 def _warn_of_loss_scaling(runner: Runner, checkpoint: Mapping, filename: str) -> None:
@@ -170,19 +210,24 @@ def _optimizer_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]
     if saved_type != own_type:
         yield f'its optimizer is {saved_type} and the config has {own_type}'
     saved, own = (
-        [len(group['params']) for group in state.get('param_groups', ())]
+        [_size(group) for group in saved_groups(state)]
         for state in _optimizer_states(runner, checkpoint)
     )
     if len(saved) != len(own):
-        yield f'it has {len(saved)} parameter groups and the config makes {len(own)}'
+        yield f'it has {counted(len(saved), "parameter group")} and the config makes {len(own)}'
         return
     for index, (count, own_count) in enumerate(zip(saved, own, strict=True)):
         if count != own_count:
             yield (
-                f'its parameter group {index} has {count} weights and the config makes it of '
-                f'{own_count}'
+                f'its parameter group {index} has {counted(count, "weight")} and the config '
+                f'makes it of {own_count}'
             )
             return
+
+
+def _size(group: Mapping[str, Any]) -> int:
+    """Its number of weights; 0 of the base options, whose weight is a stand-in."""
+    return len(group['params']) if isinstance(group['params'], list) else 0
 
 
 def _scheduler_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]:

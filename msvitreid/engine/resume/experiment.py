@@ -11,6 +11,7 @@ from mmengine.registry import Registry
 from mmengine.runner import Runner
 
 from msvitreid.datasets.listing_digest import listing_digest
+from msvitreid.engine.config.pipelines import resolved
 from msvitreid.errors import ConfigError
 from msvitreid.registry import (
     DATA_SAMPLERS,
@@ -91,8 +92,9 @@ def experiment_options(runner: Runner) -> Options:
     """
     values: dict[str, Any] = {}
     defaults: set[str] = set()
+    cfg = resolved(runner.cfg)
     for section, registries in SECTIONS.items():
-        node = runner.cfg.get(section)
+        node = cfg.get(section)
         if section == 'train_cfg':
             node = _with_loop_type(node)
         if section == 'param_scheduler' and isinstance(node, Mapping) and 'type' in node:

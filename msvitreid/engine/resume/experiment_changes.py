@@ -17,6 +17,9 @@ from .experiment import experiment_options
 #: Where a checkpoint's metadata hold the options and the data's digest.
 RECORD = 'experiment'
 
+#: mmengine writes it into the metadata.
+SEED = 'randomness.seed'
+
 _NOT_SET = 'not set'
 _LONGEST = 80
 
@@ -38,13 +41,18 @@ def experiment_record(runner: Runner) -> dict[str, dict[str, str]]:
 
 
 def experiment_changes(runner: Runner, meta: Mapping[str, Any], filename: str) -> list[Change]:
-    """What differs, by name; nothing, and a warning, for a checkpoint without a record.
+    """What differs, by name; for a checkpoint without a record the seed, and a warning.
+
+    A config without a seed takes that of the checkpoint, and differs by none.
 
     Args:
         runner: about to resume, with its data.
         meta: the checkpoint's metadata.
         filename: the checkpoint's, for the warning.
     """
+    old, new = meta.get('seed'), (runner.cfg.get('randomness') or {}).get('seed')
+    is_other = None not in (old, new) and old != new
+    seed = [Change(SEED, str(old), str(new))] if is_other else []
     saved = meta.get(RECORD)
     if not isinstance(saved, Mapping):
         print_log(
@@ -53,7 +61,7 @@ def experiment_changes(runner: Runner, meta: Mapping[str, Any], filename: str) -
             logger='current',
             level=logging.WARNING,
         )
-        return []
+        return seed
     own, defaults = experiment_options(runner)
     changes = [
         Change(name, str(saved.get(name, _NOT_SET)), own.get(name, _NOT_SET))
@@ -61,7 +69,7 @@ def experiment_changes(runner: Runner, meta: Mapping[str, Any], filename: str) -
         # An option that came with a later version, as that version leaves it.
         if not (name in defaults and name not in saved)
     ]
-    changes = [change for change in changes if change.old != change.new]
+    changes = seed + [change for change in changes if change.old != change.new]
     # Components that were exchanged have other options, which need no mention.
     exchanged = [
         c.name.removesuffix('type')

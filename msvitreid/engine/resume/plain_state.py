@@ -33,6 +33,13 @@ def make_plain(runner: Runner, checkpoint: dict) -> None:
     data of the run, which torch and mmengine do not save, are noted in the metadata.
     """
     checkpoint['meta'].update(training_types(runner), **experiment_record(runner))
+    # A scheduler of mmengine keeps a method there, which no safe file can hold.
+    schedulers = checkpoint.get('param_schedulers')
+    if isinstance(schedulers, list):
+        checkpoint['param_schedulers'] = [
+            {name: value for name, value in state.items() if not callable(value)}
+            for state in schedulers
+        ]
     for key in ('meta', 'message_hub', 'param_schedulers'):
         if key in checkpoint:
             checkpoint[key] = _plain(checkpoint[key])

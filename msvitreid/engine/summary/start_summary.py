@@ -25,12 +25,20 @@ from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
 from msvitreid.registry import DATASETS
+from msvitreid.utils.printable import counted
 from msvitreid.utils.type_names import own_type
 
 from . import model_facts
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate
 
 FROM_SCRATCH = 'from scratch'
+
+#: What images of each loader are for.
+USES = {
+    'train_dataloader': 'training',
+    'val_dataloader': 'validation',
+    'test_dataloader': 'test',
+}
 
 
 def training_summary(runner: Runner) -> str:
@@ -45,6 +53,7 @@ def training_summary(runner: Runner) -> str:
         data=[line for name, loader in loaders for line in _data(loader.dataset, name)],
         warning=list(_leaks(*(loader.dataset for _, loader in loaders))),
         losses=list(filter(None, [model_facts.losses(bare_model(runner))])),
+        images=list(_images(runner)),
         batch=_batch(runner),
         length=[_length(runner)],
         lr=list(_rates(runner)),
@@ -170,6 +179,18 @@ def _trained_on(runner: Runner, test: Any) -> Any:
     return train
 
 
+def _images(runner: Runner) -> Iterator[str]:
+    """The size that the net is given, or the sizes, where training and testing differ."""
+    sizes = dict(getattr(runner, 'image_sizes', {}))
+    uses: dict[str, list[str]] = {}
+    for loader, (height, width) in sizes.items():
+        uses.setdefault(f'{height}x{width}', []).append(USES[loader])
+    if len(uses) == 1:
+        yield from uses
+    elif uses:
+        yield ', '.join(f'{size} in {" and ".join(names)}' for size, names in uses.items())
+
+
 def _classes(dataset: Any) -> str:
     known = getattr(dataset, 'metainfo', None) or {}
     count = known.get('num_classes') or len(known.get('classes') or ())
@@ -199,22 +220,18 @@ def _length(runner: Runner) -> str:
     loop: Any = runner.train_loop
     if isinstance(loop, IterBasedTrainLoop):
         total, unit = runner.max_iters, 'step'
-        text = _counted(total, unit)
+        text = counted(total, unit)
     else:
         total, unit = runner.max_epochs, 'epoch'
-        steps = _counted(len(runner.train_dataloader), 'step')
-        text = f'{_counted(total, unit)} of {steps}'
+        steps = counted(len(runner.train_dataloader), 'step')
+        text = f'{counted(total, unit)} of {steps}'
     if runner.val_loop is None or getattr(loop, 'val_begin', 1) > total:
         return text
     every = runner.val_interval
     if every >= total:
         # Both loops validate at their end, whatever the interval.
         return f'{text}, validation after the last {unit}'
-    return f'{text}, validation every {unit if every == 1 else _counted(every, unit)}'
-
-
-def _counted(number: int, unit: str) -> str:
-    return f'{number:,} {unit}' + 's' * (number != 1)
+    return f'{text}, validation every {unit if every == 1 else counted(every, unit)}'
 
 
 def _optimizers(runner: Runner) -> list[tuple[str | None, Any]]:
@@ -258,7 +275,7 @@ def _averaging(runner: Runner) -> Iterator[str]:
         if isinstance(hook, WeightAverageHook):
             first, last = hook.begin, runner.max_epochs
             epochs = f'epochs {first} to {last}' if first < last else f'epoch {last}'
-            snapshots = _counted(last - first + 1, 'snapshot')
+            snapshots = counted(last - first + 1, 'snapshot')
             yield (
                 f'uniform mean of the weights after {epochs} ({snapshots}), to {hook.filename}'
             )

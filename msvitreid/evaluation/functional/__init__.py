@@ -42,6 +42,7 @@ from .retrieval import (
 from .similarity import QUERY_CHUNK, inner_product_rows
 from .streamed_matches import rank_streamed_matches
 from .verification import verification_metrics
+from .verification_intervals import verification_intervals
 
 __all__ = [
     'AP_DEFINITIONS',
@@ -79,5 +80,6 @@ __all__ = [
     'score_matches',
     'summarize',
     'top_matches',
+    'verification_intervals',
     'verification_metrics',
 ]

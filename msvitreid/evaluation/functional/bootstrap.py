@@ -54,9 +54,14 @@ def bootstrap_intervals(
         for rows in (np.where(known, table, 0), known)
     )
     with np.errstate(invalid='ignore'):  # a resample without any value of a figure
-        means = [(draws @ sums) / (draws @ counts) for draws in _draws(size, resamples, seed)]
-    low, high = np.nanpercentile(np.concatenate(means), INTERVAL, axis=0)
-    return dict(zip(values, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+        means = [
+            (draws @ sums) / (draws @ counts)
+            for draws in draw_identities(size, resamples, seed)
+        ]
+    columns = np.concatenate(means).T
+    return {
+        name: percentile_interval(column) for name, column in zip(values, columns, strict=True)
+    }
 
 
 def bootstrap_labelings(
@@ -92,14 +97,13 @@ def bootstrap_labelings(
     _, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     members = np.split(np.argsort(place, kind='stable'), np.cumsum(sizes)[:-1])
     values = []
-    for draws in _draws(len(sizes), resamples, seed):
+    for draws in draw_identities(len(sizes), resamples, seed):
         for times in draws:
             drawn = np.repeat(np.arange(len(sizes)), times)
             images = np.concatenate([members[one] for one in drawn])
             copies = np.repeat(np.arange(len(drawn)), sizes[drawn])
             values.append(measure(copies, found[images]))
-    low, high = np.percentile(values, INTERVAL)
-    return float(low), float(high)
+    return percentile_interval(np.array(values))
 
 
 def check_resamples(resamples: int, seed: int = 0) -> None:
@@ -110,7 +114,19 @@ def check_resamples(resamples: int, seed: int = 0) -> None:
     check_whole(seed, 0, 'seed')
 
 
-def _draws(size: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
+    """The 2.5th and the 97.5th percentile of ``(R,)`` figures; NaN is left out.
+
+    Both are NaN where nothing is left.
+    """
+    known = resampled[~np.isnan(resampled)]
+    if not len(known):
+        return float('nan'), float('nan')
+    low, high = np.percentile(known, INTERVAL)
+    return float(low), float(high)
+
+
+def draw_identities(size: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """``(B, size)`` int64 how often each identity is drawn, until there are ``resamples``."""
     rng = np.random.default_rng(seed)
     for start in range(0, resamples, _BLOCK):

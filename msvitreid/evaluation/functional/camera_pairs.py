@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from .bootstrap import bootstrap_intervals, check_resamples
 from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk
 from .market_rule import MarketRule
 from .ranking import query_values, rank_matches
@@ -23,12 +24,15 @@ class CameraPairs(NamedTuple):
         figures: by name, ``mAP``, ``mINP`` and ``rank-k``, ``(A, B)`` float64, NaN where no
             query has a match.
         num_matched: ``(A, B)`` int64 queries with a match, which the figures are means over.
+        intervals: by name, ``(A, B, 2)`` float64, ends of the figures' intervals; empty if none
+            were asked for.
     """
 
     query_cameras: np.ndarray
     gallery_cameras: np.ndarray
     figures: dict[str, np.ndarray]
     num_matched: np.ndarray
+    intervals: dict[str, np.ndarray]
 
 
 def camera_pair_metrics(
@@ -42,6 +46,8 @@ def camera_pair_metrics(
     topk: Sequence[int] = (1, 5, 10),
     query_chunk: int = QUERY_CHUNK,
     self_index: Labels | None = None,
+    resamples: int = 0,
+    seed: int = 0,
 ) -> CameraPairs:
     """Rank the images of each gallery camera by itself for the queries of each camera.
 
@@ -49,12 +55,21 @@ def camera_pair_metrics(
     may come before a match; compare them with each other. Under the Market rule no query has a
     match by its own camera.
 
-    The arguments and errors are those of :func:`rank_metrics`.
+    Args:
+        resamples: if above 0, also give 95 % intervals over identities, by
+            :func:`bootstrap_intervals` of each pair by itself: drawn are the identities of its
+            queries with a match, and the gallery stays as it is.
+        seed: of the draws.
+
+    The other arguments and errors are those of :func:`rank_metrics`.
     """
     topk = as_topk(topk)
+    if resamples:
+        check_resamples(resamples, seed)
     query, gallery = as_feature_pair(query_features, gallery_features)
     labels = query_pids, gallery_pids, query_camids, gallery_camids
     MarketRule(*labels, self_index).check_shape(len(query), len(gallery))
+    of_query = as_labels(query_pids, len(query), 'query_pids')
     of_gallery = as_labels(gallery_pids, len(gallery), 'gallery_pids')
     cameras = as_labels(gallery_camids, len(gallery), 'gallery_camids')
     query_cameras, row = np.unique(
@@ -64,6 +79,7 @@ def camera_pair_metrics(
     shape = len(query_cameras), len(gallery_cameras)
     num_matched = np.zeros(shape, dtype=np.int64)
     figures: dict[str, np.ndarray] = {}
+    intervals: dict[str, np.ndarray] = {}
     for column, camera in enumerate(gallery_cameras):
         chosen = np.flatnonzero(cameras == camera)
         itself = None
@@ -75,11 +91,18 @@ def camera_pair_metrics(
         rule = MarketRule(query_pids, of_gallery[chosen], query_camids, cameras[chosen], itself)
         rows = product_rows(query, gallery[torch.as_tensor(chosen, device=gallery.device)])
         ranked = rank_matches(rows, rule, 0, len(query), query_chunk)
-        for name, values in query_values(ranked, ap, topk).items():
+        of_figures = query_values(ranked, ap, topk)
+        for name, values in of_figures.items():
             matched = ~np.isnan(values)
             counts = np.bincount(row[matched], minlength=shape[0])
             sums = np.bincount(row[matched], values[matched], minlength=shape[0])
             means = np.divide(sums, counts, out=np.full(shape[0], np.nan), where=counts > 0)
             figures.setdefault(name, np.full(shape, np.nan))[:, column] = means
             num_matched[:, column] = counts
-    return CameraPairs(query_cameras, gallery_cameras, figures, num_matched)
+        for of_row in range(shape[0]) if resamples else ():
+            of_camera = {name: values[row == of_row] for name, values in of_figures.items()}
+            ends = bootstrap_intervals(of_camera, of_query[row == of_row], resamples, seed)
+            for name, interval in ends.items():
+                of_name = intervals.setdefault(name, np.full((*shape, 2), np.nan))
+                of_name[of_row, column] = interval
+    return CameraPairs(query_cameras, gallery_cameras, figures, num_matched, intervals)

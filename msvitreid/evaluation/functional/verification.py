@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def verification_metrics(
     binned: the rates are those of all pairs. Similarities are computed twice, once for the
     pairs of one identity, and once to count the other pairs above each of these.
 
-    Memory: ``query_chunk`` rows of similarities, three times, and 40 bytes for each pair of one
+    Memory: ``query_chunk`` rows of similarities, three times, and 50 bytes for each pair of one
     identity.
 
     Args:
@@ -54,11 +55,10 @@ def verification_metrics(
     rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids, self_index)
     rule.check_shape(len(query), len(gallery))
     rows, count = product_rows(query, gallery), len(query)
-    matching = matching_similarities(rows, rule, 0, count, query_chunk)
-    above, at_least, total = count_differing(
-        rows, rule, np.unique(matching), 0, count, query_chunk
-    )
-    return verification_rates(matching, above, at_least, total, fprs)
+    matching = matching_similarities(rows, rule, 0, count, query_chunk).values
+    thresholds = np.unique(matching)
+    differing = count_differing(rows, rule, thresholds, 0, count, query_chunk)
+    return verification_rates(curve_counts(matching, thresholds), differing, fprs)
 
 
 def check_fprs(fprs: Iterable[float]) -> tuple[float, ...]:
@@ -71,19 +71,49 @@ def check_fprs(fprs: Iterable[float]) -> tuple[float, ...]:
     return tuple(float(fpr) for fpr in fprs)
 
 
+class MatchingPairs(NamedTuple):
+    """Pairs of one identity.
+
+    Attributes:
+        queries: ``(M,)`` int64.
+        values: ``(M,)`` similarities.
+    """
+
+    queries: np.ndarray
+    values: np.ndarray
+
+
 def matching_similarities(
     similarity_rows: SimilarityRows,
     rule: MarketRule,
     start: int,
     stop: int,
     query_chunk: int = QUERY_CHUNK,
-) -> np.ndarray:
-    """``(M,)`` similarities of the pairs of one identity, of some of the queries."""
-    found = [np.empty(0, dtype=np.float32)]
+) -> MatchingPairs:
+    """The pairs of one identity, of some of the queries."""
+    queries, values = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
     for block_start, block in checked_blocks(similarity_rows, rule, start, stop, query_chunk):
         rows, columns = rule.matches(block_start, block_start + len(block))
-        found.append(block[torch.as_tensor(rows), torch.as_tensor(columns)].cpu().numpy())
-    return np.concatenate(found)
+        queries.append(block_start + rows)
+        values.append(block[torch.as_tensor(rows), torch.as_tensor(columns)].cpu().numpy())
+    return MatchingPairs(np.concatenate(queries), np.concatenate(values))
+
+
+def differing_similarities(
+    similarity_rows: SimilarityRows,
+    rule: MarketRule,
+    start: int,
+    stop: int,
+    query_chunk: int = QUERY_CHUNK,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Blocks of some of the queries: the first query, and ``(B, G)`` similarities.
+
+    What is no pair of two identities is at ``-inf``.
+    """
+    for block_start, block in checked_blocks(similarity_rows, rule, start, stop, query_chunk):
+        rows, columns = rule.apply(block, block_start)
+        block[torch.as_tensor(rows), torch.as_tensor(columns)] = -torch.inf
+        yield block_start, block.cpu().numpy()
 
 
 def count_differing(
@@ -93,65 +123,66 @@ def count_differing(
     start: int,
     stop: int,
     query_chunk: int = QUERY_CHUNK,
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Count the pairs of two identities above thresholds, of some of the queries.
+) -> np.ndarray:
+    """:func:`curve_counts` of the pairs of two identities, of some of the queries."""
+    counts = np.zeros(2 * len(thresholds) + 1, dtype=np.int64)
+    blocks = differing_similarities(similarity_rows, rule, start, stop, query_chunk)
+    for _, block in blocks:
+        counts += curve_counts(block, thresholds)
+    return counts
+
+
+def curve_counts(similarities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """What a ROC curve counts of pairs of one kind.
 
     Args:
+        similarities: of any shape; ``-inf`` is no pair.
         thresholds: ``(T,)`` ascending.
 
     Returns:
-        ``(T,)`` int64 how many are above, and how many not below each threshold; how many
-        there are.
+        ``(2 * T + 1,)`` int64: how many pairs are above the highest threshold, and how many not
+        below it; the same of each lower threshold; how many there are.
     """
-    above, at_least = np.zeros((2, len(thresholds)), dtype=np.int64)
-    total = 0
-    for block_start, block in checked_blocks(similarity_rows, rule, start, stop, query_chunk):
-        rows, columns = rule.apply(block, block_start)
-        block[torch.as_tensor(rows), torch.as_tensor(columns)] = -torch.inf
-        differing = block.flatten().cpu().numpy()
-        differing.sort()  # faster than a search among the thresholds for each
-        size = len(differing)
-        above += size - np.searchsorted(differing, thresholds, side='right')
-        at_least += size - np.searchsorted(differing, thresholds, side='left')
-        total += size - int(np.searchsorted(differing, -np.inf, side='right'))
-    return above, at_least, total
+    # Sorting is faster than a search among the thresholds for each.
+    ascending = np.sort(similarities, axis=None)
+    falling = thresholds[::-1]
+    below = [np.searchsorted(ascending, falling, side=side) for side in ('right', 'left')]
+    no_pairs = np.searchsorted(ascending, -np.inf, side='right')
+    return len(ascending) - np.append(np.stack(below, axis=1).ravel(), no_pairs)
 
 
 def verification_rates(
-    matching: np.ndarray,
-    above: np.ndarray,
-    at_least: np.ndarray,
-    num_differing: int,
-    fprs: Sequence[float],
+    matching: np.ndarray, differing: np.ndarray, fprs: Sequence[float]
 ) -> dict[str, float]:
     """What :func:`verification_metrics` gives, from counts.
 
     Args:
-        matching: ``(M,)`` similarities of the pairs of one identity.
-        above: see :func:`count_differing`, for the distinct of these as thresholds.
-        at_least: the same.
-        num_differing: pairs of two identities.
+        matching: :func:`curve_counts` of the pairs of one identity, at thresholds that are
+            their distinct similarities, or some of these.
+        differing: the same of the pairs of two identities.
         fprs: false positive rates.
 
     Raises:
         ValueError: there is no pair of one identity, or none of two.
     """
-    if not len(matching) or not num_differing:
+    if not matching[-1] or not differing[-1]:
         raise ValueError(
-            f'verification takes pairs of one identity and of two, got {len(matching)} and '
-            f'{num_differing}'
+            f'verification takes pairs of one identity and of two, got {matching[-1]} and '
+            f'{differing[-1]}'
         )
-    counts = np.unique(matching, return_counts=True)[1]
-    true_at_least = counts[::-1].cumsum()
-    true_above = true_at_least - counts[::-1]
-    # Thresholds fall from here on: two points of the curve at each.
-    tpr = np.stack([true_above, true_at_least], axis=1).ravel() / len(matching)
-    fpr = np.stack([above[::-1], at_least[::-1]], axis=1).ravel() / num_differing
-    tpr, fpr = np.append(tpr, 1.0), np.append(fpr, 1.0)
-    rates = {'EER': _equal_error_rate(np.append(0.0, tpr), np.append(0.0, fpr))}
+    rates = curve_rates(matching, differing, fprs)
+    return {**rates, 'num_matching': int(matching[-1]), 'num_differing': int(differing[-1])}
+
+
+def curve_rates(
+    matching: np.ndarray, differing: np.ndarray, fprs: Sequence[float]
+) -> dict[str, float]:
+    """``EER`` and ``TPR@FPR=<fpr>`` of counts that :func:`verification_rates` has checked."""
+    tpr, fpr = (np.append(0.0, counts / counts[-1]) for counts in (matching, differing))
+    rates = {'EER': _equal_error_rate(tpr, fpr)}
     for wanted in fprs:
-        rates[f'TPR@FPR={wanted:g}'] = float(tpr[fpr <= wanted].max(initial=0.0))
-    return {**rates, 'num_matching': len(matching), 'num_differing': num_differing}
+        rates[f'TPR@FPR={wanted:g}'] = float(tpr[fpr <= wanted].max())
+    return rates
 
 
 def _equal_error_rate(tpr: np.ndarray, fpr: np.ndarray) -> float:

@@ -29,9 +29,9 @@ class EmbeddingMetric(BaseMetric):
     Metric names carry no prefix unless one is given: ``mAP``, not ``reid/mAP``.
 
     Args:
-        bootstrap: if above 0, every figure that is a mean over queries gets a 95 % interval,
-            ``<name>-ci95-low`` and ``<name>-ci95-high``: percentiles of so many resamples of
-            the queries' identities (seed 0); see :func:`bootstrap_intervals`.
+        bootstrap: if above 0, every figure gets a 95 % interval, ``<name>-ci95-low`` and
+            ``<name>-ci95-high``: percentiles of so many resamples of the queries' identities
+            (seed 0); see :func:`bootstrap_intervals` and :func:`verification_intervals`.
         prefix: put before every name with a slash; by default nothing is.
 
     Raises:

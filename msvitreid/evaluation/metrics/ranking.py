@@ -9,11 +9,19 @@ import numpy as np
 from msvitreid.evaluation.functional import QUERY_CHUNK, MarketRule, query_values, rank_matches
 from msvitreid.evaluation.functional.similarity import SimilarityRows
 from msvitreid.evaluation.functional.verification import (
+    MatchingPairs,
     count_differing,
+    curve_counts,
     matching_similarities,
     verification_rates,
 )
-from msvitreid.utils.exchange import gather_rows, own_share, split_rows
+from msvitreid.evaluation.functional.verification_intervals import (
+    curve_thresholds,
+    differing_curves,
+    matching_curves,
+    rate_intervals,
+)
+from msvitreid.utils.exchange import gather_rows, own_share, split_rows, sum_over_ranks
 
 
 def rank_across_processes(
@@ -37,14 +45,30 @@ def rank_across_processes(
 
 
 def verify_across_processes(
-    similarity_rows: SimilarityRows, rule: MarketRule, fprs: Sequence[float]
-) -> dict[str, float]:
-    """:func:`verification_rates` of all pairs, on every process."""
+    similarity_rows: SimilarityRows,
+    rule: MarketRule,
+    fprs: Sequence[float],
+    query_pids: np.ndarray,
+    resamples: int = 0,
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Rates of all pairs and, if there are resamples, their intervals, on every process.
+
+    See :func:`verification_rates` and :func:`rate_intervals`.
+    """
     share = own_share(rule.num_queries, QUERY_CHUNK)
-    own_matching = matching_similarities(similarity_rows, rule, *share)
-    matching = np.concatenate(gather_rows(own_matching))
-    above, at_least, total = count_differing(similarity_rows, rule, np.unique(matching), *share)
-    above, at_least, totals = (
-        np.sum(gather_rows(counts), axis=0) for counts in (above, at_least, np.array([total]))
+    own_pairs = matching_similarities(similarity_rows, rule, *share)
+    pairs = MatchingPairs(*(np.concatenate(gather_rows(field)) for field in own_pairs))
+    thresholds = np.unique(pairs.values)
+    own_counts = count_differing(similarity_rows, rule, thresholds, *share)
+    matching, differing = curve_counts(pairs.values, thresholds), sum_over_ranks(own_counts)
+    rates = verification_rates(matching, differing, fprs)
+    if not resamples:
+        return rates, {}
+    thresholds = curve_thresholds(pairs.values)
+    own_curves = differing_curves(similarity_rows, rule, query_pids, thresholds, *share)
+    return rates, rate_intervals(
+        matching_curves(pairs, query_pids, thresholds),
+        sum_over_ranks(own_curves),
+        fprs,
+        resamples,
     )
-    return verification_rates(matching, above, at_least, int(totals[0]), fprs)

@@ -153,7 +153,7 @@ class ReIDMetric(EmbeddingMetric):
             query.pids,
         )
         if self.fprs is not None:
-            metrics.update(self._verified(similarity, rule))
+            metrics.update(self._verified(similarity, rule, query.pids))
         if self.camera_pairs:
             table = camera_pair_metrics(
                 query.features,
@@ -162,9 +162,11 @@ class ReIDMetric(EmbeddingMetric):
                 ap=self.ap,
                 topk=self.topk,
                 self_index=self_index,
+                resamples=self.bootstrap,
             )
             print_log(f'ReIDMetric: mAP\n{camera_table(table)}', logger='current')
             metrics.update(camera_figures(table))
+            metrics.update(self.interval_figures(camera_intervals(table)))
         if self.rerank is not None:
             distances = KReciprocalDistances(
                 query.features,
@@ -248,26 +250,44 @@ class ReIDMetric(EmbeddingMetric):
         (expanded,) = split_rows(expand, len(query), QUERY_CHUNK)
         return inner_product_rows(expanded, gallery)
 
-    def _verified(self, similarity: SimilarityRows, rule: MarketRule) -> dict[str, float]:
+    def _verified(
+        self, similarity: SimilarityRows, rule: MarketRule, pids: np.ndarray
+    ) -> dict[str, float]:
         assert self.fprs is not None
         try:
-            rates = verify_across_processes(similarity, rule, self.fprs)
+            rates, intervals = verify_across_processes(
+                similarity, rule, self.fprs, pids, self.bootstrap
+            )
         except ValueError as error:  # the same on every process: counts of all of them
             raise DatasetError(f'ReIDMetric: {error}') from error
         matching, differing = (rates.pop(f'num_{pairs}') for pairs in ('matching', 'differing'))
         what = f'verification, {matching} pairs of one identity, {differing} of two'
-        self.log(what, rates)
-        return rates
+        self.log(what, rates, intervals)
+        return rates | self.interval_figures(intervals)
 
 
 def camera_figures(table: CameraPairs) -> dict[str, float]:
     """mAP by the pair's name, of the pairs that have a match."""
+    return {name: float(table.figures['mAP'][place]) for name, place in _matched(table)}
+
+
+def camera_intervals(table: CameraPairs) -> dict[str, tuple[float, float]]:
+    """Intervals of the same; none if the table has none."""
+    if not table.intervals:
+        return {}
+    ends = table.intervals['mAP']
     return {
-        f'mAP/c{query}-c{gallery}': float(table.figures['mAP'][row, column])
+        name: (float(ends[place][0]), float(ends[place][1])) for name, place in _matched(table)
+    }
+
+
+def _matched(table: CameraPairs) -> list[tuple[str, tuple[int, int]]]:
+    return [
+        (f'mAP/c{query}-c{gallery}', (row, column))
         for row, query in enumerate(table.query_cameras)
         for column, gallery in enumerate(table.gallery_cameras)
         if table.num_matched[row, column]
-    }
+    ]
 
 
 def camera_table(table: CameraPairs) -> str:

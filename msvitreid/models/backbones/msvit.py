@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -25,6 +25,10 @@ INIT_CFG: list[dict] = [
     },
     {'type': 'Constant', 'layer': ['_BatchNorm'], 'val': 1.0, 'bias': 0.0},
 ]
+
+#: Tokens of an attention group by default, and the stages that have attention.
+SPLIT_SIZE = (8, 8)
+ATTENTION_STAGES = 3
 
 
 @MODELS.register_module()
@@ -67,7 +71,7 @@ class MSViT(BaseModule):
     def __init__(
         self,
         arch: Literal['s', 'l'] | Mapping[str, Sequence[int]] = 's',
-        split_size: Sequence[int] = (8, 8),
+        split_size: Sequence[int] = SPLIT_SIZE,
         sparse_ratio: float = 0.3,
         drop_path_rate: float = 0.0,
         act_cfg: Mapping = {'type': 'ReLU'},
@@ -81,10 +85,6 @@ class MSViT(BaseModule):
         super().__init__(init_cfg=init_cfg)
         if not is_number(drop_path_rate) or not 0 <= drop_path_rate < 1:
             raise ConfigError(f'MSViT drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
-        if not isinstance(split_size, list | tuple) or len(split_size) != 2:
-            raise ConfigError(f'MSViT split_size must be two numbers, got {split_size!r}')
-        for side in split_size:
-            require_whole('MSViT split_size', side, 1)
         require_whole('MSViT num_branches', num_branches, 1)
         require_whole('MSViT last_stride', last_stride, 1)
         require_whole('MSViT out_channels', out_channels, 1)
@@ -94,7 +94,7 @@ class MSViT(BaseModule):
         build_part('model.backbone.act_cfg', act_cfg)  # each block builds its own
         settings = self._settings(arch)
         dims, blocks, heads = settings['dims'], settings['blocks'], settings['heads']
-        self.split_size = (int(split_size[0]), int(split_size[1]))
+        self.split_size = _checked_split(split_size)
         self.frozen_stages = frozen_stages
         self.out_channels = out_channels
         self.num_branches = num_branches
@@ -140,7 +140,7 @@ class MSViT(BaseModule):
         Raises:
             ConfigError: a stage's map does not divide by the split size.
         """
-        self._check_image(x.shape[-2], x.shape[-1])
+        self.check_image_size(x.shape[-2], x.shape[-1], split_size=self.split_size)
         # Grouped convolutions with few channels a group are several times faster this way.
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         for stage in self.stages:
@@ -216,10 +216,18 @@ class MSViT(BaseModule):
             in_channels, channels, stride if first else 1, first, act_cfg, drop_path=rate
         )
 
-    def _check_image(self, height: int, width: int) -> None:
-        rows, columns = self.split_size
+    @staticmethod
+    def check_image_size(
+        height: int, width: int, *, split_size: Sequence[int] = SPLIT_SIZE, **_: Any
+    ) -> None:
+        """Check that images fit a net of these options, before there is one.
+
+        Raises:
+            ConfigError: a stage's map does not divide by the split size.
+        """
+        rows, columns = _checked_split(split_size)
         map_h, map_w = (height + 1) // 2, (width + 1) // 2
-        for number in range(1, len(self.stages) + 1):
+        for number in range(1, ATTENTION_STAGES + 1):
             map_h, map_w = (map_h + 1) // 2, (map_w + 1) // 2
             if map_h % rows or map_w % columns:
                 raise ConfigError(
@@ -234,3 +242,11 @@ class MSViT(BaseModule):
             return
         for module in (self.stem, *self.stages[: self.frozen_stages]):
             module.requires_grad_(False)
+
+
+def _checked_split(split_size: Sequence[int]) -> tuple[int, int]:
+    if not isinstance(split_size, list | tuple) or len(split_size) != 2:
+        raise ConfigError(f'MSViT split_size must be two numbers, got {split_size!r}')
+    for side in split_size:
+        require_whole('MSViT split_size', side, 1)
+    return int(split_size[0]), int(split_size[1])

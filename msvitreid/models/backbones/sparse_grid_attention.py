@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 from msvitreid.models.kernels import sparse_softmax
+from msvitreid.utils.checks import is_number, require_whole
 
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
@@ -31,6 +32,9 @@ class SparseGridAttention(nn.Module):
         split_size: tokens of a group along height and width, ``(H_sp, W_sp)``.
         sparse_ratio: share of keys each query keeps, in (0, 1]; 1 is dense attention.
 
+    Raises:
+        ConfigError: an option has no such value, or no key would be kept.
+
     Source: the multiple sparse vision transformer's grid and top-k sparsities.
     """
 
@@ -38,15 +42,28 @@ class SparseGridAttention(nn.Module):
         self, num_heads: int, split_size: tuple[int, int], sparse_ratio: float = 0.3
     ) -> None:
         super().__init__()
+        require_whole('SparseGridAttention num_heads', num_heads, 1)
+        if not isinstance(split_size, list | tuple) or len(split_size) != 2:
+            raise ConfigError(
+                f'SparseGridAttention split_size must be two numbers, got {split_size!r}'
+            )
+        for side in split_size:
+            require_whole('SparseGridAttention split_size', side, 1)
         tokens = split_size[0] * split_size[1]
+        # Rounded up, so that the least ratio named below is one that is taken.
+        least = math.ceil(1e4 / tokens) / 1e4
+        if not is_number(sparse_ratio) or not 0 < sparse_ratio <= 1:
+            raise ConfigError(
+                f'sparse_ratio must be a number in [{least:.4f}, 1], got {sparse_ratio!r}'
+            )
         self.num_heads = num_heads
         self.split_size = tuple(split_size)
         self.sparse_ratio = sparse_ratio
         self.num_kept = int(tokens * sparse_ratio)
-        if not 1 <= self.num_kept <= tokens:
+        if not self.num_kept:
             raise ConfigError(
                 f'sparse_ratio {sparse_ratio} keeps {self.num_kept} of the {tokens} keys of a '
-                f'{split_size[0]}x{split_size[1]} group; choose one in [{1 / tokens:.4f}, 1]'
+                f'{split_size[0]}x{split_size[1]} group; choose one in [{least:.4f}, 1]'
             )
         self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10.0)))
 

@@ -6,28 +6,35 @@ from typing import NamedTuple
 
 import numpy as np
 
+#: Up to this distance a number minus its row's threshold is exact enough for a softmax.
+WIDEST = 1000.0
+
 
 class ExactSelection(NamedTuple):
-    """What is kept of each row: numbers from a threshold on, but of some rows fewer.
+    """What is kept of each row: the numbers from a threshold on, or what a mask says.
 
-    A number is at its row's threshold or above if ``number - threshold > -tiny``, with ``tiny``
-    the least normal number of the type. That holds, too, where a process flushes subnormal
-    differences to zero.
+    In a row without a mask, a number is at the threshold or above if ``number - threshold >
+    -tiny``, with ``tiny`` the least normal number of the type. That holds, too, where a process
+    flushes subnormal differences to zero.
 
     Attributes:
         thresholds: ``(N, 1)``, the k-th largest number of each row.
-        surplus: ``(M,)``, rows of which more than k numbers are at the threshold or above.
+        masked: ``(M,)``, rows that need a mask: more than k numbers are at the threshold or
+            above, or the largest is more than :data:`WIDEST` above it, infinity included.
         masks: ``(M, n)`` bool, what is kept of these rows: exactly k numbers, and of those that
-            equal the threshold the first ones.
+            equal the threshold the first ones. Every NaN is kept as well.
     """
 
     thresholds: np.ndarray
-    surplus: np.ndarray
+    masked: np.ndarray
     masks: np.ndarray
 
 
 def select_largest(rows: np.ndarray, k: int) -> ExactSelection:
     """Select the ``k`` largest numbers of every row, of equal ones the first.
+
+    Infinities are numbers like others: ``-inf`` equals ``-inf``. A row with NaN keeps it, so
+    that it is seen in the result, and then not exactly ``k`` numbers.
 
     The rows are sorted: NumPy's vectorized sort of a short row takes a tenth of the time of
     ``torch.topk``. Which numbers tie is then seen in the neighbor of the threshold, so rows
@@ -38,16 +45,19 @@ def select_largest(rows: np.ndarray, k: int) -> ExactSelection:
         k: from 1 to ``n``.
     """
     ascending = np.sort(rows, axis=1)
-    thresholds = ascending[:, -k, None]
-    surplus = np.empty(0, np.intp)
-    if k < rows.shape[1]:
-        next_ones = ascending[:, -k - 1, None]
-        surplus = np.flatnonzero(next_ones - thresholds > -np.finfo(rows.dtype).tiny)
-    numbers, limits = rows[surplus], thresholds[surplus]
-    # NaN is kept, so that it is seen in the result.
+    thresholds, largest = ascending[:, -k, None], ascending[:, -1:]
+    with np.errstate(invalid='ignore', over='ignore'):
+        needs_mask = largest - thresholds > WIDEST
+        if k < rows.shape[1]:
+            next_ones = ascending[:, -k - 1, None]
+            # The second is for infinities, whose difference is NaN.
+            needs_mask |= next_ones - thresholds > -np.finfo(rows.dtype).tiny
+            needs_mask |= next_ones == thresholds
+    masked = np.flatnonzero(needs_mask)
+    numbers, limits = rows[masked], thresholds[masked]
     above, equal = ~(numbers <= limits), numbers == limits
     # The smallest signed type that can count a row: these passes move few bytes.
     count = np.min_scalar_type(-rows.shape[1] - 1)
     missing = k - above.sum(axis=1, keepdims=True, dtype=count)
     masks = above | (equal & (equal.cumsum(axis=1, dtype=count) <= missing))
-    return ExactSelection(thresholds, surplus, masks)
+    return ExactSelection(thresholds, masked, masks)

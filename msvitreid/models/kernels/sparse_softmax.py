@@ -22,8 +22,11 @@ def sparse_softmax(logits: Tensor, k: int) -> Tensor:
     Of numbers that equal the k-th largest the first ones are kept, as many as make ``k``. Only the
     result is kept for the backward pass. ``torch.compile`` takes the whole as one operation.
 
+    As in :func:`torch.softmax`, ``-inf`` counts for nothing, and a row of ``-inf`` only, or one
+    with ``inf`` or NaN, is NaN as a whole.
+
     Args:
-        logits: ``(..., n)``, finite, float32 or float64.
+        logits: ``(..., n)``, float32 or float64.
         k: from 1 to ``n``.
 
     Raises:
@@ -43,7 +46,8 @@ def sparse_softmax(logits: Tensor, k: int) -> Tensor:
 def _on_device(logits: Tensor, k: int) -> Tensor:
     """Without waiting for the device, which decides by itself what of the ties is kept."""
     threshold = logits.topk(k).values[..., -1:]
-    above, equal = logits > threshold, logits == threshold
+    # Not ``>``: NaN is kept, so that it is seen in the result.
+    above, equal = ~(logits <= threshold), logits == threshold
     missing = k - above.sum(-1, keepdim=True)
     kept = above | (equal & (equal.cumsum(-1) <= missing))
     return logits.masked_fill(~kept, -math.inf).softmax(-1)
@@ -56,13 +60,13 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     below = -torch.finfo(rows.dtype).tiny
     for start in range(0, len(rows), height):
         block = rows[start : start + height]
-        thresholds, surplus, masks = select_largest(block.numpy(), k)
+        thresholds, masked, masks = select_largest(block.numpy(), k)
         kept = block - torch.from_numpy(thresholds)
         torch.threshold_(kept, below, -math.inf)
-        if len(surplus):
-            numbers = kept.numpy()[surplus]
+        if len(masked):
+            numbers = block.numpy()[masked]
             np.putmask(numbers, ~masks, -np.inf)
-            kept.numpy()[surplus] = numbers
+            kept.numpy()[masked] = numbers
         torch.softmax(kept, -1, out=result[start : start + height])
     return result.view_as(logits)
 

@@ -67,6 +67,31 @@ def test_paths_are_shortened_at_their_beginning_only():
     assert '      data/x.jpg = y.jpg = other/data/z.jpg (not data/y.jpg)' in lines
 
 
+def test_names_of_users_are_whole_in_json_and_say_where_they_are_cut_in_text():
+    """Names and lists of names that ended in dots everywhere, or garbled the terminal."""
+    names = ['north\ngate\x1b[31m', 'z' * 60, *(f'cam{n}' for n in range(2, 8))]
+    entries = [{**entry('train', n, n), 'camid_name': name} for n, name in enumerate(names)]
+    one = contents(entries)
+    items = (Item(('/data/a\nb\u202e.jpg', '/data/\udcff.jpg'), f'identity {"y" * 300}'),)
+    finding = Finding('x', True, 'here', 'what', items)
+    text = as_text([one], [finding])
+    assert (
+        r'north\ngate\x1b[31m, ' + 'z' * 40 + '..., cam2, cam3, cam4 and 3 more (all are'
+        in text
+    )
+    assert r'a\nb\u202e.jpg = \udcff.jpg (identity yyy' in text
+    assert text.isascii()
+    assert len(max(text.splitlines(), key=len)) < 300
+
+    written = as_json([one], [finding])
+    written.encode()
+    report = json.loads(written)
+    assert report['datasets'][0]['splits']['train']['camera_names'] == names
+    assert report['findings'][0]['items'] == [
+        {'paths': list(items[0].paths), 'note': items[0].note}
+    ]
+
+
 def test_json_holds_everything():
     many = tuple(Item((f'/{n}.jpg',), 'why') for n in range(7))
     report = json.loads(as_json([CONTENTS], [Finding('stray', False, 'here', 'what', many)]))

@@ -1,4 +1,8 @@
+from __future__ import annotations
+
+import logging
 import random
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -6,7 +10,12 @@ import pytest
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from msvitreid.datasets.loading.seeded_loader import seeded, with_seeded_draws
+from msvitreid.datasets.loading.seeded_loader import (
+    own_worker_warning,
+    seeded,
+    warn_of_many_workers,
+    with_seeded_draws,
+)
 
 
 class Drawn(Dataset):
@@ -104,3 +113,29 @@ def test_the_wrapped_dataset_shows_through():
     assert dataset[2][0] == 2
     with pytest.raises(AttributeError, match='labels'):
         dataset.labels  # noqa: B018
+
+
+def test_too_many_workers_are_one_sentence_that_names_the_option(monkeypatch):
+    """Warnings of other libraries, of several lines, in place of a sentence of ours."""
+    logged = []
+    monkeypatch.setattr(
+        'msvitreid.datasets.loading.seeded_loader.print_log',
+        lambda *given: logged.append(given),
+    )
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter('always')
+        with own_worker_warning():
+            many = DataLoader(Drawn(), num_workers=500)
+            warnings.warn('something else', UserWarning, stacklevel=1)
+        many = with_seeded_draws(many, 7)
+        DataLoader(Drawn(), num_workers=500)
+    # What others build or warn of is left alone.
+    assert [str(warning.message)[:16] for warning in warned] == [
+        'something else',
+        'This DataLoader ',
+    ]
+    warn_of_many_workers(many)
+    warn_of_many_workers(loader())
+    ((sentence, _, level),) = logged
+    assert 'num_workers=500' in sentence
+    assert level == logging.WARNING

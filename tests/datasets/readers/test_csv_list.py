@@ -73,6 +73,22 @@ def test_what_spreadsheets_do_is_tolerated(read):
     assert read(text) == {'train': [('a.jpg', 0, -1), ('b, c.jpg', 0, -1)]}
 
 
+def test_columns_and_splits_in_capitals(read):
+    """What differs in case only from the one name that can be meant."""
+    text = 'PATH,Pid,CamID,Split\na.jpg,A,1,Train\nb.jpg,a,2,QUERY\n'
+    assert read(text) == {'train': [('a.jpg', 0, 0)]}
+    assert read(text, 'query') == {'query': [('b.jpg', 1, 1)]}
+
+
+@pytest.mark.parametrize('names', [('1', '="1"'), ('1', '1\ufe0f'), ('1000', '1,000')])
+def test_a_number_written_by_another_program(names, read):
+    """Two identities of one person, because two programs wrote the list."""
+    text = io.StringIO()
+    csv.writer(text).writerows([('path', 'pid'), *zip('ab', names, strict=True)])
+    with pytest.raises(DatasetError, match=r'line 3: the pids .* the same number'):
+        read(text.getvalue())
+
+
 def test_absolute_paths_below_the_root_are_taken(read, tmp_path):
     text = f'path,pid\n{tmp_path}/a.jpg,1\nb/../c.jpg,1\n'
     assert read(text) == {'train': [('a.jpg', 0, -1), ('c.jpg', 0, -1)]}
@@ -112,7 +128,20 @@ def test_absolute_paths_below_the_root_are_taken(read, tmp_path):
         ('path,pid\n..,1\n', 'line 2: path'),
         ('path,pid\nx/..,1\n', 'line 2: path'),
         ('path,pid\n/etc/passwd,1\n', "line 2: path '/etc/passwd'"),
-        ('path,pid\na\0b,1\n', 'line 2: '),
+        (',path,pid\n0,a,1\n', r'line 1: .*column 1 has no name; pandas .*index=False'),
+        ('Unnamed: 0,path,pid\n0,a,1\n', r"line 1: .*unknown: 'Unnamed: 0'; pandas"),
+        ('path,pid,,\na,1,,\n', r'line 1: .*\(column 3, 4 has no name\)'),
+        ('Image_Path,PID\na,1\n', r"line 1: .*unknown: 'Image_Path'; missing: 'path'"),
+        ('path,Pid,PID\na,1,2\n', r"line 1: the header is .*twice: 'pid'\)"),
+        ('path,pid\na,1\nPath,PID\n', 'line 3: the header comes a second time'),
+        ('path,pid\na\0b,1\n', r"line 2: .*control character, '\\x00'"),
+        ('path,pid\n"a\nb",1\nc,a\x1b[31m\n', r"line 4: .*control character, '\\x1b'"),
+        ('path,pid\r\na,\x07\r\n', r"line 2: .*control character, '\\x07'"),
+        ('path,pid\na,1\nhttp://x.org/a.jpg,1\n', "line 3: path 'http://x.org/a.jpg' is a URL"),
+        ('path,pid\ns3://bucket/a.jpg,1\n', "line 2: path 's3://bucket/a.jpg' is a URL"),
+        ('path,pid\nfile:///tmp/a.jpg,1\n', 'line 2: path .* is a URL'),
+        ('path;pid\ndata:image/png;1\n', 'line 2: path .* is a URL'),
+        ('path,pid\nC:\\x\\a.jpg,1\n', r"line 2: path 'C:\\x\\a.jpg' is an absolute"),
         ('path,pid\na,1\n"b,1\nc,1\n', r'line 3: not CSV \(unexpected end'),
         ('path,pid\n"a"b,1\n', 'line 2: not CSV'),
         (b'path,pid\n\xff,1\n', 'not UTF-8'),
@@ -174,12 +203,17 @@ def test_a_missing_list_is_named(tmp_path):
         read_csv(tmp_path / 'no.csv', tmp_path, 'train')
 
 
-# Names a file system and UTF-8 can hold; white space around a value does not belong to it.
+# Names a file system and UTF-8 can hold, without control characters; white space around a
+# value does not belong to it.
 texts = st.text(
-    st.characters(exclude_characters='\0', exclude_categories=['Cs']), min_size=1, max_size=20
+    st.characters(include_characters='\t\n\r', exclude_categories=['Cs', 'Cc']),
+    min_size=1,
+    max_size=20,
 ).filter(lambda text: not stands_for_nothing(text))
 names = st.text(
-    st.characters(exclude_characters='\0/\\', exclude_categories=['Cs']),
+    st.characters(
+        include_characters='\n', exclude_characters='/\\', exclude_categories=['Cs', 'Cc']
+    ),
     min_size=1,
     max_size=20,
 ).filter(lambda text: text.strip() not in ('', '.', '..'))

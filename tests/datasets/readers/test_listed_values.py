@@ -95,5 +95,7 @@ def test_no_path_leads_out(path):
 def test_shown():
     assert shown('a') == "'a'"
     assert shown('a\nb\x1b[2J') == r"'a\nb\x1b[2J'"
+    # The class: a backslash of the user's, doubled by repr.
+    assert shown(r'C:\x_c(\d+)') == r"'C:\x_c(\d+)'"
     assert shown('x' * 80) == repr('x' * 80)
     assert shown('x' * 10**7) == repr('x' * 80 + '...')

@@ -32,6 +32,24 @@ def test_utf_16_needs_a_byte_order_mark(encoding, tmp_path):
             read_text(tmp_path / 'list')
 
 
+@pytest.mark.parametrize('encoding', ['utf-32', 'utf-32-be', 'utf-32-le'])
+@pytest.mark.parametrize('mark', ['', '\ufeff'])
+def test_utf_32_is_refused_by_name(encoding, mark, tmp_path):
+    """An encoding that begins as another one does: UTF-32 was decoded as UTF-16."""
+    (tmp_path / 'list').write_bytes(f'{mark}path,pid\n'.encode(encoding))
+    with pytest.raises(DatasetError, match='list: the list looks like UTF-32'):
+        read_text(tmp_path / 'list')
+
+
+@pytest.mark.parametrize('control', ['\0', '\x07', '\x0c', '\x1b', '\x7f', '\x9b'])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_a_control_character_is_named_with_its_line(control, end, tmp_path):
+    """They end up in names and paths, where nobody sees them and terminals obey them."""
+    (tmp_path / 'list').write_bytes(f'a\t\u2028{end}{end}b{control}{end}'.encode())
+    with pytest.raises(DatasetError, match=r"list, line 3: .*control character, '\\x"):
+        read_text(tmp_path / 'list')
+
+
 @pytest.mark.parametrize(
     ('content', 'looks'),
     [

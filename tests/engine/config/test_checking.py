@@ -103,7 +103,7 @@ def test_all_problems_at_once(demo):
 
 
 def test_variables_of_a_config_stay(demo):
-    demo.merge_from_dict({'image_size': (128, 64), 'train_pipeline': [], 'my_epochs': 3})
+    demo.merge_from_dict({'my_size': (128, 64), 'my_pipeline': [], 'my_epochs': 3})
     assert paths(demo) == []
 
 

@@ -4,6 +4,7 @@ from mmengine.config import Config
 from mmengine.hooks import EMAHook
 
 from msvitreid.engine import (
+    default_test_dir,
     default_work_dir,
     load_config,
     require_sections,
@@ -33,6 +34,29 @@ def config(tmp_path, **more):
 
 def test_default_work_dir():
     assert default_work_dir('configs/msvit/msvit-s_duke.py') == 'work_dirs/msvit-s_duke'
+
+
+@pytest.mark.parametrize('trace', ['last_checkpoint', '20260102_030405/'])
+def test_a_test_s_log_goes_to_the_run_of_its_checkpoint(trace, tmp_path):
+    """It went to a folder named after the config, which runs with other work dirs shared."""
+    cfg = Config(dict(work_dir='of_the_config'))
+    checkpoint = tmp_path / 'averaged.pth'
+    assert default_test_dir(cfg, 'a/b.py', checkpoint) == 'of_the_config/test'
+    assert default_test_dir(Config(), 'a/b.py', checkpoint) == 'work_dirs/b/test'
+    assert default_test_dir(Config(), 'a/b.py', tmp_path / 'gone' / 'a.pth').endswith('b/test')
+    if trace.endswith('/'):
+        (tmp_path / trace).mkdir()
+    else:
+        (tmp_path / trace).touch()
+    assert default_test_dir(cfg, 'a/b.py', checkpoint) == str(tmp_path / 'test')
+
+
+def test_a_test_s_log_goes_elsewhere_if_the_run_s_directory_is_read_only(tmp_path, monkeypatch):
+    (tmp_path / 'last_checkpoint').touch()
+    monkeypatch.setattr('os.access', lambda path, mode: str(path) != str(tmp_path))
+    assert default_test_dir(Config(), 'b.py', tmp_path / 'a.pth') == 'work_dirs/b/test'
+    (tmp_path / 'test').mkdir()
+    assert default_test_dir(Config(), 'b.py', tmp_path / 'a.pth') == str(tmp_path / 'test')
 
 
 def test_amp(tmp_path, monkeypatch):

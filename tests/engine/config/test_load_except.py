@@ -178,6 +178,7 @@ def test_the_same_config_resumes_whole(market, tmp_path, trained):
         ['head.classifiers'],
         resume=True,
         randomness=dict(seed=1),
+        accept_changes=['randomness.seed'],
     )
     cfg.experiment_name += '_again'
     runner = build_runner(cfg)

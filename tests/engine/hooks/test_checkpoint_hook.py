@@ -1,14 +1,16 @@
 """Class of faults: old checkpoints are removed before the new one is complete."""
 
 import errno
+import multiprocessing
 import os
+import signal
 
 import mmengine.hooks
 import pytest
 import torch
 from mmengine.hooks import Hook
 
-from msvitreid.engine import CheckpointHook
+from msvitreid.engine import CheckpointHook, own_work_dir, use_resume
 from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import ConfigError, OutputError
 from msvitreid.registry import HOOKS
@@ -145,6 +147,60 @@ def test_the_best_of_a_resumed_run_goes_when_a_better_one_is_there(market, tmp_p
     cfg.load_from = str(tmp_path / 'epoch_2.pth')
     build_runner(cfg).train()
     assert complete(tmp_path, 'best_*') == ['best_mAP_epoch_3.pth']
+
+
+@pytest.mark.parametrize(
+    ('beginning', 'when', 'between'),
+    [
+        ('epoch_1', 'before', ['best_mAP_epoch_1.pth', 'epoch_1.pth', 'epoch_2.pth']),
+        ('epoch_1', 'after', ['best_mAP_epoch_1.pth', 'epoch_2.pth']),
+        ('best_', 'before', ['best_mAP_epoch_1.pth', 'best_mAP_epoch_2.pth', 'epoch_2.pth']),
+        ('best_', 'after', ['best_mAP_epoch_2.pth', 'epoch_2.pth']),
+    ],
+)
+def test_a_kill_while_old_files_go(market, tmp_path, beginning, when, between):
+    """Class of faults: a process that dies between two changes of the folder."""
+
+    def train(kill):
+        remove = os.remove
+
+        def removed(path, *args, **kwargs):
+            if kill and os.path.basename(path).startswith(beginning):
+                if when == 'after':
+                    remove(path)
+                os.kill(os.getpid(), signal.SIGKILL)
+            remove(path, *args, **kwargs)
+
+        os.remove = removed
+        options = {'max_keep_ckpts': 1, 'save_best': 'mAP', 'rule': 'greater'}
+        cfg = config(market, tmp_path, options, **EVERY_EPOCH)
+        with own_work_dir(tmp_path):
+            use_resume(cfg, None)
+            build_runner(cfg).train()
+
+    files = {}
+    for kill in (True, False):
+        process = multiprocessing.get_context('fork').Process(target=train, args=(kill,))
+        process.start()
+        process.join(120)
+        files[kill] = sorted(path.name for path in tmp_path.glob('*.pth'))
+        assert process.exitcode == (-signal.SIGKILL if kill else 0)
+    assert files[True] == between
+    assert files[False] == ['best_mAP_epoch_3.pth', 'epoch_3.pth']
+
+
+def test_best_files_that_a_better_one_surpassed(market, tmp_path):
+    best = {'save_best': 'mAP', 'rule': 'greater'}
+    cfg = config(market, tmp_path, best, **EVERY_EPOCH, **{'train_cfg.max_epochs': 2})
+    build_runner(cfg).train()
+    others = ['best_mAP_epoch_1.pth', 'best_rank-1_epoch_1.pth', 'best_mAP_notes.pth']
+    for name in others:
+        (tmp_path / name).touch()
+    cfg.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'epoch_2.pth')))
+    cfg.experiment_name += '-again'
+    build_runner(cfg).train()
+    left = sorted(path.name for path in tmp_path.glob('best_*'))
+    assert left == ['best_mAP_epoch_2.pth', 'best_mAP_notes.pth', 'best_rank-1_epoch_1.pth']
 
 
 def test_last_checkpoint_is_written_whole(market, tmp_path, fill_disk):

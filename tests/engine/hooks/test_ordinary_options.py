@@ -50,7 +50,7 @@ def test_save_best(market, tmp_path, prefix):
     line = last_line(runner)
     assert re.search(rf'last epoch 2 {name} \d\.\d{{4}} .*\(epoch_2\.pth\)', line)
     assert re.search(rf'averaged net {name} \d\.\d{{4}} .*\(averaged\.pth\)', line)
-    assert f'best net {score:.4f} ({best.name})' in line
+    assert f'best net {name} {score:.4f} ({best.name})' in line
     assert re.search(r'python tools/test\.py CONFIG \S+/averaged\.pth$', line)
     # The line of the averaged net has no figures of the last epoch.
     assert [sorted(k.split('/')[0] for k in f if 'mAP' in k)[0] for f in figures(runner)] == [
@@ -58,6 +58,25 @@ def test_save_best(market, tmp_path, prefix):
         'averaged',
     ]
     assert [sum('mAP' in key for key in line) for line in figures(runner)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize('without', [('val', 'test'), ('test',)])
+def test_no_test_is_offered_where_there_is_none(market, tmp_path, without):
+    """The last line named a command that ends in an error without a test set."""
+    none = [f'{use}_{part}' for use in without for part in ('dataloader', 'cfg', 'evaluator')]
+    line = last_line(train(market, tmp_path / 'run', **dict.fromkeys(none)))
+    assert 'test.py' not in line
+    assert line.endswith(f'the result is {tmp_path}/run/averaged.pth')
+
+
+def test_best_nets_of_several_figures_have_their_names(market, tmp_path):
+    save = {
+        'default_hooks.checkpoint.save_best': ['mAP', 'mINP'],
+        'default_hooks.checkpoint.rule': 'greater',
+    }
+    line = last_line(train(market, tmp_path / 'run', **save))
+    for name in ('mAP', 'mINP'):
+        assert re.search(rf'best net {name} \d\.\d{{4}} \(best_{name}_epoch_\d\.pth\)', line)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +135,7 @@ def test_iterations_without_an_average(market, tmp_path):
 
     runner = train(market, tmp_path / 'run', change)
     assert re.search(
-        r'last iteration 3 mAP .*\(iter_3\.pth\); best net .* \(best_mAP_iter_3\.pth\)',
+        r'last iteration 3 mAP .*\(iter_3\.pth\); best net mAP \d\.\d{4} \(best_mAP_iter_3\.pth\)',
         last_line(runner),
     )
 

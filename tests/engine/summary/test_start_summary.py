@@ -104,6 +104,7 @@ def test_a_run_of_ours(summarized, market, tmp_path):
             f'Market1501 gallery: 21 images, 4 identities, 6 cameras ({root})',
         ],
         'losses': 'CrossEntropyLoss on 5 vectors, BatchHardTripletLoss on 3',
+        'images': '64x32',
         'batch': '8 images = 4 identities x 2',
         'length': '3 epochs of 4 steps, validation after the last epoch',
         'lr': '███  first 0.05, highest 0.05, last 0.05; SGD',
@@ -111,6 +112,11 @@ def test_a_run_of_ours(summarized, market, tmp_path):
         'to averaged.pth',
         'precision': 'float32, on CPU',
     }
+
+
+def test_images_of_training_and_testing_may_differ(summarized):
+    facts = summarized(**{'test_dataloader.dataset.pipeline.1.scale': (64, 128)})
+    assert facts['images'] == '64x32 in training and validation, 128x64 in test'
 
 
 def test_another_sampler_accumulation_and_an_exponential_mean(summarized):

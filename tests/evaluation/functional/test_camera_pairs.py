@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from msvitreid.evaluation.functional import camera_pair_metrics
+from msvitreid.evaluation.functional import (
+    bootstrap_intervals,
+    camera_pair_metrics,
+    rank_metrics,
+)
 
 from .test_rank_metrics import random_case
 from .test_self_retrieval import case, without_itself
@@ -39,6 +43,38 @@ def test_each_pair_is_a_ranking_of_its_own(seed, with_itself):
                 assert table.figures[name][row, column] == pytest.approx(expected[name])
     diagonal = np.diag(table.num_matched)[1:]
     assert not diagonal.any()  # the Market rule
+
+
+def test_intervals_of_each_pair_by_itself():
+    query, gallery, *labels = random_case(1, 60, 90)
+    query_pids, gallery_pids, query_camids, gallery_camids = labels
+    table = camera_pair_metrics(query, gallery, *labels, topk=(1,), resamples=30, seed=2)
+    assert table.intervals.keys() == table.figures.keys()
+    assert table.intervals['mAP'].shape == (4, 4, 2)
+    for row, of_query in enumerate(table.query_cameras):
+        for column, of_gallery in enumerate(table.gallery_cameras):
+            found = {name: ends[row, column] for name, ends in table.intervals.items()}
+            if not table.num_matched[row, column]:
+                assert np.isnan(list(found.values())).all()
+                continue
+            q, g = query_camids == of_query, gallery_camids == of_gallery
+            chosen = query_pids[q], gallery_pids[g], query_camids[q], gallery_camids[g]
+            ranked = rank_metrics(query[q], gallery[g], *chosen, topk=(1,), per_query=True)
+            (ends,) = bootstrap_intervals({'mAP': ranked['AP']}, query_pids[q], 30, 2).values()
+            np.testing.assert_allclose(found['mAP'], ends)
+            for name, (low, high) in found.items():
+                assert low <= table.figures[name][row, column] <= high
+
+
+def test_no_intervals_unless_asked_for():
+    query, gallery, *labels = random_case(0)
+    assert camera_pair_metrics(query, gallery, *labels).intervals == {}
+
+
+@pytest.mark.parametrize('options', [{'resamples': -1}, {'resamples': 1.5}])
+def test_resamples_out_of_range(options):
+    with pytest.raises(ValueError, match='resamples'):
+        camera_pair_metrics(np.eye(2), np.eye(2), [0, 1], [0, 1], [0, 1], [1, 0], **options)
 
 
 def test_cameras_are_needed():

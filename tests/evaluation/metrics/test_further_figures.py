@@ -16,6 +16,7 @@ from msvitreid.evaluation.functional import (
     kmeans,
     rank_metrics,
     recall_at_k,
+    verification_intervals,
     verification_metrics,
 )
 from msvitreid.evaluation.metrics import embedding_metric, reid_metric
@@ -103,6 +104,27 @@ def test_intervals_over_identities(case, log):
         assert 0 <= low <= metrics[name] <= high <= 1
     assert f'mAP {metrics["mAP"]:.2%} [{interval[0]:.2%}, {interval[1]:.2%}]' in log[0]
     assert '50 resamples' in log[0]
+
+
+def test_every_figure_has_an_interval(case, log):
+    """Figures without an interval: the rates of verification and mAP by camera pair."""
+    samples, parts = case
+    options = {'fprs': [0.01, 0.1], 'camera_pairs': True, 'query_expansion': {'k': 3}}
+    plain = evaluate(ReIDMetric(**options, extra=EXTRA), samples)
+    metrics = evaluate(ReIDMetric(**options, extra=EXTRA, bootstrap=40), samples)
+    ends = {f'{name}-ci95-{end}' for name in plain for end in ('low', 'high')}
+    assert metrics.keys() == plain.keys() | ends
+    found = {
+        name: (metrics[f'{name}-ci95-low'], metrics[f'{name}-ci95-high']) for name in plain
+    }
+    assert all(low <= high for low, high in found.values())
+    rates = verification_intervals(*parts, fprs=[0.01, 0.1], resamples=40)
+    for name, interval in rates.items():
+        assert found[name] == pytest.approx(interval)
+    table = camera_pair_metrics(*parts, resamples=40)
+    assert found['mAP/c1-c3'] == pytest.approx(tuple(table.intervals['mAP'][0, 2]))
+    (line,) = [line for line in log if 'EER' in line and '40 resamples' in line]
+    assert f'EER {metrics["EER"]:.2%} [{rates["EER"][0]:.2%}, ' in line
 
 
 def test_retrieval_with_everything():

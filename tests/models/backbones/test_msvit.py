@@ -82,6 +82,14 @@ def test_an_image_that_does_not_divide_names_stage_map_and_split():
         net(torch.rand(1, 3, 380, 128))
 
 
+def test_an_image_size_is_checked_before_there_is_a_net():
+    MSViT.check_image_size(384, 128, arch='s')
+    with pytest.raises(ConfigError, match=r'stage 3 .* split_size 7x7'):
+        MSViT.check_image_size(112, 56, split_size=[7, 7], arch='s')
+    with pytest.raises(ConfigError, match='split_size must be two numbers'):
+        MSViT.check_image_size(384, 128, split_size=8)
+
+
 @pytest.mark.parametrize(
     ('arch', 'sentence'),
     [

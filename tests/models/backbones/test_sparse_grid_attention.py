@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -124,6 +126,49 @@ def test_zero_tokens_stay_finite_in_half_precision():
 def test_a_ratio_that_keeps_nothing_is_refused():
     with pytest.raises(ConfigError, match=r'sparse_ratio 0\.1 keeps 0 of the 4 keys'):
         SparseGridAttention(1, (2, 2), 0.1)
+
+
+@pytest.mark.parametrize('ratio', [0, -0.01, 1.001, 1e-320, float('nan'), float('inf')])
+def test_a_ratio_out_of_range_is_refused(ratio):
+    """Options out of range: 1.001 was taken for 1, NaN and infinity ended in a traceback."""
+    with pytest.raises(ConfigError, match='sparse_ratio'):
+        SparseGridAttention(1, (8, 8), ratio)
+
+
+@pytest.mark.parametrize('ratio', ['0.3', None, True, [0.3]])
+def test_a_ratio_that_is_no_number_is_refused(ratio):
+    with pytest.raises(ConfigError, match='sparse_ratio must be a number'):
+        SparseGridAttention(1, (8, 8), ratio)
+
+
+@pytest.mark.parametrize('split', [(0, 8), (-1, -1), (8,), 8, (1.5, 2), ('8', '8'), None])
+def test_a_group_without_a_size_is_refused(split):
+    with pytest.raises(ConfigError, match='split_size'):
+        SparseGridAttention(1, split, 0.5)
+
+
+@pytest.mark.parametrize('heads', [0, -1, 1.5, None])
+def test_a_number_of_heads_that_is_none_is_refused(heads):
+    with pytest.raises(ConfigError, match='num_heads'):
+        SparseGridAttention(heads, (2, 2), 0.5)
+
+
+@pytest.mark.parametrize('split', [(1, 1), (2, 1), (3, 1), (7, 7), (8, 8), (9, 11)])
+def test_the_least_ratio_that_an_error_names_is_taken(split):
+    """An error's advice that fails itself: 1/3 to four places, 0.3333, keeps 0 of 3 keys."""
+    with pytest.raises(ConfigError) as caught:
+        SparseGridAttention(1, split, 0.5 / (split[0] * split[1]))
+    least = float(re.search(r'\[(\S+), 1\]', str(caught.value))[1])
+    assert SparseGridAttention(1, split, least).num_kept == 1
+
+
+def test_groups_of_one_token_and_of_two():
+    maps = torch.randn(3, 2, 2, 4, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(SparseGridAttention(1, (1, 1), 1)(*maps), maps[2])
+    of_two = SparseGridAttention(1, (2, 1), 0.5).double()
+    maps = maps.double()
+    with torch.no_grad():
+        torch.testing.assert_close(of_two(*maps), plain_attention(*maps, of_two))
 
 
 def test_a_map_that_does_not_divide_is_refused():

@@ -7,6 +7,8 @@ from hypothesis.extra import numpy as hnp
 
 from msvitreid.models.kernels.sparse_softmax import BLOCK, _on_device, sparse_softmax
 
+INF, NAN, TINY = float('inf'), float('nan'), torch.finfo(torch.float32).tiny
+
 ROWS = hnp.arrays(
     np.float64,
     hnp.array_shapes(min_dims=1, max_dims=4, max_side=9),
@@ -70,13 +72,64 @@ def test_exactly_k_where_subnormal_numbers_are_flushed(rows, k):
     assert of_normal.argmax() == 2
 
 
-def test_nan_is_passed_on():
-    nan = float('nan')
-    rows = torch.tensor([[1.0, nan, 1.0, 1.0], [3.0, nan, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]])
-    found = sparse_softmax(rows, 2)
-    assert found[0].isnan().any()
-    assert found[1].isnan().any()
-    assert found[2].tolist() == [0.5, 0.5, 0.0, 0.0]
+def plain_softmax(row, k):
+    """Softmax of the k largest numbers by :func:`torch.softmax`; of equal ones the first."""
+    kept = row.argsort(descending=True, stable=True)[:k]
+    return torch.full_like(row, -INF).index_copy(0, kept, row[kept]).softmax(0)
+
+
+ODD_ROWS = {
+    'equal': [1, 1, 1, 1, 1],
+    'zeros of both signs': [-0.0, 0, 0, -0.0, 0],
+    'two values': [0, 1, 0, 1, 0],
+    'one -inf': [2, -INF, 1, 2, 0],
+    'all but one -inf': [-INF, 5, -INF, -INF, -INF],
+    'all but two -inf': [-INF, 1, -INF, 2, -INF],
+    '-inf only': [-INF] * 5,
+    'far apart': [1, 2, -1e8, -INF, 0],
+    'further apart than the largest number': [1, 2, 3e38, -3e38, 0],
+    'least normal numbers': [TINY, 0, -TINY, 2 * TINY, TINY],
+    'subnormal numbers': [TINY / 2, TINY / 4, 1e-45, -TINY / 4, 0],
+    'inf': [1, INF, 0, 0, -INF],
+    'inf only': [INF] * 5,
+    'NaN': [NAN, 1, 2, 3, -INF],
+    'NaN and ties': [1, NAN, 1, 1, 1],
+    'NaN only': [NAN] * 5,
+    'NaN and inf': [INF, NAN, -INF, INF, 0],
+}
+
+
+@pytest.mark.parametrize('path', [sparse_softmax, _on_device])
+@pytest.mark.parametrize('row', ODD_ROWS.values(), ids=ODD_ROWS)
+def test_odd_rows(row, path):
+    """Rows that are no ordinary logits: [1, -inf, ...] gave NaN on the CPU, [1, 2, -1e8, -inf]
+    0.5 and 0.5 with k = 3, and a device dropped NaN."""
+    odd = torch.tensor(row, dtype=torch.float32)
+    ordinary = torch.tensor([0.5, 3.0, -1.0, 0.0, 2.0])
+    rows = torch.stack([ordinary, odd, ordinary])
+    for k in range(1, 6):
+        found = path(rows, k)
+        for number in (0, 2):
+            torch.testing.assert_close(found[number], plain_softmax(ordinary, k))
+        if odd.isnan().any():
+            assert found[1].isnan().all()
+        else:
+            torch.testing.assert_close(found[1], plain_softmax(odd, k), equal_nan=True)
+
+
+def test_minus_infinity_by_numbers():
+    rows = torch.tensor([[1, -INF, -INF, -INF], [1, 2, -1e8, -INF], [-INF] * 4])
+    found = sparse_softmax(rows, 3)
+    assert found[0].tolist() == [1, 0, 0, 0]
+    assert found[1].tolist() == pytest.approx([0.26894142, 0.73105858, 0, 0])
+    assert found[2].isnan().all()
+
+
+def test_gradient_of_a_row_with_minus_infinity():
+    row = torch.tensor([[1.0, -INF, 2.0, -INF]], requires_grad=True)
+    sparse_softmax(row, 3)[0, 0].backward()
+    share = 0.26894142
+    assert row.grad[0].tolist() == pytest.approx([share * (1 - share), 0, share**2 - share, 0])
 
 
 @pytest.mark.parametrize('k', [-1, 0, 5])

@@ -137,7 +137,7 @@ def test_the_log_names_what_was_loaded_and_what_was_not(tmp_path, monkeypatch):
     (line,) = lines
     assert re.fullmatch(
         rf'init_cfg of Part: 19 tensors loaded from {re.escape(path)} \(sha256 \w+\); left out: '
-        r'1 keys \(fc\.weight\); from scratch: 1 keys \(layers\.0\.weight\)',
+        r'1 key \(fc\.weight\); from scratch: 1 key \(layers\.0\.weight\)',
         line,
     )
 
