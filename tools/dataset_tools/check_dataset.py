@@ -202,7 +202,7 @@ def _aliases(classes: Mapping[str, Any]) -> dict[str, str]:
 def _base_names(aliases: Mapping[str, str]) -> list[str]:
     """Names of the configs' dataset parts that are not a class's: npdetected, nplabeled."""
     from msvitreid.engine import load_config
-    from msvitreid.utils.type_names import own_type
+    from msvitreid.registry.type_names import own_type
 
     def names_a_set(file: Path) -> bool:
         dataset = load_config(file).get('test_dataloader', {}).get('dataset', {})

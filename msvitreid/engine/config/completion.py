@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
-from msvitreid.utils.type_names import of_mmpretrain
+from msvitreid.registry.type_names import of_mmpretrain
 
 from .image_size import fill_image_size, stated_image_size
 from .option_values import check_option_values

@@ -18,7 +18,7 @@ from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
 from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS, ReIDMetric
 from msvitreid.registry import METRICS
-from msvitreid.utils.type_names import short_type
+from msvitreid.registry.type_names import short_type
 
 from .initial_weights import without_initial_weights
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msvitreid.checkpoints import read_checkpoint
 from msvitreid.errors import CheckpointError
-from msvitreid.utils.type_names import short_type
+from msvitreid.registry.type_names import short_type
 
 #: Parts of a model that may have an ``init_cfg`` of their own.
 PARTS = ('backbone', 'neck', 'head')

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.config.lazy import LazyAttr, LazyObject
 
 from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
-from msvitreid.utils.type_names import type_name
+from msvitreid.registry.type_names import type_name
 
 #: mmengine's way to take a value from the environment, ``'{{$NAME:default}}'``.
 ENVIRONMENT = re.compile(r'\{\{\s*\$(\w+)\s*:\s*(\S*?)\s*\}\}')

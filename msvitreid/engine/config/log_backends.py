@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from msvitreid.errors import ConfigError
-from msvitreid.utils.type_names import short_type
+from msvitreid.registry.type_names import short_type
 
 #: What to install for a backend of mmengine's: the module, and how pip calls it.
 PACKAGES = {

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
-from msvitreid.utils.type_names import of_mmpretrain
+from msvitreid.registry.type_names import of_mmpretrain
 
 from .image_size import fill_image_size, refers_to_image_size, stated_image_size
 

@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
-from msvitreid.utils.type_names import short_type
+from msvitreid.registry.type_names import short_type
 
 BLOCKS = '▁▂▃▄▅▆▇█'
 

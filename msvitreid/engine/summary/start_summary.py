@@ -25,8 +25,8 @@ from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
 from msvitreid.registry import DATASETS
+from msvitreid.registry.type_names import own_type
 from msvitreid.utils.printable import counted
-from msvitreid.utils.type_names import own_type
 
 from . import model_facts
 from .learning_rates import BLOCKS, learning_rates, sparkline, starting_rate

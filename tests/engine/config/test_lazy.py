@@ -10,7 +10,7 @@ from msvitreid.apis import get_config
 from msvitreid.engine import complete_config, load_config, use_rerank, use_test_only
 from msvitreid.engine.config.lazy import with_names
 from msvitreid.errors import ConfigError
-from msvitreid.utils.type_names import own_type, short_type
+from msvitreid.registry.type_names import own_type, short_type
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.tools.user import options, run
 

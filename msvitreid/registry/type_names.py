@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config.lazy import LazyAttr, LazyObject
 
-from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
+from .mmpretrain import SCOPE as MMPRETRAIN
 
 
 def type_name(kind: Any) -> str:
