@@ -5,17 +5,14 @@ of the package. Start with ``ranking.py``, which leads from similarities to mAP.
 """
 
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
-from .camera_pairs import CameraPairs, camera_pair_metrics
 from .clustering import (
     adjusted_mutual_information,
     kmeans,
     kmeans_nmi,
     normalized_mutual_information,
 )
-from .k_reciprocal_rerank import KReciprocalDistances, k_reciprocal_rerank
 from .market_rule import MarketRule
-from .query_expansion import expand_queries
-from .rank_metrics import rank_metrics
+from .rank_metrics import CameraPairs, camera_pair_metrics, rank_metrics
 from .ranking import (
     AP_DEFINITIONS,
     EXTRA_MEASURES,
@@ -31,6 +28,7 @@ from .ranking import (
     score_matches,
     summarize,
 )
+from .reranking import KReciprocalDistances, expand_queries, k_reciprocal_rerank
 from .retrieval import (
     first_match_ranks,
     rank_classes,

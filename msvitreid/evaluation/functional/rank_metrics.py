@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from .inputs import Array, Labels, as_feature_pair, as_topk
+import numpy as np
+import torch
+
+from .bootstrap import bootstrap_intervals, check_resamples
+from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk
 from .market_rule import MarketRule
 from .ranking import (
     check_ap_definition,
     check_extra_measures,
     figures,
+    query_values,
+    rank_matches,
     rank_metrics_from_rows,
 )
 from .similarity import QUERY_CHUNK, product_rows
@@ -87,3 +93,96 @@ def rank_metrics(
     rule.check_shape(len(query), len(gallery))
     rows = product_rows(query, gallery)
     return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query, extra)
+
+
+class CameraPairs(NamedTuple):
+    """Figures of ``A`` query cameras by ``B`` gallery cameras.
+
+    Attributes:
+        query_cameras: ``(A,)`` ascending.
+        gallery_cameras: ``(B,)`` ascending.
+        figures: by name, ``mAP``, ``mINP`` and ``rank-k``, ``(A, B)`` float64, NaN where no
+            query has a match.
+        num_matched: ``(A, B)`` int64 queries with a match, which the figures are means over.
+        intervals: by name, ``(A, B, 2)`` float64, ends of the figures' intervals; empty if none
+            were asked for.
+    """
+
+    query_cameras: np.ndarray
+    gallery_cameras: np.ndarray
+    figures: dict[str, np.ndarray]
+    num_matched: np.ndarray
+    intervals: dict[str, np.ndarray]
+
+
+def camera_pair_metrics(
+    query_features: Array,
+    gallery_features: Array,
+    query_pids: Labels,
+    gallery_pids: Labels,
+    query_camids: Labels,
+    gallery_camids: Labels,
+    ap: str = 'trapezoid',
+    topk: Sequence[int] = (1, 5, 10),
+    query_chunk: int = QUERY_CHUNK,
+    self_index: Labels | None = None,
+    resamples: int = 0,
+    seed: int = 0,
+) -> CameraPairs:
+    """Rank the images of each gallery camera by itself for the queries of each camera.
+
+    Figures of a pair are easier than those of the whole gallery, which holds more images that
+    may come before a match; compare them with each other. Under the Market rule no query has a
+    match by its own camera.
+
+    Args:
+        resamples: if above 0, also give 95 % intervals over identities, by
+            :func:`bootstrap_intervals` of each pair by itself: drawn are the identities of its
+            queries with a match, and the gallery stays as it is.
+        seed: of the draws.
+
+    The other arguments and errors are those of :func:`rank_metrics`.
+    """
+    topk = as_topk(topk)
+    if resamples:
+        check_resamples(resamples, seed)
+    query, gallery = as_feature_pair(query_features, gallery_features)
+    labels = query_pids, gallery_pids, query_camids, gallery_camids
+    MarketRule(*labels, self_index).check_shape(len(query), len(gallery))
+    of_query = as_labels(query_pids, len(query), 'query_pids')
+    of_gallery = as_labels(gallery_pids, len(gallery), 'gallery_pids')
+    cameras = as_labels(gallery_camids, len(gallery), 'gallery_camids')
+    query_cameras, row = np.unique(
+        as_labels(query_camids, len(query), 'query_camids'), return_inverse=True
+    )
+    gallery_cameras = np.unique(cameras)
+    shape = len(query_cameras), len(gallery_cameras)
+    num_matched = np.zeros(shape, dtype=np.int64)
+    figures: dict[str, np.ndarray] = {}
+    intervals: dict[str, np.ndarray] = {}
+    for column, camera in enumerate(gallery_cameras):
+        chosen = np.flatnonzero(cameras == camera)
+        itself = None
+        if self_index is not None:
+            # Where each query's own image is among the chosen.
+            places = np.full(len(gallery) + 1, -1)
+            places[chosen] = np.arange(len(chosen))
+            itself = places[as_labels(self_index, len(query), 'self_index')]
+        rule = MarketRule(query_pids, of_gallery[chosen], query_camids, cameras[chosen], itself)
+        rows = product_rows(query, gallery[torch.as_tensor(chosen, device=gallery.device)])
+        ranked = rank_matches(rows, rule, 0, len(query), query_chunk)
+        of_figures = query_values(ranked, ap, topk)
+        for name, values in of_figures.items():
+            matched = ~np.isnan(values)
+            counts = np.bincount(row[matched], minlength=shape[0])
+            sums = np.bincount(row[matched], values[matched], minlength=shape[0])
+            means = np.divide(sums, counts, out=np.full(shape[0], np.nan), where=counts > 0)
+            figures.setdefault(name, np.full(shape, np.nan))[:, column] = means
+            num_matched[:, column] = counts
+        for of_row in range(shape[0]) if resamples else ():
+            of_camera = {name: values[row == of_row] for name, values in of_figures.items()}
+            ends = bootstrap_intervals(of_camera, of_query[row == of_row], resamples, seed)
+            for name, interval in ends.items():
+                of_name = intervals.setdefault(name, np.full((*shape, 2), np.nan))
+                of_name[of_row, column] = interval
+    return CameraPairs(query_cameras, gallery_cameras, figures, num_matched, intervals)

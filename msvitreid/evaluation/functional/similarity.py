@@ -7,6 +7,7 @@ of the block give every row the very numbers that it has when one process does t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -143,3 +144,177 @@ def row_slots(rows: torch.Tensor, num_rows: int) -> tuple[torch.Tensor, int]:
     counts = torch.bincount(rows, minlength=num_rows)
     slots = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
     return slots, int(counts.max()) if len(rows) else 0
+
+
+BLOCK = 512
+"""Items along each side of a block of distances."""
+
+
+_PENDING = 4
+"""Candidates of an item that wait, on average, before they are sorted in."""
+
+
+class Neighbors(NamedTuple):
+    """The nearest items of some items, nearest first, of equally near ones the lower index.
+
+    Attributes:
+        indices: ``(B, k)`` int64, each item itself included unless ``k`` exact duplicates
+            have lower indices.
+        distances: ``(B, k)`` float32, squared Euclidean.
+        largest: ``(B,)`` float32, the squared distance to the farthest item.
+    """
+
+    indices: np.ndarray
+    distances: np.ndarray
+    largest: np.ndarray
+
+
+def squared_norms(features: torch.Tensor) -> torch.Tensor:
+    """``(N,)``, in blocks: the squares would need the features' memory again."""
+    return torch.cat([part.square().sum(dim=1) for part in features.split(BLOCK)])
+
+
+def squared_distances(
+    left: torch.Tensor,
+    right: torch.Tensor,
+    left_norms: torch.Tensor,
+    right_norms: torch.Tensor,
+) -> torch.Tensor:
+    """``(L, R)`` squared Euclidean distances, not below 0."""
+    products = inner_products(left, right)
+    return products.mul_(-2).add_(left_norms[:, None]).add_(right_norms).clamp_(min=0)
+
+
+def nearest_neighbors(
+    features: torch.Tensor | StackedRows, norms: torch.Tensor, k: int, start: int, stop: int
+) -> Neighbors:
+    """Search all items for the nearest of the items ``start`` to ``stop``.
+
+    Distances are symmetric: a block of them serves its rows and its columns, so that half of
+    the blocks are computed, always the same half and always of the same size. So an item's
+    neighbors do not depend on the range it is searched in.
+
+    Args:
+        features: ``(N, D)`` float.
+        norms: ``(N,)`` their squared norms.
+        k: at most N.
+        start: the first item, a multiple of :data:`BLOCK`.
+        stop: one past the last, a multiple of it too, or N.
+    """
+    nearest = [
+        _Nearest(first, min(first + BLOCK, stop), k, features.device)
+        for first in range(start, stop, BLOCK)
+    ]
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(features), BLOCK)]
+    for i, upper in enumerate(blocks):
+        # Of a search that is divided this range's rows and columns are needed.
+        for lower in blocks[i:]:
+            wanted = [one for one in nearest if one.first in (upper.start, lower.start)]
+            if not wanted:
+                continue
+            squared = squared_distances(
+                features[upper], features[lower], norms[upper], norms[lower]
+            )
+            if upper == lower:
+                squared.fill_diagonal_(0)
+            for one in wanted:
+                if one.first == upper.start:
+                    one.add(squared.neg(), lower.start)
+                else:
+                    one.add(squared.T.neg().contiguous(), upper.start)
+    found = Neighbors(
+        np.empty((stop - start, k), dtype=np.int64),
+        np.empty((stop - start, k), dtype=np.float32),
+        np.empty(stop - start, dtype=np.float32),
+    )
+    for one in nearest:
+        one.write(found, one.first - start)
+    return found
+
+
+class _Nearest:
+    """The nearest so far of one block of items; columns come in ascending order.
+
+    What may be among them is collected, and sorted in when there is enough of it.
+    """
+
+    def __init__(self, first: int, stop: int, k: int, device: torch.device) -> None:
+        self.first = first
+        self._k = k
+        self._pending: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self._nearness = torch.empty(stop - first, 0, device=device)
+        self._indices = torch.empty(stop - first, 0, dtype=torch.int64, device=device)
+        self._farthest = torch.zeros(stop - first, device=device)
+
+    def add(self, nearness: torch.Tensor, first_column: int) -> None:
+        """Take note of ``(B, W)`` negated distances to the items from ``first_column`` on."""
+        self._farthest = torch.minimum(self._farthest, nearness.amin(dim=1))
+        if self._nearness.shape[1] < self._k:
+            columns = top_columns(nearness, min(self._k, nearness.shape[1]))
+            self._merge(nearness.gather(1, columns), columns + first_column)
+            return
+        # An equal one comes after those that are there, so it is not among the nearest.
+        rows, columns = (nearness > self._nearness[:, -1:]).nonzero(as_tuple=True)
+        self._pending.append((rows, columns + first_column, nearness[rows, columns]))
+        if sum(len(rows) for rows, *_ in self._pending) > _PENDING * len(nearness):
+            self._merge_pending()
+
+    def _merge_pending(self) -> None:
+        """Rows that have fewer candidates than others are filled up with ``-inf``."""
+        if not self._pending:
+            return
+        rows, columns, values = (torch.cat(parts) for parts in zip(*self._pending, strict=True))
+        self._pending.clear()
+        rows, order = rows.sort(stable=True)
+        slots, width = row_slots(rows, len(self._nearness))
+        nearness = values.new_full((len(self._nearness), width), -torch.inf)
+        nearness[rows, slots] = values[order]
+        indices = columns.new_zeros(nearness.shape)
+        indices[rows, slots] = columns[order]
+        self._merge(nearness, indices)
+
+    def _merge(self, nearness: torch.Tensor, indices: torch.Tensor) -> None:
+        nearness = torch.cat([self._nearness, nearness], dim=1)
+        indices = torch.cat([self._indices, indices], dim=1)
+        ordered, order = nearness.sort(dim=1, descending=True, stable=True)
+        self._nearness = ordered[:, : self._k]
+        self._indices = indices.gather(1, order[:, : self._k])
+
+    def write(self, found: Neighbors, place: int) -> None:
+        self._merge_pending()
+        rows = slice(place, place + len(self._indices))
+        found.indices[rows] = self._indices.cpu().numpy()
+        found.distances[rows] = self._nearness.neg().cpu().numpy()
+        found.largest[rows] = self._farthest.neg().cpu().numpy()
+
+
+class StackedRows:
+    """Two matrices as if one stood on top of the other, without a copy of them.
+
+    Args:
+        top: ``(T, D)``.
+        bottom: ``(B, D)``, of the same type and on the same device.
+    """
+
+    def __init__(self, top: torch.Tensor, bottom: torch.Tensor) -> None:
+        self._top, self._bottom = top, bottom
+        self.device = top.device
+
+    def __len__(self) -> int:
+        return len(self._top) + len(self._bottom)
+
+    def __getitem__(self, rows: slice | torch.Tensor) -> torch.Tensor:
+        """Consecutive rows, a view if they are of one matrix; or those of ``(M,)`` indices."""
+        border = len(self._top)
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(len(self))
+            stop = max(start, stop)
+            if start >= border:
+                return self._bottom[start - border : stop - border]
+            top = self._top[start:stop]
+            return top if stop <= border else torch.cat([top, self._bottom[: stop - border]])
+        found = self._top.new_empty(len(rows), self._top.shape[1])
+        is_top = rows < border
+        found[is_top] = self._top[rows[is_top]]
+        found[~is_top] = self._bottom[rows[~is_top] - border]
+        return found

@@ -18,9 +18,11 @@ from msvitreid.evaluation.functional import (
     inner_product_rows,
     mean_values,
 )
-from msvitreid.evaluation.functional.k_reciprocal_rerank import check_rerank_parameters
-from msvitreid.evaluation.functional.query_expansion import check_expansion_parameters
 from msvitreid.evaluation.functional.ranking import check_ap_definition, check_extra_measures
+from msvitreid.evaluation.functional.reranking import (
+    check_expansion_parameters,
+    check_rerank_parameters,
+)
 from msvitreid.evaluation.functional.similarity import SimilarityRows
 from msvitreid.evaluation.functional.verification import check_fprs
 from msvitreid.registry import METRICS

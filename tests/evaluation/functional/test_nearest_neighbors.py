@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msvitreid.evaluation.functional import nearest_neighbors as module
-from msvitreid.evaluation.functional.nearest_neighbors import (
+from msvitreid.evaluation.functional import similarity as module
+from msvitreid.evaluation.functional.similarity import (
     StackedRows,
     nearest_neighbors,
     squared_norms,

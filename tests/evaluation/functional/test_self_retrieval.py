@@ -15,8 +15,8 @@ from msvitreid.evaluation.functional import (
 )
 
 from . import oracle
-from .test_k_reciprocal_rerank import clustered, dense_rerank
 from .test_rank_metrics import assert_same, random_case
+from .test_reranking import clustered, dense_rerank
 from .test_streamed_matches import Rows
 
 

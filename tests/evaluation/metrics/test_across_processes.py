@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pickle
 
 import mmengine.dist
@@ -15,15 +14,11 @@ from mmengine.dist import get_rank
 
 from msvitreid.errors import DatasetError, ReIDError
 from msvitreid.evaluation import RandomGalleryMetric, ReIDMetric, RetrievalMetric
+from msvitreid.evaluation.functional import reranking
 from msvitreid.evaluation.metrics import ranking, retrieval_metric
 from tests.processes import run_ranks
 
 from .samples import make_samples
-
-# The package has a function of the same name.
-k_reciprocal_rerank = importlib.import_module(
-    'msvitreid.evaluation.functional.k_reciprocal_rerank'
-)
 
 COUNT = 1201
 """Odd and prime: no number of processes divides it. Its queries are several blocks."""
@@ -141,7 +136,7 @@ def test_figures_are_those_of_one_process(world_size, deal, cases, expected):
         # 600 queries are 3 blocks of 256, 1201 images 5 of them or 3 of 512.
         (ReIDMetric, ranking, 'rank_matches', [(0, 256), (256, 600)]),
         (RetrievalMetric, retrieval_metric, 'rank_classes', [(0, 256), (256, 600)]),
-        (ReIDMetric, k_reciprocal_rerank, 'nearest_neighbors', [(0, 512), (512, 1201)]),
+        (ReIDMetric, reranking, 'nearest_neighbors', [(0, 512), (512, 1201)]),
     ],
 )
 def test_every_rank_does_its_share(metric, module, function, shares, monkeypatch):

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from msvitreid.evaluation.functional import KReciprocalDistances, k_reciprocal_rerank
-from msvitreid.evaluation.functional.nearest_neighbors import BLOCK
+from msvitreid.evaluation.functional.similarity import BLOCK
 from tests.plain import rerank as plain
 
 from .made_features import Shape, exact_features, labels

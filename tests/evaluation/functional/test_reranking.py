@@ -10,11 +10,10 @@ import torch
 from msvitreid.evaluation.functional import (
     KReciprocalDistances,
     k_reciprocal_rerank,
-    nearest_neighbors,
+    reranking,
+    similarity,
 )
 from tests.plain import rerank as plain
-
-k_reciprocal_rerank_module = sys.modules[KReciprocalDistances.__module__]
 
 
 def dense_rerank(query, gallery, k1, k2, lambda_value, itself=False):
@@ -115,7 +114,7 @@ def test_importing_evaluation_is_light():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    for module in (nearest_neighbors, k_reciprocal_rerank_module):
+    for module in (similarity, reranking):
         monkeypatch.setattr(module, 'BLOCK', 32)
 
 
