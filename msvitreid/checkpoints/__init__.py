@@ -7,7 +7,7 @@ torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no ru
 from .class_weights import weights_of_classes
 from .filling import fill_model, keys_below
 from .load_report import LOADED, LoadReport, Reshaped, log_misfits
-from .reading import digest, read_checkpoint, use_safe_loading, weights_of, write_checkpoint
+from .reading import digest, read_checkpoint, weights_of, write_checkpoint
 from .schema import file_name_of, require_run_state
 from .training_state import require_optimizer_state, require_scheduler_states
 from .values import are_finite, require_usable_values
@@ -27,7 +27,6 @@ __all__ = [
     'require_run_state',
     'require_scheduler_states',
     'require_usable_values',
-    'use_safe_loading',
     'weights_of',
     'weights_of_classes',
     'write_checkpoint',

@@ -29,6 +29,9 @@ EXPECTED = {
     'tuple_type': 'a list',
 }
 
+#: Errors of annotations for which no component's config stands.
+PLAIN = EXPECTED.keys() - {'callable_type', 'dict_type', 'mapping_type', 'none_required'}
+
 #: Where pydantic says a limit, and how it is called.
 LIMITS = {
     'greater_than': ('gt', 'more than'),
@@ -76,11 +79,15 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
     if not all(found):
         return []
     deepest = max(found, key=lambda errors: len(errors[0].keys))
-    if len(members) == 1 or deepest[0].keys:
-        return deepest
-    # Several members ask for the same: list[int] | tuple[int].
-    expected = dict.fromkeys(errors[0].expected for errors in found)
-    return [Mismatch((), ' or '.join(expected), value)]
+    wrong = deepest if deepest[0].keys else [error for errors in found for error in errors]
+    # One of a place; several members may ask for the same there: list[int] | tuple[int].
+    places: dict[tuple[str | int, ...], list[Mismatch]] = {}
+    for mismatch in wrong:
+        places.setdefault(mismatch.keys, []).append(mismatch)
+    return [
+        same[0]._replace(expected=' or '.join(dict.fromkeys(one.expected for one in same)))
+        for same in places.values()
+    ]
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
@@ -160,10 +167,17 @@ def _with_lists(annotation: Any) -> Any:
 
 
 def _readable(value: Any, errors: list[Any]) -> Iterator[Mismatch]:
+    # Annotations are of what is built, a config's value is still to be built.
+    to_build = [
+        _keys(value, error['loc'])
+        for error in errors
+        if isinstance(error['input'], Mapping)
+        and 'type' in error['input']
+        and error['type'] not in PLAIN
+    ]
     for error in errors:
         kind, got = error['type'], error['input']
-        # Annotations are of what is built, a config's value is still to be built.
-        if isinstance(got, Mapping) and 'type' in got:
+        if _keys(value, error['loc']) in to_build:
             continue
         # NumPy's numbers are as good as Python's.
         if kind == 'int_type' and isinstance(got, Integral) and not isinstance(got, bool):

@@ -14,8 +14,7 @@ from msvitreid.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
 from msvitreid.utils.type_names import type_name
 
-from .option_values import check_option_values
-from .sections import check_sections
+from .checking import check_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -30,8 +29,7 @@ def complete_config(cfg: Config) -> Config:
         ConfigError: a documented option has a value that it cannot have, or a sampler another
             batch size than its loader.
     """
-    check_sections(cfg.get)
-    check_option_values(cfg)
+    check_config(cfg)
     completed = copy.deepcopy(cfg)
     for name in LOADERS:
         if isinstance(cfg.get(name), dict):
