@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process, master_only
+from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmengine.visualization import Visualizer
@@ -27,6 +28,7 @@ from msvitreid.errors import CheckpointError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, MODELS, RUNNERS
 from msvitreid.registry.refusals import REFUSALS, refusals
 from msvitreid.utils.files import atomic_write, make_folder, writing_into
+from msvitreid.utils.type_names import short_type
 from msvitreid.utils.versions import versions
 
 from .config.checking import check_config
@@ -206,7 +208,10 @@ class ReIDRunner(Runner):
         }
         return MODEL_WRAPPERS.build(options, default_args={'module': model})
 
-    @refusals('a hook')
+    def register_hook(self, hook: Hook | dict, *args: Any, **kwargs: Any) -> None:
+        with refusals(f'hook {short_type(hook)}'):
+            super().register_hook(hook, *args, **kwargs)
+
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         super().register_hooks(default_hooks, custom_hooks)
         own = (

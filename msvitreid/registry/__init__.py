@@ -42,8 +42,12 @@ class SuggestingRegistry(Registry):
     def get(self, key: str) -> type:
         if isinstance(key, str) and key.startswith(f'{MMPRETRAIN}.'):
             load_mmpretrain()
-        found = super().get(key)
-        if found is None:
+        try:
+            found = super().get(key)
+        except RuntimeError:
+            # mmengine also imports what has such a path, and stumbles over modules.
+            found = None
+        if not callable(found):
             raise ConfigError(f'unknown {self.name} {key!r}: {self._why_unknown(key)}')
         return found
 
@@ -85,9 +89,10 @@ class SuggestingRegistry(Registry):
             raise ConfigError(
                 f'the type of a {self.name} must be its name, got {kind!r} in {cfg}'
             )
-        others = TAKEN_OUT.get(self.name)
-        refuse(list(check_options(kind, cfg, name_of(kind), [*supplied], others)))
-        return f'{self.name} {name_of(kind)!r}'
+        stated = cfg.get('type')
+        name = stated if isinstance(stated, str) else name_of(kind)
+        refuse(list(check_options(kind, cfg, name, [*supplied], TAKEN_OUT.get(self.name))))
+        return f'{self.name} {name!r}'
 
     def parameters(self, cfg: Any) -> Mapping[str, Option]:
         """What the component that ``cfg`` names can be given; nothing if it names none."""

@@ -6,7 +6,7 @@ import functools
 import operator
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter
 from numbers import Integral, Real
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
@@ -29,8 +29,9 @@ EXPECTED = {
     'tuple_type': 'a list',
 }
 
-#: Errors of annotations for which no component's config stands.
-PLAIN = EXPECTED.keys() - {'callable_type', 'dict_type', 'mapping_type', 'none_required'}
+#: Errors of annotations for which a component's config may stand, and of some that look alike.
+OBJECTS = ('callable_type', 'dataclass_type', 'is_instance_of', 'is_subclass_of')
+CONTAINERS = ('Collection', 'Iterable', 'Mapping', 'Sequence')
 
 #: Where pydantic says a limit, and how it is called.
 LIMITS = {
@@ -62,7 +63,7 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
 
     A list stands for a tuple and an integer for a float; a bool is no number and a string is no
     list. A value of the default's own type is always allowed, as annotations of other packages
-    are not always complete.
+    are not always complete; only what is inside it is compared.
 
     Args:
         value: of an option of a config.
@@ -72,14 +73,14 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
     Returns:
         what is wrong; of a union, what is wrong with the member that comes nearest.
     """
-    if default is not Parameter.empty and type(value) is type(default):
-        return []
     members = _members(annotation)
     found = [_of_one(value, member) for member in members]
     if not all(found):
         return []
     deepest = max(found, key=lambda errors: len(errors[0].keys))
     wrong = deepest if deepest[0].keys else [error for errors in found for error in errors]
+    if default is not Parameter.empty and type(value) is type(default):
+        wrong = [mismatch for mismatch in wrong if mismatch.keys]
     # One of a place; several members may ask for the same there: list[int] | tuple[int].
     places: dict[tuple[str | int, ...], list[Mismatch]] = {}
     for mismatch in wrong:
@@ -156,11 +157,18 @@ def _with_lists(annotation: Any) -> Any:
         return Annotated[annotation, Strict(False)]
     if origin is None or origin in (typing.Literal, Annotated):
         return annotation
+    if origin in (Iterable, Collection):
+        # Pydantic looks at the items of these only when they are asked for.
+        origin = Sequence
     inner = tuple(item if item is Ellipsis else _with_lists(item) for item in items)
     if origin in (tuple, list, set):
         return Annotated[origin[inner], Strict(False)]
     if origin in (typing.Union, types.UnionType):
         return functools.reduce(operator.or_, inner)
+    if origin is Sequence:
+        # Of anything, a text would be one.
+        any_list = Annotated[list, Strict(False)]
+        return Sequence[inner[0]] if inner and inner[0] is not Any else any_list  # type: ignore
     if isinstance(origin, type) and issubclass(origin, Mapping) and len(inner) == 2:
         return Mapping[inner[0], inner[1]]  # type: ignore[valid-type]
     return annotation
@@ -173,7 +181,8 @@ def _readable(value: Any, errors: list[Any]) -> Iterator[Mismatch]:
         for error in errors
         if isinstance(error['input'], Mapping)
         and 'type' in error['input']
-        and error['type'] not in PLAIN
+        and error['type'] in OBJECTS
+        and (error.get('ctx') or {}).get('class', '').rpartition('.')[2] not in CONTAINERS
     ]
     for error in errors:
         kind, got = error['type'], error['input']

@@ -307,9 +307,7 @@ def _is_ours(component: Any) -> bool:
 
 
 def _each(kinds: Registry, nodes: Any, path: str) -> Iterator[Problem]:
-    if isinstance(nodes, Mapping):
-        yield Problem(path, f'expected a list of dicts, got {nodes!r}')
-    elif isinstance(nodes, list | tuple):
+    if isinstance(nodes, list | tuple):
         for index, node in enumerate(nodes):
             if isinstance(node, str | int | float | list | None):
                 yield Problem(join(path, index), f'expected a dict with its type, got {node!r}')

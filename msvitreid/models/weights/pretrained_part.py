@@ -43,6 +43,11 @@ class CheckedPretrainedInit(PretrainedInit):
         map_location: where the tensors are read to.
     """
 
+    def __init__(
+        self, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
+    ) -> None:
+        super().__init__(checkpoint, prefix, map_location)
+
     def __call__(self, module: nn.Module) -> None:
         """Fill ``module``.
 

@@ -50,6 +50,7 @@ def paths(**options) -> list[str]:
         ('compile', ['eager']),
         ('load_except', 3),
         ('load_except', [3]),
+        ('load_except', {'head': 1}),
     ],
 )
 def test_another_form(name, value):
