@@ -16,6 +16,7 @@ from mmengine.registry import Registry
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry.components import (
+    GIVEN,
     TAKEN_OUT,
     Option,
     check_options,
@@ -91,7 +92,9 @@ class SuggestingRegistry(Registry):
             )
         stated = cfg.get('type')
         name = stated if isinstance(stated, str) else name_of(kind)
-        refuse(list(check_options(kind, cfg, name, [*supplied], TAKEN_OUT.get(self.name))))
+        # What callers in Python supply themselves and forget is no matter of a config.
+        given = [*supplied, *GIVEN.get(self.name, ())]
+        refuse(list(check_options(kind, cfg, name, given, TAKEN_OUT.get(self.name))))
         return f'{self.name} {name!r}'
 
     def parameters(self, cfg: Any) -> Mapping[str, Option]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mmengine.config import Config
-from mmengine.runner import Runner
-from mmengine.runner.base_loop import BaseLoop
+from mmengine.runner import BaseLoop, Runner
 
 from msvitreid.errors import ConfigError
 

@@ -7,8 +7,7 @@ from textwrap import shorten
 from weakref import WeakKeyDictionary
 
 from mmengine.logging import print_log
-from mmengine.model import PretrainedInit
-from mmengine.model.weight_init import update_init_info
+from mmengine.model import PretrainedInit, update_init_info
 from torch import Tensor, nn
 
 from msvitreid.checkpoints import (
