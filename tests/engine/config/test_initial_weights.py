@@ -57,6 +57,10 @@ def test_what_is_no_file_stays():
     require_initial_weights(dict(type='Other'))
 
 
+class MyInit(PretrainedInit):
+    """A stranger's initializer from a file."""
+
+
 @pytest.mark.parametrize(
     ('option', 'named', 'switch'),
     [
@@ -68,6 +72,7 @@ def test_what_is_no_file_stays():
                 GONE,
                 [KAIMING, GONE],
                 [dict(type=PretrainedInit, checkpoint=PATH)],
+                dict(type=MyInit, checkpoint=PATH),
             )
             for where in [f'model.{part}.init_cfg']
         ),
