@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from msvitreid.errors import CheckpointError
@@ -163,26 +162,3 @@ def _require_loadable(path: Path, size: int) -> None:
                 refuse_unbounded(path, file)
             return
     require_sound_archive(path)
-
-
-def _read_local(filename: str, map_location: Any = None) -> dict[str, Any]:
-    return read_checkpoint(filename, map_location)
-
-
-def _refuse(filename: str, map_location: Any = None) -> dict[str, Any]:
-    raise CheckpointError(
-        f'checkpoint {filename!r} is not a local file; download it, verify its digest, and give '
-        'its path'
-    )
-
-
-def use_safe_loading() -> None:
-    """Make mmengine read local checkpoints with :func:`read_checkpoint` and refuse others.
-
-    mmengine 0.10.7 calls ``torch.load`` without ``weights_only``, locally and for every
-    remote scheme.
-    """
-    for prefix in list(CheckpointLoader._schemes):
-        if prefix:
-            CheckpointLoader.register_scheme(prefix, loader=_refuse, force=True)
-    CheckpointLoader.register_scheme('', loader=_read_local, force=True)

@@ -6,9 +6,7 @@ import argparse
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from msvitreid.errors import PREEMPTED, ReIDError
@@ -16,15 +14,11 @@ from msvitreid.utils.config_values import parse_value
 from msvitreid.utils.files import OUT_OF_SPACE
 from msvitreid.utils.printable import escaped
 
-#: Folders of torch's module of data loaders.
-DATA_LOADING = ('torch', 'utils', 'data')
-
 
 def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     """Run ``main(None)``; a :class:`ReIDError` becomes one line on stderr and exit code 2.
 
-    So does what is wrong with a component that mmengine itself builds, and a file that cannot
-    be read or written. Ctrl-C is a line and exit code 130.
+    So does a file that cannot be read or written. Ctrl-C is a line and exit code 130.
     """
     try:
         main(None)
@@ -33,11 +27,6 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
         sys.exit(130)
     except ReIDError as error:
         sentence = _sentence(error)
-    except (AssertionError, ImportError, KeyError, TypeError, ValueError) as error:
-        explanation = _explanation(error)
-        if explanation is None:
-            raise
-        sentence = escaped(explanation)
     except OSError as error:
         if error.filename is not None:
             sentence = escaped(f'{error.filename}: {error.strerror}')
@@ -106,30 +95,6 @@ class _ConfigOptions(argparse.Action):
                     file=sys.stderr,
                 )
         setattr(namespace, self.dest, options)
-
-
-def _explanation(error: Exception) -> str | None:
-    from msvitreid.build_errors import explain, is_call_mismatch
-
-    explained = explain(error)
-    if explained is not None:
-        return str(explained)
-    # Some of what a config names, mmengine calls without a registry.
-    caller = traceback.extract_tb(error.__traceback__)[-1]
-    by_mmengine = 'mmengine' in Path(caller.filename).parts
-    if _is_refusal(caller):
-        reason = ' '.join(str(error).split())[:300] or caller.line
-        return f'an option of the config is wrong: {reason}'
-    if by_mmengine and isinstance(error, TypeError) and is_call_mismatch(error):
-        return f'an option of the config is wrong: {error}'
-    return None
-
-
-def _is_refusal(frame: traceback.FrameSummary) -> bool:
-    """Whether OpenMMLab's packages or torch's data loader refuse a value on purpose."""
-    parts = Path(frame.filename).parts
-    by_library = {'mmengine', 'mmcv', 'mmpretrain'} & {*parts} or parts[-4:-1] == DATA_LOADING
-    return bool(by_library) and (frame.line or '').startswith(('raise ', 'assert '))
 
 
 def _sentence(error: ReIDError) -> str:

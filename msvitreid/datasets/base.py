@@ -88,6 +88,12 @@ class ReIDDataset(BaseDataset):
     test_splits: Sequence[str] = ('query', 'gallery')
     """What 'test' consists of; self-retrieval sets have queries only."""
 
+    numbers_splits_apart: bool = False
+    """Whether training and test lists number identities from 0 each: equal numbers say nothing."""
+
+    draws_gallery: bool = False
+    """Whether the protocol draws one image of each identity as the gallery of the others."""
+
     def __init__(
         self,
         data_root: str | None = None,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process, master_only
+from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
 from mmengine.visualization import Visualizer
@@ -20,25 +22,24 @@ from msvitreid.checkpoints import (
     digest,
     fill_model,
     read_checkpoint,
-    use_safe_loading,
     weights_of,
 )
 from msvitreid.datasets.loading.seeded_loader import own_worker_warning, warn_of_many_workers
-from msvitreid.errors import CheckpointError, ConfigError, OutputError
-from msvitreid.registry import LOOPS, MODEL_WRAPPERS, RUNNERS
-from msvitreid.utils.config_text import format_configs_once
+from msvitreid.errors import CheckpointError, OutputError
+from msvitreid.registry import LOOPS, MODEL_WRAPPERS, MODELS, RUNNERS
+from msvitreid.registry.refusals import REFUSALS, refusals
+from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import atomic_write, make_folder, writing_into
 from msvitreid.utils.versions import versions
 
+from .config.checking import check_config
 from .config.class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config.completion import LOADERS, complete_loader
 from .config.image_size import check_made_sizes, fill_image_size, made_sizes, stated_image_size
 from .config.initial_weights import require_initial_weights
 from .config.lazy import with_names
-from .config.load_except import load_exceptions
+from .config.load_except import load_exceptions, require_source
 from .config.log_backends import require_packages
-from .config.option_values import check_option_values
-from .config.sections import check_groups, check_sections
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
 from .distributed.sync_batch_norm import synchronize_bn
@@ -95,34 +96,44 @@ class ReIDRunner(Runner):
     model: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        use_safe_loading()
-        format_configs_once()
         self.stop_request = StopRequest()
         self.accepted_changes: dict[str, Change] = {}
         self._resumed: Mapping[str, Any] = {}
         self._start_log = StartLog(self)
+        sections = dict(inspect.signature(Runner).bind(*args, **kwargs).arguments)
         # The config stays as it is stated; what is built from it is completed.
-        cfg = kwargs.get('cfg') or Config()
+        cfg = sections.pop('cfg', None) or Config()
         cfg = with_names(Config(cfg) if isinstance(cfg, dict) else cfg)
-        check_sections(kwargs.get)
-        check_groups(kwargs.get)
-        check_option_values(cfg)
+        check_config({**cfg, **sections})
+        require_source(cfg)
         for name in ('env_cfg', 'randomness', 'log_level'):
-            if kwargs.get(name, ...) is None:
-                del kwargs[name]  # to mmengine None is no default
-        if isinstance(kwargs.get('env_cfg'), dict):
-            given = kwargs['env_cfg'].items()
-            kwargs['env_cfg'] = {key: value for key, value in given if value is not None}
-        kwargs['load_from'] = kwargs.get('load_from') or None
+            if sections.get(name, ...) is None:
+                del sections[name]  # to mmengine None is no default
+        if 'env_cfg' in sections:
+            given = sections['env_cfg'].items()
+            sections['env_cfg'] = {key: value for key, value in given if value is not None}
+        sections['load_from'] = sections.get('load_from') or None
         for name in LOADERS:
-            if isinstance(kwargs.get(name), dict):
-                kwargs[name] = complete_loader(name, kwargs[name], cfg)
+            if isinstance(sections.get(name), dict):
+                sections[name] = complete_loader(name, sections[name], cfg)
         size = stated_image_size(cfg)
-        kwargs = {key: fill_image_size(value, size) for key, value in kwargs.items()}
-        self.image_sizes = made_sizes({name: kwargs.get(name) for name in LOADERS})
-        check_made_sizes(kwargs.get('model'), self.image_sizes)
+        sections = {key: fill_image_size(value, size) for key, value in sections.items()}
+        self.image_sizes = made_sizes({name: sections.get(name) for name in LOADERS})
+        check_made_sizes(sections.get('model'), self.image_sizes)
         with self._start_log:
-            super().__init__(*args, **{**kwargs, 'cfg': cfg})
+            super().__init__(**sections, cfg=cfg)
+
+    # What a constructor refuses is an option of the config; the last two compute with them.
+    build_log_processor = refusals('log_processor')(Runner.build_log_processor)
+    build_evaluator = refusals('an evaluator')(Runner.build_evaluator)
+    build_val_loop = refusals('val_cfg')(Runner.build_val_loop)
+    build_test_loop = refusals('test_cfg')(Runner.build_test_loop)
+    build_optim_wrapper = refusals('optim_wrapper', *REFUSALS, AttributeError, TypeError)(
+        Runner.build_optim_wrapper
+    )
+    build_param_scheduler = refusals('param_scheduler', *REFUSALS, AttributeError, TypeError)(
+        Runner.build_param_scheduler
+    )
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
@@ -130,10 +141,12 @@ class ReIDRunner(Runner):
         warn_of_lost_log(logger)
         return logger
 
+    @refusals('visualizer')
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         require_packages(visualizer)
         return super().build_visualizer(visualizer)
 
+    @refusals('model')
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         if isinstance(model, Mapping):
             if isinstance(self._train_dataloader, Mapping):
@@ -141,6 +154,7 @@ class ReIDRunner(Runner):
                 model = with_class_count(model, partial(self._count_classes, 'train'))
             elif isinstance(self._test_dataloader, Mapping) and needs_classes(model):
                 model = with_class_count(model, partial(self._count_classes, 'test'))
+            model = MODELS.build(model)
         return super().build_model(model)
 
     def _count_classes(self, split: str) -> int | None:
@@ -188,6 +202,7 @@ class ReIDRunner(Runner):
             with atomic_write(Path(self.work_dir) / Path(name).name) as temporary:
                 temporary.write_text(stated.dump(), encoding='utf-8')
 
+    @refusals('env_cfg')
     def setup_env(self, env_cfg: dict) -> None:
         # mmengine 0.10.7 starts several processes on CUDA devices only.
         timeout = group_timeout(env_cfg)
@@ -197,6 +212,7 @@ class ReIDRunner(Runner):
         self._start_log.goes_to(os.path.join(self.work_dir, self.timestamp))
         require_same_config(self.cfg)
 
+    @refusals('model_wrapper_cfg')
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         if self.cfg.get('sync_bn') is False:
             self.cfg.sync_bn = None  # whatever is not None is on to mmengine
@@ -212,16 +228,12 @@ class ReIDRunner(Runner):
         }
         return MODEL_WRAPPERS.build(options, default_args={'module': model})
 
+    def register_hook(self, hook: Hook | dict, *args: Any, **kwargs: Any) -> None:
+        with refusals(f'hook {short_type(hook)}'):
+            super().register_hook(hook, *args, **kwargs)
+
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
-        try:
-            super().register_hooks(default_hooks, custom_hooks)
-        except ValueError as error:
-            # Of a figure to choose or to stop by whose name says neither.
-            if 'Cannot infer the rule' not in str(error):
-                raise
-            raise ConfigError(
-                f"{error} Add rule='greater' or rule='less' to the hook"
-            ) from error
+        super().register_hooks(default_hooks, custom_hooks)
 
     def register_default_hooks(self, hooks: Mapping[str, Any] | None = None) -> None:
         """As mmengine's, with :data:`DEFAULT_HOOKS` too; ``None`` switches a hook off."""
@@ -236,6 +248,7 @@ class ReIDRunner(Runner):
             # After hooks have added theirs.
             make_plain(self, kwargs['checkpoint'])
 
+    @refusals('a data loader')
     def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
         with own_worker_warning():
             loader = super().build_dataloader(*args, **kwargs)
@@ -261,6 +274,7 @@ class ReIDRunner(Runner):
         self.logger.info(f'environment:\n{lines}')
         self.logger.info(f'config:\n{self.cfg.pretty_text}')
 
+    @refusals('train_cfg')
     def build_train_loop(self, loop: BaseLoop | Mapping) -> BaseLoop:
         if isinstance(loop, Mapping) and loop.get('by_epoch') and 'type' not in loop:
             options = {key: value for key, value in loop.items() if key != 'by_epoch'}

@@ -8,9 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .metrics import RandomGalleryMetric, ReIDMetric, RetrievalMetric, TopKAccuracy
+    from .metrics import (
+        EmbeddingMetric,
+        RandomGalleryMetric,
+        ReIDMetric,
+        RetrievalMetric,
+        TopKAccuracy,
+    )
 
-__all__ = ['RandomGalleryMetric', 'ReIDMetric', 'RetrievalMetric', 'TopKAccuracy']
+__all__ = [
+    'EmbeddingMetric',
+    'RandomGalleryMetric',
+    'ReIDMetric',
+    'RetrievalMetric',
+    'TopKAccuracy',
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 
 #: Where backbones keep the channels of their last map: ours and torchvision's, then
-#: mmpretrain's ResNets, Swins and ViTs.
+#: mmpretrain's ResNets, Swins and ViTs, which have no attribute of ours.
 CHANNEL_ATTRIBUTES = ('out_channels', 'feat_dim', 'num_features', 'embed_dims')
 
 

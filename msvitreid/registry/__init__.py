@@ -7,20 +7,27 @@ on first use.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine import registry as mmengine_registry
+from mmengine.config import Config
 from mmengine.registry import Registry
 
-from msvitreid.build_errors import explain
 from msvitreid.errors import ConfigError
-from msvitreid.option_types import refuse_wrong_types
+from msvitreid.registry.components import (
+    GIVEN,
+    TAKEN_OUT,
+    Option,
+    check_options,
+    name_of,
+    refuse,
+    signature_of,
+)
 from msvitreid.registry.mmpretrain import SCOPE as MMPRETRAIN
 from msvitreid.registry.mmpretrain import load_mmpretrain
+from msvitreid.registry.refusals import refusals
 from msvitreid.utils.near_names import did_you_mean
-from msvitreid.utils.parameters import call_parameters
 
 
 class SuggestingRegistry(Registry):
@@ -36,49 +43,64 @@ class SuggestingRegistry(Registry):
     def get(self, key: str) -> type:
         if isinstance(key, str) and key.startswith(f'{MMPRETRAIN}.'):
             load_mmpretrain()
-        found = super().get(key)
-        if found is None:
+        try:
+            found = super().get(key)
+        except RuntimeError:
+            # mmengine also imports what has such a path, and stumbles over modules.
+            found = None
+        if not callable(found):
             raise ConfigError(f'unknown {self.name} {key!r}: {self._why_unknown(key)}')
         return found
 
-    def build(self, cfg: Mapping, *args: Any, **kwargs: Any) -> Any:
-        """Build a component.
+    def build(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build a component, or a ``Sequential`` of a list of models.
 
         Raises:
-            ConfigError: the config names no type, or an option that it does not take, or gives
-                one of ours a value of another type, or a package that the component needs
-                is missing.
+            ConfigError: the config is no dict, names no type, or its options are not those of the
+                component: see :func:`check_options`; or a package that the component needs is
+                missing.
         """
-        if isinstance(cfg, Mapping) and cfg.get('_scope_') == MMPRETRAIN:
-            load_mmpretrain()
-        kind = self.component(cfg)
-        if isinstance(cfg, Mapping) and 'type' in cfg and not callable(kind):
+        if self.name == 'runner':
+            # Which checks its whole config itself.
+            return super().build(cfg, *args, **kwargs)
+        supplied = kwargs.get('default_args') or next(iter(args), None) or {}
+        items = cfg if isinstance(cfg, list) and self.name == 'model' else [cfg]
+        names = [self._check(item, supplied) for item in items]
+        with refusals(' and '.join(dict.fromkeys(names)), ImportError):
+            return super().build(cfg, *args, **kwargs)
+
+    def _check(self, cfg: Any, supplied: Mapping[str, Any]) -> str:
+        """Check a config before it is built, and give the component's name.
+
+        Args:
+            supplied: what the caller adds to the config where that is silent.
+
+        Raises:
+            ConfigError: see :meth:`build`.
+        """
+        if not isinstance(cfg, Mapping | Config):
+            raise ConfigError(
+                f'a {self.name} of the config must be a dict with its type, got {cfg!r}'
+            )
+        cfg = dict(cfg)
+        kind = self.component({**supplied, **cfg})
+        if kind is None:
+            raise ConfigError(f'a {self.name} of the config has no type: {cfg}')
+        if not callable(kind):
             raise ConfigError(
                 f'the type of a {self.name} must be its name, got {kind!r} in {cfg}'
             )
-        if kind is not None:
-            name = getattr(kind, '__name__', kind)
-            refuse_wrong_types(f'{self.name} {name!r}', kind, cfg)
-        try:
-            return super().build(cfg, *args, **kwargs)
-        except (TypeError, ImportError) as error:
-            if cfg is None or isinstance(cfg, str):
-                raise ConfigError(
-                    f'a {self.name} of the config must be a dict with its type, got {cfg!r}'
-                ) from error
-            sentence = explain(error)
-            if sentence is None:
-                raise
-            raise sentence from error
-        except KeyError as error:
-            if 'must contain the key "type"' not in str(error):
-                raise
-            raise ConfigError(f'a {self.name} of the config has no type: {cfg}') from error
+        stated = cfg.get('type')
+        name = stated if isinstance(stated, str) else name_of(kind)
+        # What callers in Python supply themselves and forget is no matter of a config.
+        given = [*supplied, *GIVEN.get(self.name, ())]
+        refuse(list(check_options(kind, cfg, name, given, TAKEN_OUT.get(self.name))))
+        return f'{self.name} {name!r}'
 
-    def parameters(self, cfg: Any) -> Mapping[str, inspect.Parameter]:
+    def parameters(self, cfg: Any) -> Mapping[str, Option]:
         """What the component that ``cfg`` names can be given; nothing if it names none."""
         kind = self.component(cfg)
-        return {} if kind is None else call_parameters(kind)
+        return {} if kind is None else signature_of(kind).options
 
     def component(self, cfg: Any) -> Any:
         """The class or function that ``cfg`` names, by name or itself; None if it names none.
@@ -89,6 +111,8 @@ class SuggestingRegistry(Registry):
         kind = cfg.get('type') if isinstance(cfg, Mapping) else None
         if isinstance(kind, str):
             scope = cfg.get('_scope_')
+            if scope == MMPRETRAIN:
+                load_mmpretrain()
             kind = self.get(kind if scope is None or '.' in kind else f'{scope}.{kind}')
         return kind
 

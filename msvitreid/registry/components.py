@@ -126,10 +126,10 @@ def check_options(
         if name not in (others or {})
     }
     named = {name: value for name, value in options.items() if name not in NOT_OPTIONS}
-    closed = '' if signature.is_open else _name(component)
+    closed = '' if signature.is_open else name_of(component)
     yield from check_values(known, named, path, closed, defaults)
     for name in sorted(signature.required - {*options, *given, *(others or {})}):
-        yield Problem(join(path, name), f'{_name(component)} needs this option')
+        yield Problem(join(path, name), f'{name_of(component)} needs this option')
 
 
 def check_values(
@@ -225,7 +225,8 @@ def _single_hints(call: Any) -> Iterator[tuple[str, Any]]:
             yield name, Any
 
 
-def _name(component: Any) -> str:
+def name_of(component: Any) -> str:
+    """How a sentence calls a class or function."""
     return getattr(component, '__name__', None) or type(component).__name__
 
 

@@ -1,6 +1,6 @@
 """mmpretrain 1.2.0 on today's stack: its faults, each met here and nowhere else.
 
-Every workaround has a test in ``tests/utils/test_mmpretrain.py`` that fails when it can go.
+Every workaround has a test in ``tests/registry/test_mmpretrain.py`` that fails when it can go.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from msvitreid.errors import ConfigError
 
@@ -35,11 +32,12 @@ def load_mmpretrain() -> None:
         with _without_multimodal(), warnings.catch_warnings():
             # Of mmcv-lite's: it lacks compiled ops, which nothing of ours needs.
             warnings.filterwarnings('ignore', message='Fail to import')
+            import mmpretrain.evaluation
             import mmpretrain.models  # noqa: F401
-            from mmpretrain.evaluation.metrics import retrieval
     except ModuleNotFoundError as error:
+        package = (error.name or '').partition('.')[0]
         raise ConfigError(
-            f'the config names a component of mmpretrain, and {error.name} is not installed: '
+            f'the config names a component of mmpretrain, and {package} is not installed: '
             "run pip install 'msvitreid[pretrain]'"
         ) from error
     except (ImportError, AttributeError, AssertionError) as error:
@@ -49,8 +47,6 @@ def load_mmpretrain() -> None:
             f"{' '.join(str(error).split())}; pip install 'msvitreid[pretrain]' gets versions that "
             'fit'
         ) from error
-    if not hasattr(np, 'in1d'):
-        retrieval.np = _NumpyWithIn1d(np.__name__)
 
 
 @contextmanager
@@ -77,12 +73,3 @@ def _without_multimodal() -> Iterator[None]:
         dependency: Any = sys.modules.get('mmpretrain.utils.dependency')
         if dependency is not None:
             dependency.distribution = real
-
-
-class _NumpyWithIn1d(ModuleType):
-    """NumPy with the function that 2.4 removed and mmpretrain's retrieval metrics call."""
-
-    in1d = staticmethod(np.isin)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)

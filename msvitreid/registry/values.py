@@ -6,7 +6,7 @@ import functools
 import operator
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter
 from numbers import Integral, Real
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
@@ -28,6 +28,10 @@ EXPECTED = {
     'string_type': 'a string',
     'tuple_type': 'a list',
 }
+
+#: Errors of annotations for which a component's config may stand, and of some that look alike.
+OBJECTS = ('callable_type', 'dataclass_type', 'is_instance_of', 'is_subclass_of')
+CONTAINERS = ('Collection', 'Iterable', 'Mapping', 'Sequence')
 
 #: Where pydantic says a limit, and how it is called.
 LIMITS = {
@@ -59,7 +63,7 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
 
     A list stands for a tuple and an integer for a float; a bool is no number and a string is no
     list. A value of the default's own type is always allowed, as annotations of other packages
-    are not always complete.
+    are not always complete; only what is inside it is compared.
 
     Args:
         value: of an option of a config.
@@ -69,18 +73,22 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
     Returns:
         what is wrong; of a union, what is wrong with the member that comes nearest.
     """
-    if default is not Parameter.empty and type(value) is type(default):
-        return []
     members = _members(annotation)
     found = [_of_one(value, member) for member in members]
     if not all(found):
         return []
     deepest = max(found, key=lambda errors: len(errors[0].keys))
-    if len(members) == 1 or deepest[0].keys:
-        return deepest
-    # Several members ask for the same: list[int] | tuple[int].
-    expected = dict.fromkeys(errors[0].expected for errors in found)
-    return [Mismatch((), ' or '.join(expected), value)]
+    wrong = deepest if deepest[0].keys else [error for errors in found for error in errors]
+    if default is not Parameter.empty and type(value) is type(default):
+        wrong = [mismatch for mismatch in wrong if mismatch.keys]
+    # One of a place; several members may ask for the same there: list[int] | tuple[int].
+    places: dict[tuple[str | int, ...], list[Mismatch]] = {}
+    for mismatch in wrong:
+        places.setdefault(mismatch.keys, []).append(mismatch)
+    return [
+        same[0]._replace(expected=' or '.join(dict.fromkeys(one.expected for one in same)))
+        for same in places.values()
+    ]
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
@@ -149,21 +157,36 @@ def _with_lists(annotation: Any) -> Any:
         return Annotated[annotation, Strict(False)]
     if origin is None or origin in (typing.Literal, Annotated):
         return annotation
+    if origin in (Iterable, Collection):
+        # Pydantic looks at the items of these only when they are asked for.
+        origin = Sequence
     inner = tuple(item if item is Ellipsis else _with_lists(item) for item in items)
     if origin in (tuple, list, set):
         return Annotated[origin[inner], Strict(False)]
     if origin in (typing.Union, types.UnionType):
         return functools.reduce(operator.or_, inner)
+    if origin is Sequence:
+        # Of anything, a text would be one.
+        any_list = Annotated[list, Strict(False)]
+        return Sequence[inner[0]] if inner and inner[0] is not Any else any_list  # type: ignore
     if isinstance(origin, type) and issubclass(origin, Mapping) and len(inner) == 2:
         return Mapping[inner[0], inner[1]]  # type: ignore[valid-type]
     return annotation
 
 
 def _readable(value: Any, errors: list[Any]) -> Iterator[Mismatch]:
+    # Annotations are of what is built, a config's value is still to be built.
+    to_build = [
+        _keys(value, error['loc'])
+        for error in errors
+        if isinstance(error['input'], Mapping)
+        and 'type' in error['input']
+        and error['type'] in OBJECTS
+        and (error.get('ctx') or {}).get('class', '').rpartition('.')[2] not in CONTAINERS
+    ]
     for error in errors:
         kind, got = error['type'], error['input']
-        # Annotations are of what is built, a config's value is still to be built.
-        if isinstance(got, Mapping) and 'type' in got:
+        if _keys(value, error['loc']) in to_build:
             continue
         # NumPy's numbers are as good as Python's.
         if kind == 'int_type' and isinstance(got, Integral) and not isinstance(got, bool):

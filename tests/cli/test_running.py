@@ -4,11 +4,6 @@ import os
 import signal
 
 import pytest
-import torch
-from mmengine.dataset import Compose
-from mmengine.optim import OptimWrapper
-from torch.optim import SGD
-from torch.utils.data import DataLoader
 
 from msvitreid.cli.running import PREEMPTED, add_config_options, exit_when_preempted, run_tool
 from msvitreid.errors import ConfigError, DatasetError
@@ -81,27 +76,6 @@ def test_a_full_disk_is_one_line(capsys):
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_tool(fail(ZeroDivisionError()))
-
-
-@pytest.mark.parametrize(
-    ('refuse', 'sentence'),
-    [
-        (lambda: OptimWrapper(SGD([torch.zeros(1)]), clip_grad=5), 'clip_grad'),
-        (lambda: Compose([3]), 'transform must be a callable'),
-        (lambda: DataLoader([1], drop_last=None), 'drop_last should be a boolean'),
-    ],
-)
-def test_what_a_library_refuses_is_one_line(refuse, sentence, capsys):
-    """Errors that mmengine, mmcv and torch's data loader raise on purpose."""
-    with pytest.raises(SystemExit) as end:
-        run_tool(lambda _: refuse())
-    assert end.value.code == 2
-    assert sentence in capsys.readouterr().err
-
-
-def test_what_a_library_stumbles_over_keeps_its_traceback():
-    with pytest.raises(TypeError):
-        run_tool(lambda _: Compose(5))
 
 
 def test_ctrl_c_is_a_line(capsys):

@@ -5,7 +5,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from msvitreid.errors import ConfigError
@@ -58,28 +57,6 @@ print(importlib_metadata.version('pycocotools'), dependency.satisfy_requirement(
     )
     assert outcome.stdout == 'ImageClassifier\n2.0.9 True\n'
     assert outcome.stderr == ''
-
-
-def test_its_retrieval_metrics_still_call_what_numpy_has_removed(monkeypatch):
-    """When this fails, ``_NumpyWithIn1d`` can go."""
-    load_mmpretrain()
-    from mmpretrain.evaluation.metrics import retrieval
-
-    monkeypatch.setattr(retrieval, 'np', np)
-    with pytest.raises(AttributeError, match='in1d'):
-        retrieval.RetrievalRecall.calculate([[1, 0]], [[0]], (1,), True, True)
-
-
-def test_its_retrieval_metrics_work():
-    load_mmpretrain()
-    from mmpretrain.evaluation.metrics import retrieval
-
-    # Found at ranks 1, 3 and, of two, 1 and 3; the best three of four.
-    ranked, wanted = [[2, 0, 1, 3], [0, 1, 2, 3], [3, 0, 1, 2]], [[2], [2], [1, 3]]
-    recall = retrieval.RetrievalRecall.calculate(ranked, wanted, (1, 3), True, True)
-    assert [value.item() for value in recall] == pytest.approx([200 / 3, 100])
-    precision = retrieval.RetrievalAveragePrecision.calculate(ranked, wanted, 4, True, True)
-    assert precision.item() == pytest.approx(100 * (1 + 1 / 3 + (1 + 2 / 3) / 2) / 3)
 
 
 @pytest.mark.parametrize('missing', ['mmpretrain', 'importlib_metadata'])

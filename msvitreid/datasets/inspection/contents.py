@@ -26,6 +26,7 @@ class Contents:
         expected: the counts that each split is known to have; none if counts are ignored.
         counts_must_agree: whether a count that differs from a certain one is a fault.
         csv: the list that it was read from, of own data in a list.
+        numbers_splits_apart, draws_gallery: as the dataset's class says.
         is_own_data: whether its identities are what the user calls them.
         left_out: what lies where images are read, and is not read.
         value_range: what the pipeline says of 16-bit images, if it does.
@@ -44,6 +45,8 @@ class Contents:
     left_out: LeftOut = field(default_factory=LeftOut)
     value_range: tuple[int, int] | None = None
     train: list[dict] = field(default_factory=list)
+    numbers_splits_apart: bool = False
+    draws_gallery: bool = False
 
     @property
     def source(self) -> tuple[str, Path, Path | None]:
@@ -120,6 +123,8 @@ def _read(config: Mapping[str, Any]) -> Contents:
         left_out=dataset.left_out,
         value_range=_value_range(config.get('pipeline') or ()),
         train=list(splits.get('train', [])),
+        numbers_splits_apart=dataset.numbers_splits_apart,
+        draws_gallery=dataset.draws_gallery,
     )
 
 

@@ -9,11 +9,6 @@ from msvitreid.datasets.counts import separate_cameras
 from .contents import Contents
 from .findings import Finding, Item
 
-# Their lists number training and test identities from 0 each.
-NUMBERED_ANEW = ('MSMT17',)
-# Their protocol draws one image of each identity as the gallery; the others are queries.
-DRAWN_GALLERY = ('VehicleID',)
-
 
 def scarce_identity_findings(contents: Contents) -> list[Finding]:
     """Training identities with one image, or with one camera: information.
@@ -50,7 +45,7 @@ def scarce_identities(entries: Iterable[dict]) -> tuple[tuple[Item, ...], tuple[
 
 def shared_identity_findings(contents: Contents) -> list[Finding]:
     """Identities that are trained on and tested with: a fault."""
-    if contents.kind in NUMBERED_ANEW:
+    if contents.numbers_splits_apart:
         return []
     train, test = _by_pid(contents.train), _by_pid(contents.test)
     items = tuple(
@@ -80,7 +75,7 @@ def unmatched_query_findings(contents: Contents) -> list[Finding]:
         for query in queries
         if not any(_is_match(query, image) for image in found.get(query['pid'], ()))
     )
-    is_drawn = contents.kind in DRAWN_GALLERY
+    is_drawn = contents.draws_gallery
     where = f'{contents.name} query'
     what = 'images never drawn as a query' if is_drawn else 'queries without a match'
     return [Finding('unmatched_query', not is_drawn, where, what, items)] if items else []

@@ -40,6 +40,7 @@ class MSMT17(ReIDDataset):
     """
 
     folder_names = ('MSMT17', 'MSMT17_V1', 'MSMT17_V2')
+    numbers_splits_apart = True
     markers = (
         *(name for names in LISTS.values() for name in names),
         MARKET_FOLDERS['train'],

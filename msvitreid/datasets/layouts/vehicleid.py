@@ -32,6 +32,7 @@ class VehicleID(ReIDDataset):
     folder_names = ('VehicleID_V1.0', 'VehicleID', 'PKU-VehicleID')
     markers = (TRAIN_LIST, *(TEST_LIST.format(size) for size in TEST_IMAGES))
     test_splits = ('query',)
+    draws_gallery = True
 
     def __init__(self, *args, test_size: int = 800, **kwargs) -> None:
         if test_size not in TEST_IMAGES:

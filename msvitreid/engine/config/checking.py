@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
+import os
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Lt
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import Registry
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, LogProcessor, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -31,7 +33,7 @@ from msvitreid.registry.components import (
     signature_of,
 )
 
-from .pipelines import resolve
+from .pipelines import copied, resolve
 
 PACKAGE = __name__.partition('.')[0]
 #: How alike a misspelt name is to the name that was meant; variables are less alike.
@@ -40,7 +42,14 @@ NEAR = 0.85
 #: NumPy takes none above.
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 
-#: Top-level options that our runner, mmengine's and its config reader look up by themselves.
+#: Python's names of logging levels, and numbers.
+Level = Literal['CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET'] | CountOrZero
+
+#: Seconds to wait for another process.
+Timeout = Annotated[float, Gt(0), Lt(timedelta.max.total_seconds())]
+
+#: Top-level options that our runner, mmengine's and its config reader look up by themselves, and
+#: sections that mmengine's annotations describe too narrowly.
 RUNNER_OPTIONS: dict[str, Any] = {
     'accept_changes': bool | str | Sequence[str] | None,
     'activation_checkpointing': Any,
@@ -52,15 +61,24 @@ RUNNER_OPTIONS: dict[str, Any] = {
     'find_unused_parameters': bool | None,
     'image_size': Sequence[Count] | None,
     'load_except': str | Sequence[str] | None,
-    'log_level': str | int,
+    'log_level': Level,
+    'log_processor': dict | LogProcessor,
     'model_wrapper_cfg': dict | None,
     'on_count_mismatch': Literal['error', 'warn', 'ignore'],
     'runner_type': Any,
     'sync_bn': Literal['torch', False] | None,
     'test_pipeline': Sequence | None,
     'train_pipeline': Sequence | None,
-    'work_dir': str,
+    'work_dir': str | os.PathLike,
+    **dict.fromkeys(('train_cfg', 'val_cfg', 'test_cfg'), dict | BaseLoop),
 }
+
+#: Sections that are all stated or none.
+GROUPS = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
 
 #: Options of a loader that mmengine takes out before torch's ``DataLoader`` is built.
 LOADER_OPTIONS: dict[str, Any] = {
@@ -80,7 +98,7 @@ DIST_OPTIONS: dict[str, Any] = {
     'backend': str,
     'init_backend': str,
     'port': int | str,
-    'timeout': Annotated[float, Ge(0)] | Annotated[int, Ge(0)],
+    'timeout': Timeout,
 }
 
 #: Options of ``env_cfg.mp_cfg``.
@@ -92,8 +110,8 @@ PROCESS_OPTIONS: dict[str, Any] = {
 #: Options of ``env_cfg``.
 ENVIRONMENT_OPTIONS: dict[str, Any] = {
     'cudnn_benchmark': bool,
-    'dist_cfg': dict,
-    'mp_cfg': dict,
+    'dist_cfg': dict | None,
+    'mp_cfg': dict | None,
     'resource_limit': int,
 }
 
@@ -125,18 +143,19 @@ DEFAULT_HOOKS = (
 )
 
 
-def check_config(cfg: Config) -> None:
+def check_config(cfg: Config | Mapping[str, Any]) -> None:
     """Check names and values of a whole config against the components that it names.
 
     Every ``type`` is looked up in its registry, its options are bound to the component's
     signature, and their values are compared with its annotations. mmengine's hooks, loops,
-    samplers and schedulers and components of other packages are checked alike.
+    samplers and schedulers and components of other packages are checked alike. An object may
+    stand where the config of one is expected; ``None`` stands for a section that is absent.
 
     Raises:
         ConfigError: something is wrong; the sentence lists all problems, each with its key path,
             and near names.
     """
-    completed = copy.deepcopy(cfg)
+    completed = copied(cfg)
     # What the top level states is checked as its components get it, and reported where it stands.
     sources = resolve(completed)
     problems = [_at_source(problem, sources) for problem in problems_of(completed)]
@@ -151,7 +170,7 @@ def _at_source(problem: Problem, sources: Mapping[str, str]) -> Problem:
     return problem
 
 
-def problems_of(cfg: Config) -> Iterator[Problem]:
+def problems_of(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
     """What :func:`check_config` reports."""
     yield from _top_level(cfg)
     yield from _component(registry.MODELS, cfg.get('model'), 'model')
@@ -175,7 +194,7 @@ def problems_of(cfg: Config) -> Iterator[Problem]:
     yield from _environment(cfg.get('env_cfg'))
 
 
-def _top_level(cfg: Config) -> Iterator[Problem]:
+def _top_level(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
     """The sections' kinds, and names that nothing reads but are near to one that is read.
 
     Other names are variables of the config.
@@ -184,10 +203,10 @@ def _top_level(cfg: Config) -> Iterator[Problem]:
         name: option.annotation for name, option in signature_of(Runner).options.items()
     }
     known = {**sections, **RUNNER_OPTIONS}
-    stated = {name: cfg[name] for name in known if name in cfg}
+    stated = {name: cfg[name] for name in known if cfg.get(name) is not None}
     for problem in check_values(known, stated, ''):
         # What is below a section is checked by what takes it.
-        if '.' not in problem.path and '[' not in problem.path:
+        if problem.path in sections or re.split(r'[.[]', problem.path)[0] in RUNNER_OPTIONS:
             yield problem
     for name in cfg:
         near = [] if name in known else difflib.get_close_matches(name, known, 1, NEAR)
@@ -197,6 +216,12 @@ def _top_level(cfg: Config) -> Iterator[Problem]:
                 f'nothing reads this name, did you mean {near[0]!r}? Otherwise give this variable '
                 'another name',
             )
+    for group in GROUPS:
+        stated_ones = [name for name in group if cfg.get(name) is not None]
+        for name in group if stated_ones else ():
+            if name in cfg and cfg[name] is None:
+                text = f'is None and {" and ".join(stated_ones)} not: state all of them or none'
+                yield Problem(name, text)
     yield from _compile(cfg.get('compile'))
 
 
@@ -362,7 +387,7 @@ def _optim_wrapper(node: Any, path: str) -> Iterator[Problem]:
 
 
 def _schedulers(node: Any, path: str) -> Iterator[Problem]:
-    if isinstance(node, Mapping) and 'type' not in node:
+    if isinstance(node, Mapping) and node and 'type' not in node:
         # Of several optimizers, by their names.
         for name, schedulers in node.items():
             yield from _schedulers(schedulers, join(path, name))

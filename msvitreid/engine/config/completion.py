@@ -13,10 +13,9 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from msvitreid.registry.type_names import of_mmpretrain
 
+from .checking import check_config
 from .image_size import fill_image_size, stated_image_size
-from .option_values import check_option_values
 from .pipelines import fill_pipeline, resolve
-from .sections import check_sections
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -33,8 +32,7 @@ def complete_config(cfg: Config) -> Config:
         ConfigError: a documented option has a value that it cannot have, or a sampler another
             batch size than its loader, or a reference to the image size is wrong.
     """
-    check_sections(cfg.get)
-    check_option_values(cfg)
+    check_config(cfg)
     completed = copy.deepcopy(cfg)
     resolve(completed)
     for name in LOADERS:

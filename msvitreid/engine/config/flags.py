@@ -7,26 +7,24 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 from mmengine.logging import print_log
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import CheckpointError, ConfigError
-from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
-from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS, ReIDMetric
-from msvitreid.registry import METRICS
-from msvitreid.registry.type_names import short_type
+from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
+from msvitreid.registry import HOOKS, METRICS, OPTIM_WRAPPERS
 
 from .initial_weights import without_initial_weights
 
 #: The folder of a start's log, named by its time.
 START = re.compile(r'\d{8}_\d{6}')
-
-#: Hooks that are for training only; mmengine's would copy the net that is tested.
-AVERAGING = ('WeightAverageHook', 'EMAHook')
 
 
 def default_work_dir(config: str | os.PathLike) -> str:
@@ -81,10 +79,10 @@ def use_amp(cfg: Config) -> None:
     """
     if not torch.cuda.is_available():
         raise ConfigError('--amp needs a CUDA device and none is here; train without it')
-    kind = short_type(cfg.optim_wrapper) or 'OptimWrapper'
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+    kind = OPTIM_WRAPPERS.component(cfg.optim_wrapper) or OptimWrapper
+    if kind not in (OptimWrapper, AmpOptimWrapper):
         raise ConfigError(
-            f'--amp needs optim_wrapper.type OptimWrapper, the config has {kind!r}'
+            f'--amp needs optim_wrapper.type OptimWrapper, the config has {kind.__name__!r}'
         )
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
@@ -159,23 +157,31 @@ def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
         cfg[key] = None
     cfg.custom_hooks = [
-        hook for hook in cfg.get('custom_hooks') or () if short_type(hook) not in AVERAGING
+        hook for hook in cfg.get('custom_hooks') or () if not _only_trains(hook)
     ]
     cfg.resume = False
     cfg.load_from = None if checkpoint is None else str(checkpoint)
     cfg.model = without_initial_weights(cfg.model)
 
 
+def _only_trains(hook: Any) -> bool:
+    """Whether a hook's class says so; mmengine's ``EMAHook`` would copy the net that is tested."""
+    kind = HOOKS.component(hook) or type(hook)
+    is_ema = inspect.isclass(kind) and issubclass(kind, EMAHook)
+    return is_ema or getattr(kind, 'only_trains', False)
+
+
 def use_rerank(cfg: Config) -> None:
     """Have the test evaluator re-rank with the usual k1 = 20, k2 = 6, lambda = 0.3.
 
     Raises:
-        ConfigError: the evaluator is not a single :class:`ReIDMetric`.
+        ConfigError: the evaluator is not a single one with the option ``rerank``.
     """
     evaluator = cfg.test_evaluator
-    kind = METRICS.component(evaluator)
-    if not (inspect.isclass(kind) and issubclass(kind, ReIDMetric)):
-        raise ConfigError('--rerank needs a test_evaluator of type ReIDMetric')
+    if 'rerank' not in METRICS.parameters(evaluator):
+        raise ConfigError(
+            '--rerank needs a test_evaluator with the option rerank, such as ReIDMetric'
+        )
     evaluator['rerank'] = {**RERANK_DEFAULTS, **(evaluator.get('rerank') or {})}
 
 
@@ -189,10 +195,9 @@ def use_bootstrap(cfg: Config, resamples: int) -> None:
         raise ConfigError(f'--bootstrap takes a number of resamples from 1 on, got {resamples}')
     evaluators = cfg.test_evaluator
     for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
-        kind = METRICS.component(evaluator)
-        if not (inspect.isclass(kind) and issubclass(kind, EmbeddingMetric)):
+        if 'bootstrap' not in METRICS.parameters(evaluator):
             raise ConfigError(
-                '--bootstrap needs a test_evaluator that ranks embeddings, such as ReIDMetric, '
-                f'got {evaluator!r}'
+                '--bootstrap needs a test_evaluator with the option bootstrap, such as '
+                f'ReIDMetric, got {evaluator!r}'
             )
         evaluator['bootstrap'] = resamples

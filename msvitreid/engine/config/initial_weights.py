@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.model import PretrainedInit
+
 from msvitreid.checkpoints import read_checkpoint
 from msvitreid.errors import CheckpointError
+from msvitreid.registry import WEIGHT_INITIALIZERS
 from msvitreid.registry.type_names import short_type
 
 #: Parts of a model that may have an ``init_cfg`` of their own.
@@ -57,7 +61,11 @@ def pretrained_entries(init_cfg: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def is_timm(backbone: Any) -> bool:
-    """Whether a config is of mmpretrain's wrapper of timm's nets."""
+    """Whether a config is of mmpretrain's wrapper of timm's nets.
+
+    By its name, as it has no attribute of ours, and options of a net of one's own that are called
+    alike may mean something else.
+    """
     return short_type(backbone) == 'TIMMBackbone'
 
 
@@ -90,4 +98,5 @@ def _entries(init_cfg: Any) -> list[Any]:
 
 
 def _names_file(entry: Any) -> bool:
-    return short_type(entry) in ('Pretrained', 'PretrainedInit')
+    kind = WEIGHT_INITIALIZERS.component(entry)
+    return inspect.isclass(kind) and issubclass(kind, PretrainedInit)

@@ -34,7 +34,22 @@ def resolved(cfg: Config) -> Config:
     return filled
 
 
-def resolve(cfg: Config) -> dict[str, str]:
+def copied(node: Any) -> Any:
+    """A copy of a config's dicts and lists; what was built already stays as it is."""
+    if isinstance(node, Config):
+        return copy.deepcopy(node)
+    if isinstance(node, dict):
+        filled = copy.copy(node)
+        # Not items() of mmengine's dict, which imports what lazy configs name.
+        for key, value in dict.items(node):
+            filled[key] = copied(value)
+        return filled
+    if type(node) in (list, tuple):
+        return type(node)(copied(value) for value in node)
+    return node
+
+
+def resolve(cfg: Config | dict[str, Any]) -> dict[str, str]:
     """As :func:`resolved`, in place; what :func:`fill_pipelines` returns."""
     filled = fill_pipelines(cfg)
     size = stated_image_size(cfg)
@@ -44,7 +59,7 @@ def resolve(cfg: Config) -> dict[str, str]:
     return filled
 
 
-def fill_pipelines(cfg: Config) -> dict[str, str]:
+def fill_pipelines(cfg: Config | dict[str, Any]) -> dict[str, str]:
     """Give the datasets of a config that state no pipeline the one of the top level.
 
     Returns:

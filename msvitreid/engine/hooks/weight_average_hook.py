@@ -52,6 +52,8 @@ class WeightAverageHook(Hook):
 
     # Before the CheckpointHook, whose files must hold the epoch's snapshot already.
     priority = 'NORMAL'
+    # Left out of a test.
+    only_trains = True
 
     def __init__(self, begin: int, filename: str = 'averaged.pth') -> None:
         if begin < 1:

@@ -7,8 +7,7 @@ from textwrap import shorten
 from weakref import WeakKeyDictionary
 
 from mmengine.logging import print_log
-from mmengine.model import PretrainedInit
-from mmengine.model.weight_init import update_init_info
+from mmengine.model import PretrainedInit, update_init_info
 from torch import Tensor, nn
 
 from msvitreid.checkpoints import (
@@ -42,6 +41,11 @@ class CheckedPretrainedInit(PretrainedInit):
         prefix: what stands before the part's names in the file.
         map_location: where the tensors are read to.
     """
+
+    def __init__(
+        self, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
+    ) -> None:
+        super().__init__(checkpoint, prefix, map_location)
 
     def __call__(self, module: nn.Module) -> None:
         """Fill ``module``.

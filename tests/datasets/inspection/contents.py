@@ -17,8 +17,10 @@ def entry(split: str, pid: int, camid: int = -1, path: str | None = None) -> dic
     return {'img_path': name, 'pid': pid, 'camid': camid, 'split': split, **names}
 
 
-def contents(entries: list[dict], kind: str = 'Market1501', root: Path = ROOT) -> Contents:
+def contents(
+    entries: list[dict], kind: str = 'Market1501', root: Path = ROOT, **more: bool
+) -> Contents:
     splits: dict[str, list[dict]] = {}
     for one in entries:
         splits.setdefault(one['split'], []).append(one)
-    return Contents(kind, kind, root, splits, {}, True, train=splits.get('train', []))
+    return Contents(kind, kind, root, splits, {}, True, train=splits.get('train', []), **more)

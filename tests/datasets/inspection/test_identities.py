@@ -43,7 +43,7 @@ def test_shared_identities():
     assert [item.note for item in found.items] == ['identity 2', 'identity 7']
     assert found.is_fault
     # It numbers training and test identities from 0 each.
-    assert shared_identity_findings(contents(entries, 'MSMT17')) == []
+    assert shared_identity_findings(contents(entries, numbers_splits_apart=True)) == []
 
 
 def test_a_match_is_of_another_known_camera():
@@ -66,7 +66,7 @@ def test_in_self_retrieval_an_image_is_not_its_own_match():
 
 def test_an_only_image_is_no_fault_where_the_gallery_is_drawn():
     queries = [entry('query', pid) for pid in (1, 1, 2)]
-    (found,) = unmatched_query_findings(contents(queries, 'VehicleID'))
+    (found,) = unmatched_query_findings(contents(queries, draws_gallery=True))
     assert [item.note for item in found.items] == ['identity 2']
     assert not found.is_fault
     assert unmatched_query_findings(contents(queries))[0].is_fault

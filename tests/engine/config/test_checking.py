@@ -33,6 +33,7 @@ def test_every_config_passes():
     ('option', 'value', 'path'),
     [
         ('model.backbone.split_size', ['a', 'b'], 'model.backbone.split_size[0]'),
+        ('model.backbone.arch.dims', 3, 'model.backbone.arch.dims'),
         ('model.backbone.sparse_ratio', 'abc', 'model.backbone.sparse_ratio'),
         ('model.backbone.act_cfg', {'type': 'Relu'}, 'model.backbone.act_cfg.type'),
         ('model.backbone.act_cfg', 'ReLU', 'model.backbone.act_cfg'),

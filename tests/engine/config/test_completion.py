@@ -24,7 +24,7 @@ def test_shared_options_reach_every_dataset_that_has_none():
                     type='ConcatDataset',
                     datasets=[
                         dict(type='Market1501'),
-                        dict(type='RepeatDataset', dataset=dict(type='MSMT17')),
+                        dict(type='RepeatDataset', times=2, dataset=dict(type='MSMT17')),
                         dict(type='mmpretrain.ImageNet'),
                     ],
                 ),
@@ -54,9 +54,9 @@ def test_shared_options_reach_every_dataset_that_has_none():
 
 
 def test_given_values_stay():
-    loader = dict(batch_size=24, pin_memory='mine', dataset=dict(type='Market1501'))
+    loader = dict(batch_size=24, pin_memory=True, dataset=dict(type='Market1501'))
     cfg = complete_config(Config(dict(train_dataloader=loader)))
-    assert cfg.train_dataloader.pin_memory == 'mine'
+    assert cfg.train_dataloader.pin_memory is True
 
 
 def test_two_batch_sizes_are_refused():
@@ -78,7 +78,7 @@ class MySampler(IdentitySampler):
 
 
 class MyDataset(BaseDataset):
-    def __init__(self, mine, **kwargs):
+    def __init__(self, mine=0, **kwargs):
         super().__init__(**kwargs)
 
 

@@ -1,7 +1,9 @@
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.hooks import EMAHook
+from mmengine.hooks import EMAHook, Hook
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
 
 from msvitreid.engine import (
     default_test_dir,
@@ -17,6 +19,31 @@ from msvitreid.engine import (
 )
 from msvitreid.engine.hooks import WeightAverageHook
 from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.evaluation import EmbeddingMetric
+from msvitreid.registry import HOOKS, METRICS
+
+
+@HOOKS.register_module()
+class Mine(Hook):
+    """A stranger's hook."""
+
+
+class MyEMAHook(EMAHook):
+    """A stranger's hook that averages."""
+
+
+class MyStatisticsHook(Hook):
+    """A stranger's hook for training alone."""
+
+    only_trains = True
+
+
+@METRICS.register_module()
+class MyMetric(EmbeddingMetric):
+    """A stranger's metric."""
+
+    def __init__(self, rerank: dict | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
 
 
 def config(tmp_path, **more):
@@ -64,11 +91,12 @@ def test_amp(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ConfigError, match='--amp needs a CUDA device'):
         use_amp(cfg)
+    MMLogger.get_current_instance()  # asks for the device's number when it is made
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     use_amp(cfg)
     assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
-    cfg.optim_wrapper.type = 'ApexOptimWrapper'
-    with pytest.raises(ConfigError, match="'ApexOptimWrapper'"):
+    cfg.optim_wrapper.type = type('MyWrapper', (OptimWrapper,), {})
+    with pytest.raises(ConfigError, match="'MyWrapper'"):
         use_amp(cfg)
 
 
@@ -107,7 +135,10 @@ def test_test_only_needs_no_training_data(tmp_path):
     assert cfg.model.pretrained is None
 
 
-@pytest.mark.parametrize('kind', ['EMAHook', 'mmengine.EMAHook', EMAHook, WeightAverageHook])
+@pytest.mark.parametrize(
+    'kind',
+    ['EMAHook', 'mmengine.EMAHook', EMAHook, WeightAverageHook, MyEMAHook, MyStatisticsHook],
+)
 def test_no_weights_are_averaged_in_a_test(kind, tmp_path):
     cfg = config(tmp_path)
     cfg.custom_hooks = [dict(type=kind), dict(type='Mine')]
@@ -119,8 +150,11 @@ def test_rerank(tmp_path):
     cfg = config(tmp_path)
     use_rerank(cfg)
     assert cfg.test_evaluator.rerank == dict(k1=20, k2=6, lambda_value=0.3)
-    cfg.test_evaluator.type = 'RetrievalMetric'
-    with pytest.raises(ConfigError, match='test_evaluator of type ReIDMetric'):
+    cfg.test_evaluator = dict(type='MyMetric')
+    use_rerank(cfg)
+    assert cfg.test_evaluator.rerank['k1'] == 20
+    cfg.test_evaluator = dict(type='RetrievalMetric')
+    with pytest.raises(ConfigError, match=r'test_evaluator with .* ReIDMetric'):
         use_rerank(cfg)
 
 
@@ -128,7 +162,7 @@ def test_bootstrap(tmp_path):
     cfg = config(tmp_path)
     use_bootstrap(cfg, 200)
     assert cfg.test_evaluator.bootstrap == 200
-    cfg.test_evaluator = [dict(type='RetrievalMetric'), dict(type='RandomGalleryMetric')]
+    cfg.test_evaluator = [dict(type='RetrievalMetric'), dict(type='MyMetric')]
     use_bootstrap(cfg, 50)
     assert [evaluator.bootstrap for evaluator in cfg.test_evaluator] == [50, 50]
     with pytest.raises(ConfigError, match='from 1 on, got 0'):

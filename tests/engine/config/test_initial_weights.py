@@ -1,11 +1,9 @@
 import pytest
 import torch
 from mmengine.model import PretrainedInit
-from mmengine.runner import CheckpointLoader
 from torch.nn import LogSoftmax
 from torchvision.models import resnet18
 
-from msvitreid.checkpoints import use_safe_loading
 from msvitreid.engine.config.initial_weights import (
     require_initial_weights,
     without_initial_weights,
@@ -59,6 +57,10 @@ def test_what_is_no_file_stays():
     require_initial_weights(dict(type='Other'))
 
 
+class MyInit(PretrainedInit):
+    """A stranger's initializer from a file."""
+
+
 @pytest.mark.parametrize(
     ('option', 'named', 'switch'),
     [
@@ -70,6 +72,7 @@ def test_what_is_no_file_stays():
                 GONE,
                 [KAIMING, GONE],
                 [dict(type=PretrainedInit, checkpoint=PATH)],
+                dict(type=MyInit, checkpoint=PATH),
             )
             for where in [f'model.{part}.init_cfg']
         ),
@@ -107,15 +110,6 @@ def test_timm_is_given_no_file_that_runs_code(tmp_path):
     require_initial_weights(dict(backbone=backbone))
 
 
-@pytest.fixture
-def safe_loading():
-    schemes = dict(CheckpointLoader._schemes)
-    use_safe_loading()
-    yield
-    CheckpointLoader._schemes = schemes
-
-
-@pytest.mark.usefixtures('safe_loading')
 def test_torchvisions_file_fills_mmpretrains_resnet(tmp_path):
     source = resnet18().state_dict()
     torch.save(source, tmp_path / 'resnet18.pth')

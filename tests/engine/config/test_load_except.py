@@ -1,12 +1,8 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
-from mmengine.runner import EpochBasedTrainLoop
 
 from msvitreid.checkpoints import keys_below
 from msvitreid.engine import use_test_only
-from msvitreid.engine.config.load_except import load_exceptions
 from msvitreid.errors import CheckpointError, ConfigError
 from tests.engine.tiny_run import build_runner, tiny_config
 
@@ -132,19 +128,6 @@ def test_other_classes_without_it_are_an_error_that_says_so(market, tmp_path, tr
         r"\(6, 16\).*load_except=\['head\.classifiers'\]",
     ):
         build_runner(cfg).train()
-
-
-@pytest.mark.parametrize('names', [3, ['head', 3], {'head': 1}])
-def test_names_must_be_names(names):
-    runner = SimpleNamespace(
-        _train_loop=object.__new__(EpochBasedTrainLoop),
-        _resume=False,
-        _load_from='a.pth',
-        cfg={'load_except': names},
-    )
-    with pytest.raises(ConfigError, match='load_except must be a list of names'):
-        load_exceptions(runner, 'a.pth')
-    assert load_exceptions(runner, 'b.pth') == []
 
 
 def test_a_misspelt_name_is_an_error(market, tmp_path, trained):
