@@ -40,7 +40,7 @@ def leak_warnings(train: ReIDDataset | None, test: ReIDDataset) -> Iterator[str]
     if found:
         yield (
             f'{len(found):,} of {len(queries):,} queries are in the gallery themselves, '
-            f'as {found[0]}: figures are too good'
+            f'as {printable(found[0])}: figures are too good'
         )
     if train is None:
         return
@@ -50,7 +50,7 @@ def leak_warnings(train: ReIDDataset | None, test: ReIDDataset) -> Iterator[str]
     if paths:
         yield (
             f'{len(paths):,} of {len(entries):,} test images are training images, '
-            f'as {paths[0]}: figures are too good'
+            f'as {printable(paths[0])}: figures are too good'
         )
     if train.is_own_data and test.is_own_data and _same_folder(train, test):
         known = {train.id_names.full_pid(entry['pid']) for entry in trained}

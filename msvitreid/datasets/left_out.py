@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from msvitreid.utils.printable import escaped, printable
+
 from .readers.image_kinds import is_image_name
 
 DEEPER = 'images in deeper folders'
@@ -54,7 +56,7 @@ class LeftOut(dict[str, list[str]]):
     def __str__(self) -> str:
         counts = sorted(self.items(), key=lambda item: (-len(item[1]), item[0]))
         return ', '.join(
-            f'{len(paths):,} {_in_number(what, len(paths))} (as {paths[0]})'
+            f'{len(paths):,} {escaped(_in_number(what, len(paths)))} (as {printable(paths[0])})'
             for what, paths in counts
         )
 

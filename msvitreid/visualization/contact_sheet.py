@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from ._captions import drawable, fitted, load_font
 
 _PAPER = (255, 255, 255)
 _INK = (33, 37, 41)
 _FAINT = (110, 117, 125)
 _GAP = 6
 _MARGIN = 18
+# Of a label or caption, in heights of the font.
+_LABEL_LENGTH = 20
 
 
 class SheetRow(NamedTuple):
@@ -38,6 +42,9 @@ def draw_contact_sheet(
 ) -> Image.Image:
     """Draw images in rows.
 
+    Long labels and captions are shortened in their middle, and characters that the font lacks
+    are escaped.
+
     Args:
         rows: what to draw, at least one row with an image.
         title: written above everything.
@@ -55,13 +62,19 @@ def draw_contact_sheet(
     height, width = next(row.images[0] for row in rows if row.images).shape[:2]
     thumb = (max(1, round(width * thumb_height / height)), thumb_height)
     size, heading_size = max(11, thumb_height // 13), max(14, thumb_height // 9)
-    font, heading = ImageFont.load_default(size), ImageFont.load_default(heading_size)
+    font, heading = load_font(size), load_font(heading_size)
+    title = drawable(title)
+    longest = _LABEL_LENGTH * size
+    labels = [fitted(row.label, font, longest) for row in rows]
+    captions = [[fitted(text, font, longest) for text in row.captions] for row in rows]
 
     line = size + 6
-    left = _MARGIN + max(int(font.getlength(row.label)) for row in rows) + 2 * _GAP
+    left = _MARGIN + max(int(font.getlength(label)) for label in labels) + 2 * _GAP
     top = _MARGIN + heading_size + 3 * _GAP
     columns = max(len(row.images) for row in rows)
-    step = (thumb[0] + _GAP, thumb_height + line + _GAP)
+    # Columns are as wide as their captions.
+    widest = max(int(font.getlength(text)) + 1 for row in captions for text in ('', *row))
+    step = (max(thumb[0], widest) + _GAP, thumb_height + line + _GAP)
     needed = max(left + columns * step[0], _MARGIN + int(heading.getlength(title)))
     sheet = Image.new('RGB', (needed + _MARGIN, top + len(rows) * step[1] + _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -69,9 +82,10 @@ def draw_contact_sheet(
     draw.text((_MARGIN, _MARGIN), title, font=heading, fill=_INK)
     for number, row in enumerate(rows):
         y = top + number * step[1]
-        draw.text((_MARGIN, y + thumb_height // 2), row.label, _INK, font, 'lm')
-        for column, (image, caption) in enumerate(zip(row.images, row.captions, strict=True)):
-            x = left + column * step[0]
+        draw.text((_MARGIN, y + thumb_height // 2), labels[number], _INK, font, 'lm')
+        texts = zip(row.images, captions[number], strict=True)
+        for column, (image, caption) in enumerate(texts):
+            x = left + column * step[0] + (step[0] - _GAP - thumb[0]) // 2
             sheet.paste(Image.fromarray(image).resize(thumb, Image.Resampling.BILINEAR), (x, y))
             draw.text((x + thumb[0] // 2, y + thumb_height + 3), caption, _FAINT, font, 'mt')
     if out is not None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._captions import drawable, fitted, load_font
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -18,6 +20,7 @@ _FAINT = '#6e757d'
 # Beyond so many different values, bars become too thin to be told apart.
 _MOST_BARS = 40
 _MOST_NAMES = 20
+_NAME_WIDTH = 150
 
 
 def draw_dataset_plots(
@@ -45,7 +48,7 @@ def draw_dataset_plots(
     if not entries:
         raise ValueError('there is no entry to plot')
     figure = Figure(figsize=(11, 7.5), dpi=110, layout='constrained')
-    figure.suptitle(title)
+    figure.suptitle(drawable(title), parse_math=False)
     axes = figure.subplots(2, 2)
     _plot_images_per_identity(axes[0, 0], entries)
     _plot_images_per_camera(axes[0, 1], entries, camera_name)
@@ -83,10 +86,12 @@ def _plot_images_per_camera(
     noun = 'camera' if len(images) == 1 else 'cameras'
     ax.set_title(f'{len(images)} {noun}', fontsize=10)
     _bars(ax, images)
-    names = [camera_name(camid) for camid in sorted(images)]
+    font = load_font(10)
+    names = [fitted(camera_name(camid), font, _NAME_WIDTH) for camid in sorted(images)]
     if names != [str(camid) for camid in sorted(images)] and len(names) <= _MOST_NAMES:
         tilted = max(map(len, names)) * len(names) > 50
-        ax.set_xticks(sorted(images), names, rotation=90 if tilted else 0)
+        rotation = 90 if tilted else 0
+        ax.set_xticks(sorted(images), names, rotation=rotation, parse_math=False)
 
 
 def _plot_cameras_per_identity(ax: Axes, entries: Sequence[Mapping]) -> None:

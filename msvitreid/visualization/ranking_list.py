@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from ._captions import fitted, load_font
+
 SAME = (0, 150, 80)
 DIFFERENT = (214, 45, 45)
 _PAPER = (255, 255, 255)
@@ -18,7 +20,7 @@ _INK = (33, 37, 41)
 _FAINT = (110, 117, 125)
 
 Box = tuple[int, int, int, int]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Font = ImageFont.FreeTypeFont
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def draw_ranking_lists(
         matches: ``(Q, k)`` gallery indices, best first, -1 for an empty place, as
             from :func:`msvitreid.evaluation.functional.top_matches`.
         query_pids: ``(Q,)`` identities, numbers or names; these stand below the queries.
-        gallery_pids: ``(G,)`` identities, as those of the queries.
+        gallery_pids: ``(G,)`` identities, as those of the queries; long names are shortened
+            in their middle, and characters that the font lacks are escaped.
         similarity: ``(Q, k)`` similarities of the matches.
         thumb: ``(width, height)`` of the thumbnails in pixels; images keep their
             aspect ratio inside it.
@@ -120,7 +123,7 @@ def draw_ranking_lists(
     matches, query_pids, gallery_pids = map(np.asarray, (matches, query_pids, gallery_pids))
     _check_lengths(query_paths, gallery_paths, matches, query_pids, gallery_pids, similarity)
     layout = RankingListLayout(thumb, matches.shape[1])
-    font = ImageFont.load_default(layout.font_size)
+    font = load_font(layout.font_size)
     legend = _Legend(layout, font)
     width, height = layout.size(len(matches))
     picture = Image.new('RGB', (max(width, legend.right + layout.margin), height), _PAPER)
@@ -130,7 +133,9 @@ def draw_ranking_lists(
     for row, found in enumerate(matches):
         box = layout.query_box(row)
         picture.paste(_framed(query_paths[row], layout, _INK), box[:2])
-        _write_below(draw, box, f'id {query_pids[row]}', font, _INK)
+        # Into the margin, and half as far from the matches.
+        label = fitted(f'id {query_pids[row]}', font, layout.cell[0] + 5 * layout.gap)
+        _write_below(draw, box, label, font, _INK)
         for column, index in enumerate(found):
             box = layout.match_box(row, column)
             if index < 0:

@@ -125,3 +125,9 @@ def test_what_to_do_about_a_kind():
     assert '.png' in advice('.psd')
     if '.heic' not in IMAGE_SUFFIXES:
         assert advice('.heic') == "pip install 'msvitreid[heif]'"
+
+
+def test_names_are_on_one_line():
+    """Line breaks and control characters of file names, in a log."""
+    left_out = LeftOut({'.ra\nw files': ['/x/a\x1b[31m.ra\nw', '/x/b.ra\nw']})
+    assert str(left_out) == r'2 .ra\nw files (as /x/a\x1b[31m.ra\nw)'

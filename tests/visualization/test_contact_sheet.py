@@ -81,3 +81,22 @@ def test_bad_rows():
         draw_contact_sheet([SheetRow('x', [], [])], 'title')
     with pytest.raises(ValueError, match='zip'):
         draw_contact_sheet([SheetRow('x', [plain(RED)], [])], 'title')
+
+
+def test_captions_do_not_run_into_each_other():
+    """The class: text wider than what it belongs to."""
+    images = [plain(RED), plain(BLUE)]
+
+    def drawn(*captions: str) -> Image.Image:
+        return draw_contact_sheet([SheetRow('id', images, captions)], '', thumb_height=64)
+
+    both = np.asarray(drawn('camera north gate', 'camera south gate'))
+    (_, left, _, width), (_, right, *_) = (
+        blocks(Image.fromarray(both), colour)[0] for colour in (RED, BLUE)
+    )
+    below = (both[-30:] != WHITE).any(axis=(0, 2))
+    between = below[left + width // 2 : right + width // 2]
+    gaps = ''.join('x' if ink else ' ' for ink in between).strip('x').split('x')
+    assert max(map(len, gaps)) >= 6
+    endless = drawn('y' * 10**5, '\n日本')
+    assert endless.width < 1000

@@ -72,3 +72,18 @@ def test_cameras_have_their_names():
     figure = draw_dataset_plots(entries, [], 'x', camera_name=['door', 'hall'].__getitem__)
     labels = [label.get_text() for label in figure.axes[1].get_xticklabels()]
     assert labels == ['door', 'hall']
+
+
+@pytest.mark.filterwarnings('error')
+def test_any_names_of_cameras_can_be_drawn():
+    """Names that matplotlib takes for formulas, has no glyphs for, or that fill the figure."""
+    names = ['a$b$c', '$\\frac{', '日本', 'x' * 500, 'a\nb']
+    figure = draw_dataset_plots(
+        entries(tuple(range(5))), [(128, 64)], '$\\frac{ 日', camera_name=names.__getitem__
+    )
+    figure.canvas.draw()
+    shown = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert shown[:3] == ['a$b$c', '$\\frac{', r'\u65e5\u672c']
+    assert len(shown[3]) < 50
+    assert shown[4] == r'a\nb'
+    assert figure.axes[1].get_window_extent().height > 100

@@ -166,3 +166,18 @@ def test_a_pipe_is_not_waited_for(tmp_path, paths):
     os.mkfifo(tmp_path / 'pipe.jpg')
     with limits(), pytest.raises(DatasetError, match=r'pipe\.jpg'):
         draw_ranking_lists([tmp_path / 'pipe.jpg'], paths[1], [[0]], [7], [7] * 4)
+
+
+@pytest.mark.parametrize('name', ['line\nbreak', 'n' * 10**4, '日本', 'a\u202eb', '\x1b[31m'])
+def test_any_name_stays_below_its_query(name, paths):
+    """A newline in a name ended in an error of Pillow, a long one covered the matches."""
+    query, gallery = paths
+    given = (query[:1], gallery, np.array([[0, 1]]))
+    plain = draw_ranking_lists(*given, np.array(['']), np.array(['x'] * 4))
+    named = draw_ranking_lists(*given, np.array([name]), np.array(['x'] * 4))
+    assert named.size == plain.size
+    changed = np.argwhere((np.asarray(named) != np.asarray(plain)).any(axis=2))
+    layout = RankingListLayout((64, 128), 2)
+    assert changed[:, 0].min() >= layout.query_box(0)[3]
+    assert changed[:, 1].min() > 0
+    assert changed[:, 1].max() < layout.match_box(0, 0)[0]

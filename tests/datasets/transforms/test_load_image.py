@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from msvitreid.datasets import LoadImage
 from msvitreid.datasets.readers.image_kinds import IMAGE_SUFFIXES
+from msvitreid.datasets.transforms.image_decoding import read_image
 from msvitreid.errors import ConfigError, DatasetError
 from tests.hostile.limits import limits
 
@@ -107,6 +108,55 @@ def test_exif_orientation_is_applied(orientation, suffix, tmp_path):
     loaded = load(tmp_path / f'x{suffix}')['img']
     assert loaded.shape == expected.shape == ((48, 32, 3) if orientation < 5 else (32, 48, 3))
     assert np.abs(loaded - expected).max() <= 1
+
+
+TIFF_MODES = ('RGB', 'L', 'P', 'RGBA', 'CMYK', 'I;16', 'LA', '1', 'PA')
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'mode', 'options'),
+    [
+        *(('.jpg', mode, {'quality': 100}) for mode in ('RGB', 'L', 'CMYK')),
+        *(('.png', mode, {}) for mode in ('RGB', 'L', 'P', 'RGBA', 'I;16', 'LA', '1')),
+        *(('.webp', mode, {'lossless': True}) for mode in ('RGB', 'RGBA')),
+        *(('.tif', mode, {}) for mode in TIFF_MODES),
+        *(('.tif', mode, {'compression': 'tiff_lzw'}) for mode in TIFF_MODES),
+    ],
+)
+def test_orientation_in_every_kind_and_mode(suffix, mode, options, tmp_path):
+    """Decoders that turn images of some kinds and modes, once, twice or not at all."""
+    steps = np.repeat([[0, 0, 255], [255, 0, 255]], 8, axis=0).repeat(8, axis=1)
+    gray = Image.fromarray(steps.astype(np.uint8))
+    if mode == 'I;16':
+        image = Image.fromarray((steps * 257).astype(np.uint16))
+    else:
+        image = gray.convert('P').convert('PA') if mode == 'PA' else gray.convert(mode)
+    exif = Image.Exif()
+    exif[0x112] = 6  # a quarter turn clockwise shows it upright
+    image.save(tmp_path / f'x{suffix}', exif=exif, **options)
+    found = read_image(str(tmp_path / f'x{suffix}'))
+    wanted = np.rot90(steps, -1)[..., None].repeat(3, axis=2)
+    assert found.shape == wanted.shape
+    assert np.abs(found.astype(int) - wanted).max() <= 2
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.gif', '.tif', '.pgm'])
+@pytest.mark.parametrize('size', [(30_000, 2), (2, 30_000)])
+def test_a_long_side_is_no_fault(suffix, size, tmp_path):
+    """Limits are of pixels, so that panoramas and strips are read."""
+    Image.new('L', size, 200).save(tmp_path / f'x{suffix}')
+    found = read_image(str(tmp_path / f'x{suffix}'))
+    assert found.shape == (size[1], size[0], 3)
+    assert np.abs(found.astype(int) - 200).max() <= 1
+
+
+def test_names_of_files_in_errors(tmp_path):
+    """Names that no file system takes, or that nobody expects in a sentence."""
+    with pytest.raises(DatasetError, match=r'cannot be read .*[Nn]ame too long'):
+        read_image(str(tmp_path / ('x' * 300 + '.jpg')))
+    for name in ('a\nb.jpg', '\U0001f600.jpg', 'a\u202egpj.jpg', 'x' * 250 + '.jpg'):
+        Image.new('RGB', (3, 2)).save(tmp_path / name)
+        assert read_image(str(tmp_path / name)).shape == (2, 3, 3)
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.gif', '.webp', '.tif'])

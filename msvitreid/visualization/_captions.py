@@ -1,0 +1,73 @@
+"""Names and captions as a picture can show them, in one font."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+from msvitreid.utils.printable import escaped
+
+#: Beyond so many characters a text is cut before it is measured.
+_LONGEST = 400
+
+
+def load_font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings: Latin, Greek, Cyrillic and Arabic letters.
+
+    Pillow's own font has ASCII alone.
+
+    Args:
+        size: in pixels.
+    """
+    return ImageFont.truetype(str(_font_file()), size)
+
+
+def drawable(text: str) -> str:
+    """``text`` on one line, and what the font has no glyph for as an escape, as ``\\u65e5``.
+
+    An empty box in its place would make different names look alike.
+    """
+    known = _known_characters()
+    shown = escaped(text[:_LONGEST]) + ('…' if len(text) > _LONGEST else '')
+    return ''.join(
+        char if ord(char) in known else char.encode('unicode_escape').decode('ascii')
+        for char in shown
+    )
+
+
+def fitted(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """:func:`drawable` text, shortened in its middle to fit ``width`` pixels.
+
+    Names often differ at one of their ends.
+    """
+    text = drawable(text)
+    if font.getlength(text) <= width:
+        return text
+    fits, too_many = 0, len(text)
+    while too_many - fits > 1:
+        kept = (fits + too_many) // 2
+        if font.getlength(_without_middle(text, kept)) <= width:
+            fits = kept
+        else:
+            too_many = kept
+    return _without_middle(text, fits)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    end = kept // 2
+    return f'{text[: kept - end]}…{text[len(text) - end :]}'
+
+
+def _font_file() -> Path:
+    import matplotlib  # it takes a while, and most of the toolkit draws nothing
+
+    return Path(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
+
+
+@cache
+def _known_characters() -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(str(_font_file())).get_charmap())
