@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules import activation
 
 from msvitreid.registry import MODELS
-from msvitreid.utils.mmcv_lite import DropPath
 
 from .sparse_grid_attention import SparseGridAttention
+
+# Torch's activations by their names, as act_cfg takes them. mmcv registers them too, but importing
+# it brings OpenCV and mmengine's runner.
+for _name in activation.__all__:
+    MODELS.register_module(name=_name, module=getattr(nn, _name))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, whole samples of a residual branch are zeroed.
+
+    Args:
+        drop_prob: share of the samples; the others are scaled so that the mean stays.
+
+    Source: Huang, Sun, Liu, Sedra and Weinberger, "Deep Networks with Stochastic Depth", ECCV 2016.
+    """
+
+    def __init__(self, drop_prob: float = 0.1) -> None:
+        super().__init__()
+        self.drop_prob = drop_prob
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.drop_prob or not self.training:
+            return x
+        kept = torch.rand(len(x), *(1,) * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        return x.div(1 - self.drop_prob) * (kept >= self.drop_prob)
 
 
 def conv_x(
