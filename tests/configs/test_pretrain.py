@@ -322,7 +322,7 @@ def test_the_result_starts_a_re_identification_run(trained, data_root, tmp_path)
     # All of the net but five classifiers; all of the file but its one.
     assert line.split('pretrained weights: ')[1] == (
         f'{len(filled) - 5} tensors loaded from {exported} (sha256 {digest[:12]}); '
-        'left out: 1 keys (head.classifier.weight); from scratch: head.classifiers'
+        'left out: 1 key (head.classifier.weight); from scratch: head.classifiers'
     )
 
 

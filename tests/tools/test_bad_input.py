@@ -498,12 +498,12 @@ def test_the_trap_would_snap(write, tmp_path):
 
 def lose(weights: dict) -> str:
     del weights['head.linears.3.weight']
-    return '1 keys are missing (head.linears.3.weight)'
+    return '1 key is missing (head.linears.3.weight)'
 
 
 def add(weights: dict) -> str:
     weights['head.linears.9.weight'] = torch.zeros(3)
-    return '1 keys are unexpected (head.linears.9.weight)'
+    return '1 key is unexpected (head.linears.9.weight)'
 
 
 def reshape(weights: dict) -> str:

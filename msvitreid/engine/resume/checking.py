@@ -144,9 +144,9 @@ def _weight_differences(
         if name in own and weight.shape != own[name].shape:
             options = [str(c) for c in accepted.values() if c.name.startswith('model.')]
             yield (
-                f'its weight {printable(name)} has the shape {tuple(weight.shape)} and the '
-                f"config's model {tuple(own[name].shape)}"
-                f'{" (" + ", ".join(options) + ")" if options else ""}'
+                'it does not fit the model: a weight is of another shape '
+                f'({printable(name)} {tuple(weight.shape)} instead of {tuple(own[name].shape)})'
+                f'{", where " + ", ".join(options) if options else ""}'
             )
             return
 

@@ -20,7 +20,10 @@ from .verification import (
 )
 
 CURVE_POINTS = 2048
-"""Thresholds of a resampled ROC curve: it is off by 0.05 % of the true positive rate at most."""
+"""Thresholds of a resampled ROC curve.
+
+Its true positive rate is off by 0.001 at most, and by 3 % of itself and of the false negative rate.
+"""
 
 
 def verification_intervals(
@@ -45,7 +48,7 @@ def verification_intervals(
     changes another experiment; what its identities contribute is not in the interval.
 
     Where more than :data:`CURVE_POINTS` similarities of pairs of one identity are distinct,
-    thresholds are so many of their quantiles.
+    thresholds are so many of them, closer to each other at both ends of the curve.
 
     Memory: ``query_chunk`` rows of similarities, twice, and for each identity 128 KiB.
 
@@ -84,7 +87,11 @@ def curve_thresholds(matching: np.ndarray) -> np.ndarray:
     thresholds = np.unique(matching)
     if len(thresholds) <= CURVE_POINTS:
         return thresholds
-    places = np.linspace(0, len(matching) - 1, CURVE_POINTS).round().astype(np.int64)
+    last = len(matching) - 1
+    evenly = np.linspace(0, last, CURVE_POINTS // 2)
+    # Rates near 0 and 1 are known to a share of themselves.
+    from_end = np.geomspace(1, last + 1, CURVE_POINTS // 4) - 1
+    places = np.concatenate([evenly, from_end, last - from_end]).round().astype(np.int64)
     return np.unique(np.sort(matching)[places])
 
 

@@ -283,7 +283,7 @@ def test_another_width_names_the_weight_and_the_option(resume, trained):
     with pytest.raises(CheckpointError) as error:
         resume(trained, accept_changes=True, **width)
     sentence = str(error.value)
-    assert 'its weight backbone.' in sentence
+    assert 'a weight is of another shape (backbone.' in sentence
     assert 'model.backbone.out_channels was 16 and is 8' in sentence
     assert 'momentum' not in sentence
 

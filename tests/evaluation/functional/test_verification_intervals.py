@@ -107,13 +107,29 @@ def test_few_points_of_a_long_curve(monkeypatch):
         np.testing.assert_allclose(coarse[name], interval, atol=0.02, err_msg=name)
 
 
-def test_thresholds_are_quantiles():
-    values = np.random.default_rng(0).permutation(10_001)
+def test_thresholds_of_a_long_curve():
+    """Steps of a thousandth of the pairs, and near both ends of 3 % of the distance to it."""
+    values = np.random.default_rng(0).permutation(50_000)
     thresholds = curve_thresholds(values)
-    assert len(thresholds) == 2048
-    assert (thresholds[0], thresholds[-1]) == (0, 10_000)
-    assert np.diff(thresholds).max() == 5
+    assert len(thresholds) <= 2048
+    assert (thresholds[0], thresholds[-1]) == (0, 49_999)
+    steps = np.diff(thresholds)
+    assert steps.max() <= 50
+    for from_end in (thresholds[1:], 49_999 - thresholds[:-1]):
+        assert (steps <= 1 + 0.03 * from_end).all()
     assert curve_thresholds(np.array([2, 1, 2])).tolist() == [1, 2]
+
+
+def test_a_rate_near_zero_is_inside_its_interval():
+    """Quantiles alone gave 0.0013 as the upper end of a rate of 0.0014."""
+    rng = np.random.default_rng(0)
+    pids = np.repeat(np.arange(40), 20)
+    features = rng.normal(size=(40, 8))[pids] + 3 * rng.normal(size=(800, 8))
+    parts = features[::2], features[1::2], pids[::2], pids[1::2]
+    rate = verification_metrics(*parts, fprs=(1e-3,))['TPR@FPR=0.001']
+    low, high = verification_intervals(*parts, fprs=(1e-3,), resamples=100)['TPR@FPR=0.001']
+    assert 0.001 < rate < 0.02
+    assert low < rate < high
 
 
 def test_resamples_without_a_matching_pair_are_left_out():

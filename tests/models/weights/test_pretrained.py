@@ -140,7 +140,7 @@ def test_another_arch_is_refused(classifier, tmp_path):
     torch.save(wider, tmp_path / 'w.pth')
     with pytest.raises(
         CheckpointError,
-        match=r'1 keys are of another shape \(backbone\.stem\.conv\.weight '
+        match=r'1 key is of another shape \(backbone\.stem\.conv\.weight '
         r'\(9, 3, 3, 3\) instead of \(4, 3, 3, 3\)\); check the arch',
     ):
         start_from(tmp_path / 'w.pth')
@@ -158,9 +158,7 @@ def test_half_a_backbone_is_refused(classifier, tmp_path):
 def test_a_deeper_backbone_is_refused(classifier, tmp_path):
     deeper = {**classifier, 'backbone.stages.2.9.main.0.conv.weight': torch.zeros(1)}
     torch.save(deeper, tmp_path / 'w.pth')
-    with pytest.raises(
-        CheckpointError, match=r'1 keys are unexpected \(backbone\.stages\.2\.9'
-    ):
+    with pytest.raises(CheckpointError, match=r'1 key is unexpected \(backbone\.stages\.2\.9'):
         start_from(tmp_path / 'w.pth')
 
 
