@@ -38,7 +38,7 @@ from .config.completion import LOADERS, complete_loader
 from .config.image_size import check_made_sizes, fill_image_size, made_sizes, stated_image_size
 from .config.initial_weights import require_initial_weights
 from .config.lazy import with_names
-from .config.load_except import load_exceptions, require_source
+from .config.load_except import load_exceptions
 from .config.log_backends import require_packages
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
@@ -104,8 +104,7 @@ class ReIDRunner(Runner):
         # The config stays as it is stated; what is built from it is completed.
         cfg = sections.pop('cfg', None) or Config()
         cfg = with_names(Config(cfg) if isinstance(cfg, dict) else cfg)
-        check_config({**cfg, **sections})
-        require_source(cfg)
+        check_config({**cfg, **sections}, of_run=True)
         for name in ('env_cfg', 'randomness', 'log_level'):
             if sections.get(name, ...) is None:
                 del sections[name]  # to mmengine None is no default

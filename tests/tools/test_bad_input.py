@@ -276,7 +276,7 @@ WRONG_OPTIONS = {
     ),
     'leaving out of nothing': (
         {'load_except': 'head.classifiers'},
-        ["load_except='head.classifiers'", 'load_from'],
+        ['load_except', 'load_from'],
     ),
     'option below a value': ({'work_dir.x.y': 1, 'log_level.x': 2}, ['log_level']),
     'element of a list that is not there': (

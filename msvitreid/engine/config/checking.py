@@ -143,13 +143,18 @@ DEFAULT_HOOKS = (
 )
 
 
-def check_config(cfg: Config | Mapping[str, Any]) -> None:
+def check_config(cfg: Config | Mapping[str, Any], of_run: bool = False) -> None:
     """Check names and values of a whole config against the components that it names.
 
     Every ``type`` is looked up in its registry, its options are bound to the component's
     signature, and their values are compared with its annotations. mmengine's hooks, loops,
     samplers and schedulers and components of other packages are checked alike. An object may
     stand where the config of one is expected; ``None`` stands for a section that is absent.
+
+    Args:
+        cfg: the config.
+        of_run: whether a run starts with just these sections, so that training, validation and
+            test are each stated whole or not at all.
 
     Raises:
         ConfigError: something is wrong; the sentence lists all problems, each with its key path,
@@ -158,7 +163,8 @@ def check_config(cfg: Config | Mapping[str, Any]) -> None:
     completed = copied(cfg)
     # What the top level states is checked as its components get it, and reported where it stands.
     sources = resolve(completed)
-    problems = [_at_source(problem, sources) for problem in problems_of(completed)]
+    found = [*problems_of(completed), *(_incomplete(completed) if of_run else ())]
+    problems = [_at_source(problem, sources) for problem in found]
     refuse(list(dict.fromkeys(problems)))
 
 
@@ -216,13 +222,22 @@ def _top_level(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
                 f'nothing reads this name, did you mean {near[0]!r}? Otherwise give this variable '
                 'another name',
             )
-    for group in GROUPS:
-        stated_ones = [name for name in group if cfg.get(name) is not None]
-        for name in group if stated_ones else ():
-            if name in cfg and cfg[name] is None:
-                text = f'is None and {" and ".join(stated_ones)} not: state all of them or none'
-                yield Problem(name, text)
     yield from _compile(cfg.get('compile'))
+
+
+def _incomplete(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
+    """What the sections of a run lack of each other."""
+    for group in GROUPS:
+        stated = [name for name in group if cfg.get(name) is not None]
+        for name in group if stated else ():
+            if cfg.get(name) is None:
+                text = f'is None and {" and ".join(stated)} not: state all of them or none'
+                yield Problem(name, text)
+    # A test has no training; where a run is resumed, its checkpoint fills the whole net.
+    begins = cfg.get('train_cfg') and not cfg.get('resume')
+    if begins and cfg.get('load_except') and not cfg.get('load_from'):
+        text = 'has no effect without load_from: name the checkpoint to start from'
+        yield Problem('load_except', text)
 
 
 def _component(

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from mmengine.config import Config
 from mmengine.runner import BaseLoop, Runner
-
-from msvitreid.errors import ConfigError
-
-
-def require_source(cfg: Config) -> None:
-    """Check that what a training leaves out is left out of something.
-
-    Raises:
-        ConfigError: ``load_except`` is stated for a training, and ``load_from`` is not.
-    """
-    # A test has no training; where a run is resumed, its checkpoint fills the whole net.
-    begins = cfg.get('train_cfg') and not cfg.get('resume')
-    if begins and cfg.get('load_except') and not cfg.get('load_from'):
-        raise ConfigError(
-            f'load_except={cfg["load_except"]!r} has no effect without load_from: name the '
-            'checkpoint to start from, or leave it out'
-        )
 
 
 def load_exceptions(runner: Runner, filename: str) -> list[str]:

@@ -39,8 +39,7 @@ from .retrieval import (
 )
 from .similarity import QUERY_CHUNK, inner_product_rows
 from .streamed_matches import rank_streamed_matches
-from .verification import verification_metrics
-from .verification_intervals import verification_intervals
+from .verification import verification_intervals, verification_metrics
 
 __all__ = [
     'AP_DEFINITIONS',

@@ -12,14 +12,12 @@ from msvitreid.evaluation.functional.verification import (
     MatchingPairs,
     count_differing,
     curve_counts,
-    matching_similarities,
-    verification_rates,
-)
-from msvitreid.evaluation.functional.verification_intervals import (
     curve_thresholds,
     differing_curves,
     matching_curves,
+    matching_similarities,
     rate_intervals,
+    verification_rates,
 )
 from msvitreid.utils.exchange import gather_rows, own_share, split_rows, sum_over_ranks
 

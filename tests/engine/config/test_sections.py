@@ -14,6 +14,11 @@ from msvitreid.errors import ConfigError
 from tests.engine.tiny_run import build_runner, tiny_config
 
 DATASET = {'type': 'Market1501'}
+TRAINING = [
+    {'batch_size': 2, 'dataset': DATASET},
+    {'by_epoch': True, 'max_epochs': 1},
+    {'optimizer': {'type': 'SGD', 'lr': 0.1}},
+]
 
 
 def paths(**options) -> list[str]:
@@ -130,15 +135,22 @@ def test_what_may_be(options):
 def test_a_part_of_a_training_or_validation(use, absent):
     names = [f'{use}_dataloader', f'{use}_cfg', f'{use}_evaluator']
     names[2] = 'optim_wrapper' if use == 'train' else names[2]
-    loader = {'batch_size': 2, 'dataset': DATASET}
-    values = [loader, {'by_epoch': True, 'max_epochs': 1}, {'type': 'ReIDMetric'}]
-    if use == 'train':
-        values[2] = {'optimizer': {'type': 'SGD', 'lr': 0.1}}
-    else:
-        values[1] = {}
+    values = TRAINING if use == 'train' else [TRAINING[0], {}, {'type': 'ReIDMetric'}]
     group = dict(zip(names, values, strict=True))
-    assert paths(**group) == []
-    assert paths(**{**group, names[absent]: None}) == [names[absent]]
+    check_config(group, of_run=True)
+    group[names[absent]] = None
+    check_config(group)  # whatever is tested with, training data may be switched off
+    with pytest.raises(ConfigError, match=f'config: {names[absent]}: is None'):
+        check_config(group, of_run=True)
+
+
+def test_nothing_is_left_out_of_what_is_not_loaded():
+    cfg = dict(zip(('train_dataloader', 'train_cfg', 'optim_wrapper'), TRAINING, strict=True))
+    check_config({**cfg, 'load_except': ['head'], 'load_from': 'a.pth'}, of_run=True)
+    check_config({**cfg, 'load_except': ['head'], 'resume': True}, of_run=True)
+    check_config({'load_except': ['head']}, of_run=True)
+    with pytest.raises(ConfigError, match=r'load_except: .*load_from'):
+        check_config({**cfg, 'load_except': ['head']}, of_run=True)
 
 
 def test_validation_is_not_switched_off_by_its_interval():

@@ -11,7 +11,7 @@ from msvitreid.evaluation.functional import (
     verification_intervals,
     verification_metrics,
 )
-from msvitreid.evaluation.functional.verification_intervals import curve_thresholds
+from msvitreid.evaluation.functional.verification import curve_thresholds
 
 from .test_rank_metrics import random_case
 from .test_verification import all_pairs, expected_rates
