@@ -18,7 +18,7 @@ from .values import require_usable_values
 def fill_model(
     model: nn.Module,
     weights: Mapping[str, Tensor],
-    source: str | os.PathLike,
+    source: str | os.PathLike[str],
     leave_out: Iterable[str] = (),
 ) -> LoadReport:
     """Load ``weights`` into ``model``, which they must fill completely and exactly.

@@ -28,7 +28,7 @@ LEGACY_HEAD = b'\x8a\x0a' + MAGIC + b'.'
 LEGACY_PICKLES = 5
 
 
-def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
+def read_checkpoint(path: str | os.PathLike[str], map_location: Any = 'cpu') -> dict[str, Any]:
     """Load a ``torch.save`` file with ``weights_only=True``.
 
     Before torch reads it, the check sums of an archive are compared (files of torch 1.5 and older
@@ -74,7 +74,7 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
     return checkpoint
 
 
-def digest(path: str | os.PathLike) -> str:
+def digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits.
 
     Raises:
@@ -91,7 +91,9 @@ def digest(path: str | os.PathLike) -> str:
     return sha256.hexdigest()
 
 
-def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict[str, Tensor]:
+def weights_of(
+    checkpoint: Mapping[str, Any], source: str | os.PathLike[str]
+) -> dict[str, Tensor]:
     """The state dict of a checkpoint, without the ``module.`` that wrappers add to names.
 
     Nested tensors, which have no shape, are passed over like all that is no tensor.
@@ -119,7 +121,7 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | os.PathLike) -> dict
     return tensors
 
 
-def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> None:
+def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """``torch.save`` to a file that appears under its name only when it is complete.
 
     Raises:
@@ -132,7 +134,7 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike) -> 
         temporary.write_bytes(content.getbuffer())
 
 
-def _size(path: str | os.PathLike) -> int:
+def _size(path: str | os.PathLike[str]) -> int:
     try:
         return size_of_regular_file(path)
     except IsADirectoryError as error:
@@ -145,7 +147,7 @@ def _size(path: str | os.PathLike) -> int:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: str | os.PathLike, error: OSError) -> CheckpointError:
+def _unreadable(path: str | os.PathLike[str], error: OSError) -> CheckpointError:
     return CheckpointError(f'checkpoint {str(path)!r} cannot be read ({error.strerror})')
 
 

@@ -31,7 +31,7 @@ _held: set[int] = set()
 
 
 @contextmanager
-def run_lock(work_dir: str | os.PathLike) -> Iterator[None]:
+def run_lock(work_dir: str | os.PathLike[str]) -> Iterator[None]:
     """Keep other runs out of ``work_dir``, which must exist, until the block ends.
 
     The lock is the operating system's, on the file ``run.lock``: it ends with the process,

@@ -36,7 +36,7 @@ def iteration_name(iteration: int) -> str:
     return f'iter_{iteration}.pth'
 
 
-def saved_checkpoints(work_dir: str | os.PathLike) -> list[SavedCheckpoint]:
+def saved_checkpoints(work_dir: str | os.PathLike[str]) -> list[SavedCheckpoint]:
     """All checkpoints that a run can be resumed from, the one that got farthest last."""
     found = []
     for path in Path(work_dir).glob('*.pth'):
@@ -47,7 +47,7 @@ def saved_checkpoints(work_dir: str | os.PathLike) -> list[SavedCheckpoint]:
     return sorted(found)
 
 
-def remove_overtaken(work_dir: str | os.PathLike) -> None:
+def remove_overtaken(work_dir: str | os.PathLike[str]) -> None:
     """Remove the checkpoints within epochs that lie before the newest whole one."""
     saved = saved_checkpoints(work_dir)
     newest = max((s.epoch for s in saved if not s.batch), default=0)
@@ -58,7 +58,7 @@ def remove_overtaken(work_dir: str | os.PathLike) -> None:
             checkpoint.path.unlink(missing_ok=True)
 
 
-def remove_leftovers(work_dir: str | os.PathLike) -> None:
+def remove_leftovers(work_dir: str | os.PathLike[str]) -> None:
     """Remove what killed runs left of files that they were writing.
 
     For the holder of the :func:`~msvitreid.checkpoints.run_lock.run_lock`: no other run writes

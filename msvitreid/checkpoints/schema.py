@@ -160,7 +160,7 @@ _PARTS = {
 
 
 def require_run_state(
-    checkpoint: Mapping[str, Any], source: str | os.PathLike, one_optimizer: bool = True
+    checkpoint: Mapping[str, Any], source: str | os.PathLike[str], one_optimizer: bool = True
 ) -> None:
     """Check every field of a checkpoint that resuming a run reads.
 
@@ -186,7 +186,7 @@ def require_run_state(
         raise not_resumable(source, error) from error
 
 
-def not_resumable(source: str | os.PathLike, error: MalformedError) -> CheckpointError:
+def not_resumable(source: str | os.PathLike[str], error: MalformedError) -> CheckpointError:
     """The error for a field of a run's state that is not of its kind."""
     return CheckpointError(
         f'checkpoint {str(source)!r} cannot be resumed: {error}; resume from an epoch_N.pth as '

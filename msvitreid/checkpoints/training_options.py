@@ -68,7 +68,7 @@ def require_scheduled_values(
     schedulers: Sequence[Any],
     states: Sequence[Any],
     meta: Mapping[str, Any],
-    source: str | os.PathLike,
+    source: str | os.PathLike[str],
 ) -> None:
     """Check type and range of all that schedulers change, their own states included.
 

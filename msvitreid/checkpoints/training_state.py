@@ -27,7 +27,7 @@ NEEDED = dict.fromkeys(('Adam', 'AdamW', 'NAdam', 'RAdam'), ('step', 'exp_avg', 
 
 
 def require_optimizer_state(
-    optimizer: Optimizer, state: Mapping[str, Any], source: str | os.PathLike
+    optimizer: Optimizer, state: Mapping[str, Any], source: str | os.PathLike[str]
 ) -> None:
     """Check what an optimizer has saved of each weight against the weights.
 

@@ -16,7 +16,7 @@ STATISTICS = ('running_mean', 'running_var')
 
 
 def require_usable_values(
-    model: nn.Module, weights: Mapping[str, Tensor], source: str | os.PathLike
+    model: nn.Module, weights: Mapping[str, Tensor], source: str | os.PathLike[str]
 ) -> None:
     """Check the weights of a file that have the names and shapes of a net's.
 

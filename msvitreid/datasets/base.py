@@ -98,13 +98,13 @@ class ReIDDataset(BaseDataset):
         self,
         data_root: str | None = None,
         split: Literal['train', 'test', 'query', 'gallery'] = 'train',
-        pipeline: Sequence[dict | Callable] = (),
+        pipeline: Sequence[dict[str, Any] | Callable[..., Any]] = (),
         on_count_mismatch: Literal['error', 'warn', 'ignore'] = 'error',
         *,
         on_unreadable: Literal['error', 'redraw'] = 'error',
         csv: str | None = None,
         camera_pattern: str | None = None,
-        metainfo: Mapping | None = None,
+        metainfo: Mapping[str, Any] | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
         lazy_init: bool = False,
@@ -182,7 +182,7 @@ class ReIDDataset(BaseDataset):
         """
         return self._read_own_data(root, split)[split]
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> list[dict[str, Any]]:
         """Find and read the dataset's files; see the class for entries and errors."""
         root = self.find_root()
         self.left_out.clear()

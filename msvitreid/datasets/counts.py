@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 
 class About(int):
@@ -30,7 +31,7 @@ class SplitStatistics:
         )
 
 
-def count_entries(entries: Iterable[Mapping]) -> dict[str, SplitStatistics]:
+def count_entries(entries: Iterable[Mapping[str, Any]]) -> dict[str, SplitStatistics]:
     """Statistics of each split among dataset entries (``pid``, ``camid``, ``split``)."""
     images: dict[str, int] = {}
     pids: dict[str, set[int]] = {}
@@ -46,7 +47,7 @@ def count_entries(entries: Iterable[Mapping]) -> dict[str, SplitStatistics]:
     }
 
 
-def separate_cameras(entries: Iterable[Mapping]) -> str:
+def separate_cameras(entries: Iterable[Mapping[str, Any]]) -> str:
     """How query and gallery cameras differ, if they have none in common; else ''.
 
     The Market rule then leaves no image out, as if no camera were known: mostly because the

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
@@ -39,18 +39,18 @@ class JoinedDataset(ReIDDataset):
     """
 
     #: Options of a member's config that are not its dataset's.
-    member_options: ClassVar[Mapping] = {'datasets': {'name': str}}
+    member_options: ClassVar[Mapping[str, Any]] = {'datasets': {'name': str}}
 
     def __init__(
         self,
-        datasets: Sequence[Mapping],
+        datasets: Sequence[Mapping[str, Any]],
         data_root: str | None = None,
         split: Literal['train', 'test', 'query', 'gallery'] = 'train',
-        pipeline: Sequence[dict | Callable] = (),
+        pipeline: Sequence[dict[str, Any] | Callable[..., Any]] = (),
         on_count_mismatch: Literal['error', 'warn', 'ignore'] = 'error',
         *,
         on_unreadable: Literal['error', 'redraw'] = 'error',
-        metainfo: Mapping | None = None,
+        metainfo: Mapping[str, Any] | None = None,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
         lazy_init: bool = False,
@@ -68,9 +68,9 @@ class JoinedDataset(ReIDDataset):
             lazy_init=lazy_init,
         )
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> list[dict[str, Any]]:
         """Entries of all members, one after the other."""
-        entries: list[dict] = []
+        entries: list[dict[str, Any]] = []
         self.left_out.clear()
         self.id_names.clear()
         next_pid = next_camid = num_classes = 0

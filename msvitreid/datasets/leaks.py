@@ -63,7 +63,7 @@ def leak_warnings(train: ReIDDataset | None, test: ReIDDataset) -> Iterator[str]
             )
 
 
-def is_leak(query: dict, image: dict) -> bool:
+def is_leak(query: dict[str, Any], image: dict[str, Any]) -> bool:
     """Whether a query that is this gallery image finds it.
 
     Under the Market rule images of the query's identity and camera are left out: VeRi-776
@@ -73,12 +73,14 @@ def is_leak(query: dict, image: dict) -> bool:
     return not same or query['camid'] == -1
 
 
-def _entries(dataset: ReIDDataset) -> list[dict]:
+def _entries(dataset: ReIDDataset) -> list[dict[str, Any]]:
     return [dataset.get_data_info(index) for index in range(len(dataset))]
 
 
-def _by_file(entries: Iterable[dict], file_of: Callable[[str], File]) -> dict[File, list[dict]]:
-    files: dict[File, list[dict]] = {}
+def _by_file(
+    entries: Iterable[dict[str, Any]], file_of: Callable[[str], File]
+) -> dict[File, list[dict[str, Any]]]:
+    files: dict[File, list[dict[str, Any]]] = {}
     for entry in entries:
         files.setdefault(file_of(entry['img_path']), []).append(entry)
     return files

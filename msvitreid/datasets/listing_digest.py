@@ -16,10 +16,10 @@ FIELDS = ('pid', 'camid', 'label', 'gt_label', 'split')
 #: What makes an identity.
 IDENTITY = ('pid', 'label', 'gt_label')
 
-_KNOWN: WeakKeyDictionary[Dataset, dict[str, str]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Dataset[Any], dict[str, str]] = WeakKeyDictionary()
 
 
-def listing_digest(dataset: Dataset) -> dict[str, str]:
+def listing_digest(dataset: Dataset[Any]) -> dict[str, str]:
     """What a dataset lists, as counts with digests, wherever its folder lies.
 
     Two datasets agree if their images have the same paths below the folder that is common to

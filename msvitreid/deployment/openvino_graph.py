@@ -101,7 +101,7 @@ def to_int8(graph: openvino.Model, calibration: Tensor) -> openvino.Model:
     )
 
 
-def _sparse_softmax(node: Any) -> list:
+def _sparse_softmax(node: Any) -> list[Any]:
     logits, k = node.get_input(0), int(node.get_values_from_const_input(1))
     if logits.partial_shape[-1] == k:
         return ops.softmax(logits, -1).outputs()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from openvino import DiscreteTypeInfo, Op
 
 from msvitreid.models.kernels import select_largest
@@ -25,7 +27,7 @@ class RowLimits(Op):
 
     class_type_info = DiscreteTypeInfo('RowLimits', 'msvitreid')
 
-    def __init__(self, inputs: list | None = None, k: int = 1) -> None:
+    def __init__(self, inputs: list[Any] | None = None, k: int = 1) -> None:
         super().__init__(self, *([] if inputs is None else [inputs]))
         self.k = k
         if inputs is not None:
@@ -36,7 +38,7 @@ class RowLimits(Op):
         shape[shape.rank.get_length() - 1] = 2
         self.set_output_type(0, self.get_input_element_type(0), shape)
 
-    def clone_with_new_inputs(self, new_inputs: list) -> RowLimits:
+    def clone_with_new_inputs(self, new_inputs: list[Any]) -> RowLimits:
         return RowLimits(new_inputs, self.k)
 
     def get_type_info(self) -> DiscreteTypeInfo:
@@ -49,7 +51,7 @@ class RowLimits(Op):
         visitor.on_attributes({'k': self.k})  # type: ignore[attr-defined]
         return True
 
-    def evaluate(self, outputs: list, inputs: list) -> bool:
+    def evaluate(self, outputs: list[Any], inputs: list[Any]) -> bool:
         numbers = inputs[0].data
         length = numbers.shape[-1]
         rows, limits = numbers.reshape(-1, length), outputs[0].data.reshape(-1, 2)

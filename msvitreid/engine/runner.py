@@ -141,12 +141,14 @@ class ReIDRunner(Runner):
         return logger
 
     @refusals('visualizer')
-    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+    def build_visualizer(
+        self, visualizer: Visualizer | dict[str, Any] | None = None
+    ) -> Visualizer:
         require_packages(visualizer)
         return super().build_visualizer(visualizer)
 
     @refusals('model')
-    def build_model(self, model: nn.Module | dict) -> nn.Module:
+    def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
         if isinstance(model, Mapping):
             if isinstance(self._train_dataloader, Mapping):
                 require_initial_weights(model)
@@ -172,11 +174,11 @@ class ReIDRunner(Runner):
         with self.stop_request, self._start_log, writing_into(self.work_dir):
             return super().train()
 
-    def val(self) -> dict:
+    def val(self) -> dict[str, Any]:
         with self._start_log:
             return super().val()
 
-    def test(self) -> dict:
+    def test(self) -> dict[str, Any]:
         with self._start_log:
             return super().test()
 
@@ -202,7 +204,7 @@ class ReIDRunner(Runner):
                 temporary.write_text(stated.dump(), encoding='utf-8')
 
     @refusals('env_cfg')
-    def setup_env(self, env_cfg: dict) -> None:
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
         # mmengine 0.10.7 starts several processes on CUDA devices only.
         timeout = group_timeout(env_cfg)
         if self.distributed and not is_distributed() and not torch.cuda.is_available():
@@ -212,7 +214,9 @@ class ReIDRunner(Runner):
         require_same_config(self.cfg)
 
     @refusals('model_wrapper_cfg')
-    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+    def wrap_model(
+        self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module
+    ) -> nn.Module:
         if self.cfg.get('sync_bn') is False:
             self.cfg.sync_bn = None  # whatever is not None is on to mmengine
         if not self.distributed or torch.cuda.is_available():
@@ -227,7 +231,7 @@ class ReIDRunner(Runner):
         }
         return MODEL_WRAPPERS.build(options, default_args={'module': model})
 
-    def register_hook(self, hook: Hook | dict, *args: Any, **kwargs: Any) -> None:
+    def register_hook(self, hook: Hook | dict[str, Any], *args: Any, **kwargs: Any) -> None:
         with refusals(f'hook {short_type(hook)}'):
             super().register_hook(hook, *args, **kwargs)
 
@@ -248,7 +252,7 @@ class ReIDRunner(Runner):
             make_plain(self, kwargs['checkpoint'])
 
     @refusals('a data loader')
-    def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader:  # type: ignore[override]
+    def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader[Any]:  # type: ignore[override]
         with own_worker_warning():
             loader = super().build_dataloader(*args, **kwargs)
         warn_of_many_workers(loader)
@@ -256,7 +260,7 @@ class ReIDRunner(Runner):
         require_same_listing(loader.dataset)
         return loader
 
-    def _log_env(self, env_cfg: dict) -> None:
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
         # mmengine's imports torchvision and runs compilers to write down their versions.
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
         facts = {
@@ -274,7 +278,7 @@ class ReIDRunner(Runner):
         self.logger.info(f'config:\n{self.cfg.pretty_text}')
 
     @refusals('train_cfg')
-    def build_train_loop(self, loop: BaseLoop | Mapping) -> BaseLoop:
+    def build_train_loop(self, loop: BaseLoop | Mapping[str, Any]) -> BaseLoop:
         if isinstance(loop, Mapping) and loop.get('by_epoch') and 'type' not in loop:
             options = {key: value for key, value in loop.items() if key != 'by_epoch'}
             parts = {'runner': self, 'dataloader': self._train_dataloader}
@@ -302,7 +306,7 @@ class ReIDRunner(Runner):
         map_location: Any = 'cpu',
         strict: bool = True,
         revise_keys: Any = None,
-    ) -> dict:
+    ) -> dict[str, Any]:
         """Load a checkpoint that must fill the model; names are taken without ``module.``.
 
         What the config's ``load_except`` names is left out where training starts from the

@@ -16,7 +16,7 @@ RANK_NAMES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORL
 
 
 @contextmanager
-def made_work_dir(path: str | os.PathLike) -> Iterator[None]:
+def made_work_dir(path: str | os.PathLike[str]) -> Iterator[None]:
     """Make the folder that a command writes into; an error removes it again if it is empty.
 
     Raises:
@@ -35,7 +35,7 @@ def made_work_dir(path: str | os.PathLike) -> Iterator[None]:
 
 
 @contextmanager
-def own_work_dir(path: str | os.PathLike, launcher: str = 'none') -> Iterator[None]:
+def own_work_dir(path: str | os.PathLike[str], launcher: str = 'none') -> Iterator[None]:
     """Make a run's folder and keep other runs out of it until the block ends.
 
     Of several processes the first one does so for all. What killed runs left of files that
@@ -55,7 +55,7 @@ def own_work_dir(path: str | os.PathLike, launcher: str = 'none') -> Iterator[No
         yield
 
 
-def _make(path: str | os.PathLike) -> None:
+def _make(path: str | os.PathLike[str]) -> None:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:

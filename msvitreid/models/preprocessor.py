@@ -36,7 +36,7 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
         self,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        batch_augments: Sequence[Mapping] | None = (),
+        batch_augments: Sequence[Mapping[str, Any]] | None = (),
         non_blocking: bool = True,
     ) -> None:
         super().__init__(non_blocking=non_blocking)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModel
@@ -37,13 +38,13 @@ class ReIDModel(BaseModel):
 
     def __init__(
         self,
-        backbone: Mapping,
-        neck: Mapping,
-        head: Mapping,
-        data_preprocessor: Mapping | None = None,
+        backbone: Mapping[str, Any],
+        neck: Mapping[str, Any],
+        head: Mapping[str, Any],
+        data_preprocessor: Mapping[str, Any] | None = None,
         pretrained: str | None = None,
         flip_test: bool = True,
-        init_cfg: Mapping | Sequence[Mapping] | None = None,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         if not isinstance(flip_test, bool):
             raise ConfigError(f'model.flip_test must be True or False, got {flip_test!r}')

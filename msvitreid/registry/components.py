@@ -101,7 +101,7 @@ def join(path: str, *keys: str | int) -> str:
 
 
 def check_options(
-    component: Callable,
+    component: Callable[..., Any],
     options: Mapping[str, Any],
     path: str,
     given: Sequence[str] = (),
@@ -163,7 +163,7 @@ def check_values(
 
 
 @cache
-def signature_of(component: Callable) -> Signature:
+def signature_of(component: Callable[..., Any]) -> Signature:
     """Parameters of a class or function.
 
     Where it takes ``**kwargs``, those of the base class's constructor too, as far as each passes

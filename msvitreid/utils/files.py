@@ -18,7 +18,7 @@ OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file to write, which gets the name ``path`` when it is complete.
 
     It lies in the folder of ``path`` under a name that no other writer uses, of this process
@@ -45,7 +45,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def writing_into(folder: str | os.PathLike) -> Iterator[None]:
+def writing_into(folder: str | os.PathLike[str]) -> Iterator[None]:
     """A block in which other people's code writes files in ``folder``, such as logs.
 
     Raises:
@@ -62,7 +62,7 @@ def writing_into(folder: str | os.PathLike) -> Iterator[None]:
         raise
 
 
-def write_text_atomically(path: str | os.PathLike, text: str) -> None:
+def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file that appears under its name only when it is complete.
 
     Raises:
@@ -73,7 +73,7 @@ def write_text_atomically(path: str | os.PathLike, text: str) -> None:
         temporary.write_text(text, encoding='utf-8')
 
 
-def make_folder(path: str | os.PathLike) -> None:
+def make_folder(path: str | os.PathLike[str]) -> None:
     """Make a folder and those above it, unless they exist.
 
     Raises:
@@ -85,7 +85,7 @@ def make_folder(path: str | os.PathLike) -> None:
         raise cannot_write(path, error) from error
 
 
-def require_writable(path: str | os.PathLike) -> None:
+def require_writable(path: str | os.PathLike[str]) -> None:
     """Check, before long work, that its result can be written to the file ``path``.
 
     Nothing is left on the disk: missing folders are made when the file is written.
@@ -105,7 +105,7 @@ def require_writable(path: str | os.PathLike) -> None:
         raise cannot_write(path, error) from error
 
 
-def cannot_write(path: str | os.PathLike, error: OSError) -> OutputError:
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """The sentence for a write that the system refused."""
     if error.errno in OUT_OF_SPACE:
         advice = 'free some space or choose another disk'

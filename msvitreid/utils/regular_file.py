@@ -9,7 +9,7 @@ MAX_BYTES = 2**29
 FLAGS = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_BINARY', 0)
 
 
-def size_of_regular_file(path: str | os.PathLike) -> int:
+def size_of_regular_file(path: str | os.PathLike[str]) -> int:
     """Bytes of a file that may be anything, without opening it.
 
     Opening a named pipe waits for a writer; a device or a link to one may give data for ever.
@@ -25,7 +25,7 @@ def size_of_regular_file(path: str | os.PathLike) -> int:
         raise OSError(errno.EINVAL, str(error)) from error
 
 
-def read_regular_file(path: str | os.PathLike) -> bytes:
+def read_regular_file(path: str | os.PathLike[str]) -> bytes:
     """All of a file that came with a dataset, and may be anything.
 
     Neither a named pipe nor a sparse file of terabytes, which is a few bytes of an archive, is

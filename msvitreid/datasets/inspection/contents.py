@@ -37,14 +37,14 @@ class Contents:
     name: str
     kind: str
     root: Path
-    splits: dict[str, list[dict]]
+    splits: dict[str, list[dict[str, Any]]]
     expected: Mapping[str, SplitStatistics]
     counts_must_agree: bool
     csv: Path | None = None
     is_own_data: bool = False
     left_out: LeftOut = field(default_factory=LeftOut)
     value_range: tuple[int, int] | None = None
-    train: list[dict] = field(default_factory=list)
+    train: list[dict[str, Any]] = field(default_factory=list)
     numbers_splits_apart: bool = False
     draws_gallery: bool = False
 
@@ -59,7 +59,7 @@ class Contents:
         return 'query' in self.splits and 'gallery' not in self.splits
 
     @property
-    def test(self) -> list[dict]:
+    def test(self) -> list[dict[str, Any]]:
         """Queries, then gallery."""
         return [*self.splits.get('query', []), *self.splits.get('gallery', [])]
 
@@ -103,7 +103,7 @@ def _read(config: Mapping[str, Any]) -> Contents:
             'name another dataset or config'
         )
     dataset.full_init()
-    splits: dict[str, list[dict]] = {}
+    splits: dict[str, list[dict[str, Any]]] = {}
     for index in range(len(dataset)):
         entry = dataset.get_data_info(index)
         entry['pid_name'] = dataset.id_names.full_pid(entry['pid'])

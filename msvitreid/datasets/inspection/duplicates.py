@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import product
+from typing import Any
 
 from msvitreid.datasets.leaks import is_leak
 from msvitreid.utils.regular_file import read_regular_file
@@ -22,7 +23,7 @@ LABELS = {
 FAULTS = ('duplicate_across', 'duplicate_query_gallery')
 
 # The entries that each file is listed with, and the source within which pids are comparable.
-Listed = dict[str, list[tuple[tuple, dict]]]
+Listed = dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]]
 
 
 def duplicate_findings(
@@ -66,7 +67,9 @@ def duplicate_findings(
     ]
 
 
-def _found_by_themselves(listed: Iterable[tuple[tuple, dict]]) -> list[Item]:
+def _found_by_themselves(
+    listed: Iterable[tuple[tuple[Any, ...], dict[str, Any]]],
+) -> list[Item]:
     """Queries among the entries of one file's copies, each with a gallery entry it finds."""
     queries = [(source, entry) for source, entry in listed if entry['split'] == 'query']
     gallery = [(source, entry) for source, entry in listed if entry['split'] == 'gallery']

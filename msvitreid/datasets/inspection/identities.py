@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from msvitreid.datasets.counts import separate_cameras
 
@@ -30,7 +31,9 @@ def scarce_identity_findings(contents: Contents) -> list[Finding]:
     ]
 
 
-def scarce_identities(entries: Iterable[dict]) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+def scarce_identities(
+    entries: Iterable[dict[str, Any]],
+) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     """Identities with one image, and those with several images from one known camera."""
     images = _by_pid(entries)
     single, one_camera = [], []
@@ -90,23 +93,23 @@ def separate_camera_findings(contents: Contents) -> list[Finding]:
     return [Finding('separate_cameras', True, where, what, (Item((), apart),))]
 
 
-def _is_match(query: dict, image: dict) -> bool:
+def _is_match(query: dict[str, Any], image: dict[str, Any]) -> bool:
     if image['img_path'] == query['img_path']:
         return False
     return query['camid'] == -1 or image['camid'] != query['camid']
 
 
-def _name(entry: dict) -> str:
+def _name(entry: dict[str, Any]) -> str:
     camera = '' if entry['camid'] == -1 else f', camera {entry["camid_name"]}'
     return f'{_identity(entry)}{camera}'
 
 
-def _identity(entry: dict) -> str:
+def _identity(entry: dict[str, Any]) -> str:
     return f'identity {entry["pid_name"]}'
 
 
-def _by_pid(entries: Iterable[dict]) -> dict[int, list[dict]]:
-    images: dict[int, list[dict]] = {}
+def _by_pid(entries: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    images: dict[int, list[dict[str, Any]]] = {}
     for entry in entries:
         images.setdefault(entry['pid'], []).append(entry)
     return images

@@ -133,16 +133,16 @@ def _split_as_json(contents: Contents, split: str) -> dict[str, Any]:
     }
 
 
-def _camids(entries: Sequence[dict]) -> list[int]:
+def _camids(entries: Sequence[dict[str, Any]]) -> list[int]:
     return sorted({entry['camid'] for entry in entries} - {-1})
 
 
-def _camera_names(entries: Sequence[dict]) -> dict[int, str]:
+def _camera_names(entries: Sequence[dict[str, Any]]) -> dict[int, str]:
     names = {entry['camid']: entry['camid_name'] for entry in entries}
     return {camid: names[camid] for camid in _camids(entries)}
 
 
-def _cameras(entries: Sequence[dict]) -> str:
+def _cameras(entries: Sequence[dict[str, Any]]) -> str:
     """What the cameras are called, in short, saying so."""
     names = _camera_names(entries)
     if all(name == str(camid) for camid, name in names.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
 from msvitreid.datasets.counts import About, SplitStatistics
@@ -86,7 +87,7 @@ class BodyFoldersDataset(ReIDDataset):
     folders: Mapping[str, Sequence[str]] = {}
     """Below the dataset's folder, where the images of each split are."""
 
-    def load_data_list(self) -> list[dict]:
+    def load_data_list(self) -> list[dict[str, Any]]:
         if self.split == 'train' and 'train' not in self.folders:
             raise ConfigError(
                 f'{self.name} is a test set without training images, so split must be one of '

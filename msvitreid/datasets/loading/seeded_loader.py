@@ -33,7 +33,7 @@ class Draw(int):
         draw.key = key
         return draw
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Draw, (int(self), self.key)
 
 
@@ -77,13 +77,13 @@ class SeededBatches(Sampler[list[int]]):
             yield draws
 
 
-class SeededDataset(Dataset):
+class SeededDataset(Dataset[Any]):
     """A dataset whose items are made under the random state that their :class:`Draw` names.
 
     Everything else is the wrapped dataset's.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset[Any]) -> None:
         self.dataset = dataset
 
     def __getitem__(self, index: int) -> Any:
@@ -144,7 +144,7 @@ def own_worker_warning() -> Iterator[None]:
         yield
 
 
-def warn_of_many_workers(loader: DataLoader) -> None:
+def warn_of_many_workers(loader: DataLoader[Any]) -> None:
     """Log a warning if the loader starts more processes than there are CPUs for this one."""
     # sched_getaffinity: what a cluster's job may use; not on every system.
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
@@ -157,7 +157,7 @@ def warn_of_many_workers(loader: DataLoader) -> None:
         )
 
 
-def with_seeded_draws(loader: DataLoader, seed: int) -> DataLoader:
+def with_seeded_draws(loader: DataLoader[Any], seed: int) -> DataLoader[Any]:
     """The same loader with every image's augmentation seeded by itself.
 
     Its ``batch_sampler`` is a :class:`SeededBatches`, its ``dataset`` a

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from msvitreid.utils.printable import printable
 
@@ -26,7 +27,9 @@ class IdNames:
         self.pids.update({number: name for name, number in pids.items()})
         self.camids.update({number: name for name, number in camids.items()})
 
-    def add(self, other: IdNames, entries: Iterable[Mapping], pid: int, camid: int) -> None:
+    def add(
+        self, other: IdNames, entries: Iterable[Mapping[str, Any]], pid: int, camid: int
+    ) -> None:
         """Take over the names of another dataset, whose numbers rise by ``pid`` and ``camid``.
 
         Args:

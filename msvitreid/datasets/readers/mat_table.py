@@ -11,6 +11,7 @@ import math
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 # Of a file written where the lowest byte comes first, as everywhere today.
 LEVEL_5 = b'\x00\x01IM'
@@ -118,7 +119,7 @@ def _value(array: _Array) -> str | float:
     return values[0]
 
 
-def _numbers(kind: int, data: bytes) -> tuple:
+def _numbers(kind: int, data: bytes) -> tuple[Any, ...]:
     code = NUMBERS.get(kind)
     if code is None or len(data) % struct.calcsize(code):
         raise ValueError('a number is of no known type')

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -13,7 +14,7 @@ from msvitreid.utils.checks import require_whole
 
 
 @DATA_SAMPLERS.register_module()
-class IdentitySampler(Sampler):
+class IdentitySampler(Sampler[Any]):
     """Batches of P identities with K images each ("PK sampling").
 
     An epoch is ``max(1, images // (identities * K))`` rounds. A round visits every

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -31,7 +32,7 @@ class KeepInMemory(BaseTransform):
 
     def __init__(
         self,
-        transforms: Sequence[Mapping | Callable[[dict], dict]],
+        transforms: Sequence[Mapping[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]],
         size: tuple[int, int],
         max_gib: float = 4.0,
     ) -> None:
@@ -43,7 +44,7 @@ class KeepInMemory(BaseTransform):
         self.max_gib = max_gib
         self._reserve()
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         index, path = results.get('sample_idx', -1), results['img_path']
         kept = 0 <= index < len(self._images)
         # Never 0, which says that nothing is there. Strings hash alike in all forked processes.
@@ -76,10 +77,10 @@ class KeepInMemory(BaseTransform):
         pixels = np.frombuffer(memory, np.uint8, offset=count * mark_bytes)
         self._images = pixels.reshape(count, *self.size, 3)
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in ('transforms', 'size', 'max_gib')}
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._reserve()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from mmcv.transforms import BaseTransform
 
 from msvitreid.errors import ConfigError
@@ -31,7 +33,7 @@ class LoadImage(BaseTransform):
     def __init__(self, value_range: tuple[int, int] | None = None) -> None:
         self.value_range = None if value_range is None else _checked(value_range)
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         img = read_image(results['img_path'], self.value_range)
         results['img'] = img
         results['img_shape'] = results['ori_shape'] = img.shape[:2]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from msvitreid.registry import TRANSFORMS
 TRIED = ((97, 193), (193, 97))
 
 
-def output_size(pipeline: Sequence[Mapping]) -> tuple[int, int] | None:
+def output_size(pipeline: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
     """Height and width of the images that a pipeline makes, whatever the file.
 
     It is found by running the pipeline, so it holds for any transforms.
@@ -30,7 +31,7 @@ def output_size(pipeline: Sequence[Mapping]) -> tuple[int, int] | None:
         for height, width in TRIED:
             path = str(Path(folder) / f'{height}x{width}.png')
             cv2.imwrite(path, np.zeros((height, width, 3), np.uint8))
-            results: dict = {'img_path': path}
+            results: dict[str, Any] = {'img_path': path}
             for transform in transforms:
                 results = transform(results)
             sizes.add(tuple(results['inputs'].shape[-2:]))

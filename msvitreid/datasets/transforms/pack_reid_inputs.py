@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmcv.transforms import BaseTransform
 
@@ -20,7 +22,7 @@ class PackReIDInputs(BaseTransform):
     data_keys = ('pid', 'camid', 'label')
     meta_keys = ('img_path', 'split', 'sample_idx', 'dataset')
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         # A flipped image is a view with negative strides, which torch does not take. cv2.split
         # is slower in a pipeline: its planes, often multiples of 4 KiB apart, contend for the
         # same places in the cache.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +34,7 @@ class RandomCrop(BaseTransform):
         self.size = (size[0], size[1])
         self.padding = padding
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         img = results['img']
         if self.padding:
             pad = self.padding

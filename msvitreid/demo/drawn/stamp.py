@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from msvitreid.errors import DatasetError
 
@@ -90,5 +91,5 @@ def check_existing(root: Path, parameters: Parameters) -> SyntheticStatistics:
     return statistics
 
 
-def _stamp(parameters: Parameters) -> dict:
+def _stamp(parameters: Parameters) -> dict[str, Any]:
     return {'generator': GENERATOR, 'parameters': parameters.as_json()}

@@ -43,7 +43,7 @@ def needs_classes(model: Mapping[str, Any]) -> bool:
     return parameter is not None and parameter.default is not None
 
 
-def build_dataset(cfg: Mapping[str, Any]) -> Dataset:
+def build_dataset(cfg: Mapping[str, Any]) -> Dataset[Any]:
     """The dataset of a config, fully read.
 
     Raises:
@@ -61,7 +61,7 @@ def build_dataset(cfg: Mapping[str, Any]) -> Dataset:
     return dataset
 
 
-def count_classes(dataset: Dataset) -> int | None:
+def count_classes(dataset: Dataset[Any]) -> int | None:
     """How many classes a dataset has; ``None`` if it does not say.
 
     Our datasets give ``num_classes`` in their metainfo, mmpretrain's the names of ``classes``.

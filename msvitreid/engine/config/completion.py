@@ -41,7 +41,9 @@ def complete_config(cfg: Config) -> Config:
     return completed
 
 
-def complete_loader(name: str, loader: dict, cfg: Mapping | Config) -> dict:
+def complete_loader(
+    name: str, loader: dict[str, Any], cfg: Mapping[str, Any] | Config
+) -> dict[str, Any]:
     """A copy of a data loader's config with what the whole config states once for all.
 
     Datasets get ``data_root`` and ``on_count_mismatch``, and ``train_pipeline`` or
@@ -99,7 +101,7 @@ def repeat_option(cfg: Config, key: str, value: Any) -> None:
                 node[last] = value
 
 
-def datasets_in(node: Any) -> Iterator[dict]:
+def datasets_in(node: Any) -> Iterator[dict[str, Any]]:
     """The configs of datasets, those in wrappers included."""
     if not isinstance(node, dict):
         return
@@ -111,7 +113,7 @@ def datasets_in(node: Any) -> Iterator[dict]:
         yield node
 
 
-def _shared_options(dataset: Mapping) -> tuple[str, ...]:
+def _shared_options(dataset: Mapping[str, Any]) -> tuple[str, ...]:
     if of_mmpretrain(dataset):
         return SHARED_DATASET_OPTIONS[:1]
     taken = DATASETS.parameters(dataset)

@@ -27,13 +27,13 @@ from .initial_weights import without_initial_weights
 START = re.compile(r'\d{8}_\d{6}')
 
 
-def default_work_dir(config: str | os.PathLike) -> str:
+def default_work_dir(config: str | os.PathLike[str]) -> str:
     """``work_dirs/<name of the config>``."""
     return str(Path('work_dirs') / Path(config).stem)
 
 
 def default_test_dir(
-    cfg: Config, config: str | os.PathLike, checkpoint: str | os.PathLike
+    cfg: Config, config: str | os.PathLike[str], checkpoint: str | os.PathLike[str]
 ) -> str:
     """Where the log of a test goes: ``test/`` in the run's directory that the checkpoint lies in.
 
@@ -148,7 +148,7 @@ def _require_no_results(cfg: Config) -> None:
         )
 
 
-def use_test_only(cfg: Config, checkpoint: str | os.PathLike | None) -> None:
+def use_test_only(cfg: Config, checkpoint: str | os.PathLike[str] | None) -> None:
     """Test ``checkpoint``, or the net as it is built; no training data is needed."""
     # For the start summary, which compares the test's identities with them.
     cfg.training_dataset = (cfg.get('train_dataloader') or {}).get('dataset')

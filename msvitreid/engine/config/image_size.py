@@ -24,7 +24,7 @@ LIKELY = re.compile(r'\{\{\s*image_size.*\}\}')
 Size = tuple[int, int]
 
 
-def stated_image_size(cfg: Mapping) -> Size | None:
+def stated_image_size(cfg: Mapping[str, Any]) -> Size | None:
     """``image_size`` of a config, ``None`` if it states none.
 
     Raises:

@@ -75,7 +75,7 @@ def fill_pipelines(cfg: Config | dict[str, Any]) -> dict[str, str]:
     return filled
 
 
-def fill_pipeline(name: str, loader: Any, cfg: Mapping | Config) -> list[str]:
+def fill_pipeline(name: str, loader: Any, cfg: Mapping[str, Any] | Config) -> list[str]:
     """As :func:`fill_pipelines`, for one loader's config; the paths that were filled in.
 
     Where datasets are joined or wrapped it goes to the outermost that takes a pipeline.
@@ -138,7 +138,7 @@ def require_effect(cfg: Config, keys: Mapping[str, Any]) -> None:
         )
 
 
-def _takers(dataset: Any, path: str) -> Iterator[tuple[str, dict]]:
+def _takers(dataset: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The configs of the outermost datasets that take a pipeline, with their key paths."""
     if not isinstance(dataset, dict):
         return
@@ -153,7 +153,7 @@ def _takers(dataset: Any, path: str) -> Iterator[tuple[str, dict]]:
         yield from _takers(node, f'{path}.{name}')
 
 
-def _takes_pipeline(dataset: Mapping, is_wrapper: bool) -> bool:
+def _takes_pipeline(dataset: Mapping[str, Any], is_wrapper: bool) -> bool:
     if of_mmpretrain(dataset):
         return not is_wrapper
     try:

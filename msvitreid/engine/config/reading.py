@@ -36,7 +36,9 @@ RUNNER_SECTIONS = (
 )
 
 
-def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = None) -> Config:
+def load_config(
+    path: str | os.PathLike[str], options: Mapping[str, Any] | None = None
+) -> Config:
     """Read a config file of either style and override it with dotted ``options``.
 
     A Python config is code and runs: load only files you trust. Its ``custom_imports`` are
@@ -79,7 +81,7 @@ def load_config(path: str | os.PathLike, options: Mapping[str, Any] | None = Non
     return cfg
 
 
-def _import_custom(cfg: Config, path: str | os.PathLike) -> None:
+def _import_custom(cfg: Config, path: str | os.PathLike[str]) -> None:
     """Import what ``custom_imports`` names.
 
     Raises:

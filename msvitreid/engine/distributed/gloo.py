@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from torch import distributed
 
@@ -18,7 +19,7 @@ SLURM_NAMES = {
 }
 
 
-def group_timeout(env_cfg: Mapping) -> timedelta:
+def group_timeout(env_cfg: Mapping[str, Any]) -> timedelta:
     """How long to wait for another process: ``dist_cfg.timeout`` seconds, 1800 by default."""
     return timedelta(seconds=(env_cfg.get('dist_cfg') or {}).get('timeout', 1800))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from mmengine.dist import get_world_size
@@ -18,7 +19,7 @@ from msvitreid.utils.exchange import gather_strings
 MOST_NAMED = 5
 
 
-def require_same_config(cfg: Mapping) -> None:
+def require_same_config(cfg: Mapping[str, Any]) -> None:
     """Check that all processes have the same config; each has to call this.
 
     Raises:
@@ -32,7 +33,7 @@ def require_same_config(cfg: Mapping) -> None:
         )
 
 
-def require_same_listing(dataset: Dataset) -> None:
+def require_same_listing(dataset: Dataset[Any]) -> None:
     """Check that all processes read the same images and identities; each has to call this.
 
     Raises:

@@ -55,7 +55,9 @@ class CheckpointHook(MMEngineCheckpointHook):
             self._prune()
             self._remove_surpassed()
 
-    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+    def _save_checkpoint_with_step(
+        self, runner: Runner, step: int, meta: dict[str, Any]
+    ) -> None:
         if self.max_keep_ckpts > 0:
             others = [kept for kept in self.keep_ckpt_ids if kept != step]
             self.keep_ckpt_ids = [*others, step]
@@ -94,7 +96,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     def _path(self, step: int) -> str:
         return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
 
-    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         if not self.save_best:
             return
         # What mmengine does not know of, it does not remove.

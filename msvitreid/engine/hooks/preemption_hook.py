@@ -83,7 +83,7 @@ class PreemptionHook(Hook):
         if runner.stop_request.asked:
             self._exit(runner)
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         meta = checkpoint.get('meta', {})
         if not runner._resume or 'batch' not in meta:
             return
@@ -104,7 +104,7 @@ class PreemptionHook(Hook):
         distributed.all_reduce(asked, distributed.ReduceOp.MAX, self._group)
         return bool(asked)
 
-    def _save(self, runner: Runner, meta: dict) -> None:
+    def _save(self, runner: Runner, meta: dict[str, Any]) -> None:
         if _counts_iterations(runner):
             name = iteration_name(meta['iter'])
         else:

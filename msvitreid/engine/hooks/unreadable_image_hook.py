@@ -62,11 +62,11 @@ class UnreadableImageHook(Hook):
         if self.files:
             self._write(runner)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         if self.files:
             checkpoint['unreadable_images'] = sorted(self.files)
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         # A run that only starts from these weights counts for itself.
         if runner._resume:
             self.files = set(checkpoint.get('unreadable_images', ()))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import master_only
@@ -108,14 +109,14 @@ class WeightAverageHook(Hook):
             else:
                 self.average[name] = weight.detach().clone()
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         if self.count:
             checkpoint['weight_average'] = {
                 'count': self.count,
                 'average': {name: mean.cpu() for name, mean in self.average.items()},
             }
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         state = checkpoint.get('weight_average')
         # A run that only starts from these weights has an average of its own.
         if state is None or not runner._resume:

@@ -22,10 +22,14 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     """
 
     def __init__(
-        self, runner: Runner, dataloader: DataLoader | Mapping, max_epochs: int, **kwargs: Any
+        self,
+        runner: Runner,
+        dataloader: DataLoader[Any] | Mapping[str, Any],
+        max_epochs: int,
+        **kwargs: Any,
     ) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
-        self.dataloader: DataLoader = with_seeded_draws(self.dataloader, runner.seed)
+        self.dataloader: DataLoader[Any] = with_seeded_draws(self.dataloader, runner.seed)
         self._batches = cast(SeededBatches, self.dataloader.batch_sampler)
         self.start = 0
 

@@ -20,7 +20,7 @@ ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
 SET_ASIDE = re.compile(r'abandoned\d*_')
 
 
-def set_later_aside(work_dir: str | os.PathLike, epoch: int, batch: int) -> list[Path]:
+def set_later_aside(work_dir: str | os.PathLike[str], epoch: int, batch: int) -> list[Path]:
     """Rename the checkpoints of a run that was abandoned, so that none is taken for this one's.
 
     ``epoch_6.pth`` becomes ``abandoned_epoch_6.pth``, or ``abandoned2_epoch_6.pth`` where files

@@ -46,7 +46,9 @@ def training_types(runner: Runner) -> dict[str, Any]:
     }
 
 
-def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -> None:
+def require_training_state(
+    runner: Runner, checkpoint: Mapping[str, Any], filename: str
+) -> None:
     """Check that a checkpoint holds a training run, of as many classes as this one has.
 
     Raises:
@@ -85,7 +87,7 @@ def require_training_state(runner: Runner, checkpoint: Mapping, filename: str) -
 
 
 def require_same_experiment(
-    runner: Runner, checkpoint: Mapping, filename: str
+    runner: Runner, checkpoint: Mapping[str, Any], filename: str
 ) -> dict[str, Change]:
     """Check that the run is the checkpoint's: its options, its data, its optimizer's state.
 
@@ -136,7 +138,7 @@ def require_same_experiment(
 
 
 def _weight_differences(
-    runner: Runner, checkpoint: Mapping, accepted: Mapping[str, Change]
+    runner: Runner, checkpoint: Mapping[str, Any], accepted: Mapping[str, Change]
 ) -> Iterator[str]:
     """The first weight of another shape, before its momentum is found to be of another."""
     own = bare_model(runner).state_dict()
@@ -151,7 +153,9 @@ def _weight_differences(
             return
 
 
-def _option_changes(runner: Runner, checkpoint: Mapping, filename: str) -> Iterator[Change]:
+def _option_changes(
+    runner: Runner, checkpoint: Mapping[str, Any], filename: str
+) -> Iterator[Change]:
     wrapper, state = runner.optim_wrapper, checkpoint['optimizer']
     schedulers = runner.param_schedulers or []
     states = checkpoint.get('param_schedulers', [])
@@ -165,7 +169,7 @@ def _option_changes(runner: Runner, checkpoint: Mapping, filename: str) -> Itera
         yield Change(*difference)
 
 
-def _warn_of_loss_scaling(runner: Runner, checkpoint: Mapping, filename: str) -> None:
+def _warn_of_loss_scaling(runner: Runner, checkpoint: Mapping[str, Any], filename: str) -> None:
     scaled, scales = ('loss_scaler' in state for state in _optimizer_states(runner, checkpoint))
     if scaled != scales:
         print_log(
@@ -200,11 +204,13 @@ def _has_one_optimizer(runner: Runner) -> bool:
     return isinstance(wrapper, OptimWrapper) and not isinstance(wrapper, OptimWrapperDict)
 
 
-def _optimizer_states(runner: Runner, checkpoint: Mapping) -> tuple[Mapping, Mapping]:
+def _optimizer_states(
+    runner: Runner, checkpoint: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return checkpoint['optimizer'], runner.optim_wrapper.state_dict()
 
 
-def _optimizer_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]:
+def _optimizer_differences(runner: Runner, checkpoint: Mapping[str, Any]) -> Iterator[str]:
     own_type = training_types(runner)['optimizer']
     saved_type = checkpoint['meta'].get('optimizer', own_type)
     if saved_type != own_type:
@@ -230,7 +236,7 @@ def _size(group: Mapping[str, Any]) -> int:
     return len(group['params']) if isinstance(group['params'], list) else 0
 
 
-def _scheduler_differences(runner: Runner, checkpoint: Mapping) -> Iterator[str]:
+def _scheduler_differences(runner: Runner, checkpoint: Mapping[str, Any]) -> Iterator[str]:
     own = training_types(runner)['param_schedulers']
     number = len(checkpoint.get('param_schedulers', ()))
     saved = checkpoint['meta'].get('param_schedulers', own)

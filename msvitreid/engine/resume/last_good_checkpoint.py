@@ -15,7 +15,9 @@ from msvitreid.errors import CheckpointError
 NOT_NUMBERS_OF_THE_NET = ('meta', 'message_hub')
 
 
-def last_good_checkpoint(work_dir: str | os.PathLike, epoch: int, batch: int) -> Path | None:
+def last_good_checkpoint(
+    work_dir: str | os.PathLike[str], epoch: int, batch: int
+) -> Path | None:
     """The checkpoint of a run that got farthest before a step, if its numbers are finite.
 
     Args:

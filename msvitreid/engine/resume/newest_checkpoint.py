@@ -13,7 +13,7 @@ from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.errors import CheckpointError
 
 
-def newest_complete(work_dir: str | os.PathLike) -> Path | None:
+def newest_complete(work_dir: str | os.PathLike[str]) -> Path | None:
     """The checkpoint that got farthest of those that can be read; None if there is no file.
 
     Files that are truncated or broken are named in the log and passed over. Nothing is

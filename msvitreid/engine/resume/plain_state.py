@@ -24,7 +24,7 @@ OF_THIS_RUN = frozenset(
 )  # fmt: skip
 
 
-def make_plain(runner: Runner, checkpoint: dict) -> None:
+def make_plain(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Have a checkpoint that is about to be saved hold tensors and plain containers only.
 
     mmengine 0.10.7 saves ``HistoryBuffer`` objects and NumPy scalars, which
@@ -45,7 +45,7 @@ def make_plain(runner: Runner, checkpoint: dict) -> None:
             checkpoint[key] = _plain(checkpoint[key])
 
 
-def restore_history(runner: Runner, checkpoint: dict) -> None:
+def restore_history(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Give a checkpoint that is resumed from mmengine's form of the log's history again."""
     hub = checkpoint['message_hub']
     scalars = {

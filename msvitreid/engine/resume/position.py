@@ -13,7 +13,7 @@ from .accepted_changes import ITERATION
 from .experiment_changes import SEED, Change
 
 
-def require_within_run(runner: Runner, meta: Mapping, filename: str) -> None:
+def require_within_run(runner: Runner, meta: Mapping[str, Any], filename: str) -> None:
     """Check that a checkpoint lies before the end of the run."""
     by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
     for key, last, option in (
@@ -28,12 +28,12 @@ def require_within_run(runner: Runner, meta: Mapping, filename: str) -> None:
             )
 
 
-def _iteration_at(runner: Runner, meta: Mapping) -> int:
+def _iteration_at(runner: Runner, meta: Mapping[str, Any]) -> int:
     """How many batches lie behind where all epochs have as many as now."""
     return meta['epoch'] * len(runner.train_dataloader) + meta.get('batch', 0)
 
 
-def iteration_change(runner: Runner, meta: Mapping) -> Change | None:
+def iteration_change(runner: Runner, meta: Mapping[str, Any]) -> Change | None:
     """Where ``meta.iter`` is not what follows from whole epochs and the batches after them.
 
     It is not after the number of batches in an epoch has changed, with the batch size or the data.

@@ -34,7 +34,7 @@ class TopKAccuracy(BaseMetric):
         # One list: mmpretrain fills it, mmengine gathers and clears it.
         self.results = self.accuracy.results
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Take a batch's predictions.
 
         Args:
@@ -43,7 +43,7 @@ class TopKAccuracy(BaseMetric):
         """
         self.accuracy.process(data_batch, data_samples)
 
-    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """The values by name, of all processes' images.
 
         Raises:

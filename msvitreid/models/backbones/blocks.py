@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ def conv_x(
     kernel_size: int = 1,
     stride: int = 1,
     groups: int = 1,
-    act_cfg: Mapping | None = None,
+    act_cfg: Mapping[str, Any] | None = None,
 ) -> nn.Sequential:
     """Bias-free convolution with padding ``k // 2``, BatchNorm and, if named, activation."""
     layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -104,7 +105,7 @@ class CNNBlock(nn.Module):
         out_channels: int,
         stride: int = 1,
         project_skip: bool = False,
-        act_cfg: Mapping = {'type': 'ReLU'},
+        act_cfg: Mapping[str, Any] = {'type': 'ReLU'},
         drop_path: float = 0.0,
         expansion: int = 4,
     ) -> None:
@@ -142,7 +143,7 @@ class SparseAttentionBlock(nn.Module):
         num_heads: int,
         split_size: tuple[int, int],
         sparse_ratio: float,
-        act_cfg: Mapping = {'type': 'ReLU'},
+        act_cfg: Mapping[str, Any] = {'type': 'ReLU'},
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from msvitreid.utils.checks import is_number, require_whole
 from .blocks import CNNBlock, SparseAttentionBlock, conv_x
 from .recomputed import recomputed
 
-INIT_CFG: list[dict] = [
+INIT_CFG: list[dict[str, Any]] = [
     {
         'type': 'Kaiming',
         'layer': ['Conv2d', 'Linear'],
@@ -74,13 +74,13 @@ class MSViT(BaseModule):
         split_size: Sequence[int] = SPLIT_SIZE,
         sparse_ratio: float = 0.3,
         drop_path_rate: float = 0.0,
-        act_cfg: Mapping = {'type': 'ReLU'},
+        act_cfg: Mapping[str, Any] = {'type': 'ReLU'},
         num_branches: int = 2,
         last_stride: int = 1,
         out_channels: int = 512,
         frozen_stages: int = -1,
         with_cp: bool = False,
-        init_cfg: Mapping | Sequence[Mapping] | None = INIT_CFG,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if not is_number(drop_path_rate) or not 0 <= drop_path_rate < 1:
@@ -178,7 +178,7 @@ class MSViT(BaseModule):
         return x
 
     @classmethod
-    def _settings(cls, arch: str | Mapping) -> Mapping:
+    def _settings(cls, arch: str | Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(arch, str):
             if arch not in cls.arch_zoo:
                 raise ConfigError(
@@ -208,7 +208,12 @@ class MSViT(BaseModule):
 
     @staticmethod
     def _cnn_block(
-        index: int, in_channels: int, channels: int, stride: int, act_cfg: Mapping, rate: float
+        index: int,
+        in_channels: int,
+        channels: int,
+        stride: int,
+        act_cfg: Mapping[str, Any],
+        rate: float,
     ) -> CNNBlock:
         """A stage's first block strides and projects its skip; the others do neither."""
         first = index == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ def _untraced() -> Callable[[nn.Module, Tensor], Tensor]:
 
 
 def _recomputed(block: nn.Module, x: Tensor) -> Tensor:
-    def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
+    def contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
         return nullcontext(), _resting_statistics(block)
 
     return checkpoint(block, x, use_reentrant=False, context_fn=contexts)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from mmengine.model import BaseModule
@@ -18,7 +18,7 @@ from .batch_checks import labels_of, require_channels, require_several_images
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
 from .loss_value import loss_value
 
-INIT_CFG: list[dict] = [
+INIT_CFG: list[dict[str, Any]] = [
     {'type': 'Kaiming', 'layer': 'Linear', 'mode': 'fan_in', 'nonlinearity': 'relu'},
     {'type': 'Constant', 'layer': '_BatchNorm', 'val': 1.0, 'bias': 0.0},
 ]
@@ -68,9 +68,9 @@ class BNNeckHead(BaseModule):
         triplet_vectors: int = 3,
         frozen_bias_from: int = 2,
         triplet_weight: float = 1.0,
-        loss_cls: Mapping = {'type': 'CrossEntropyLoss'},
-        loss_triplet: Mapping | None = {'type': 'BatchHardTripletLoss'},
-        init_cfg: Mapping | Sequence[Mapping] | None = INIT_CFG,
+        loss_cls: Mapping[str, Any] = {'type': 'CrossEntropyLoss'},
+        loss_triplet: Mapping[str, Any] | None = {'type': 'BatchHardTripletLoss'},
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if num_classes is not None:

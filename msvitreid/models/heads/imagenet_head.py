@@ -38,9 +38,9 @@ class ImageNetHead(BaseModule):
         self,
         num_classes: int = 1000,
         in_channels: int = 512,
-        act_cfg: Mapping = {'type': 'GELU'},
-        loss: Mapping = {'type': 'CrossEntropyLoss'},
-        init_cfg: Mapping | Sequence[Mapping] | None = INIT_CFG,
+        act_cfg: Mapping[str, Any] = {'type': 'GELU'},
+        loss: Mapping[str, Any] = {'type': 'CrossEntropyLoss'},
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         require_whole('model.head.num_classes', num_classes, 1)

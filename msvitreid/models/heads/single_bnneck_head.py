@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -52,13 +53,13 @@ class SingleBNNeckHead(BaseModule):
         num_vectors: int = 1,
         in_channels: int = 2048,
         triplet_weight: float = 1.0,
-        loss_cls: Mapping = {'type': 'CrossEntropyLoss'},
-        loss_triplet: Mapping | None = {
+        loss_cls: Mapping[str, Any] = {'type': 'CrossEntropyLoss'},
+        loss_triplet: Mapping[str, Any] | None = {
             'type': 'BatchHardTripletLoss',
             'margin': 0.3,
             'normalize': False,
         },
-        init_cfg: Mapping | Sequence[Mapping] | None = None,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if num_classes is not None:

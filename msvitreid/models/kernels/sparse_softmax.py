@@ -76,7 +76,7 @@ def _(logits: Tensor, k: int) -> Tensor:
     return torch.empty_like(logits, memory_format=torch.contiguous_format)
 
 
-def _keep_result(ctx: Any, inputs: tuple, output: Tensor) -> None:
+def _keep_result(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(output)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -37,7 +37,7 @@ class GlobalPoolingNeck(BaseModule):
         self,
         pooling: Literal['avg', 'max', 'rms', 'gem'] = 'avg',
         power: float = 3.0,
-        init_cfg: Mapping | Sequence[Mapping] | None = None,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         poolings = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -36,7 +36,7 @@ class PartPoolingNeck(BaseModule):
         self,
         num_parts: int = 2,
         part_mode: Literal['interleaved', 'contiguous'] = 'interleaved',
-        init_cfg: Mapping | Sequence[Mapping] | None = None,
+        init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if part_mode not in ('interleaved', 'contiguous'):
