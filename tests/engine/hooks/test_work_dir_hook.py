@@ -114,7 +114,7 @@ def test_a_start_that_is_refused_leaves_no_log(changes, market, tmp_path):
     cfg = tiny_config(market, tmp_path / 'work', **changes)
     with pytest.raises((ConfigError, ValueError)):
         build_runner(cfg).train()
-    assert list((tmp_path / 'work').iterdir()) == []
+    assert list((tmp_path / 'work').rglob('*')) == []
 
 
 def test_a_test_that_is_refused_leaves_no_log(market, tmp_path):
