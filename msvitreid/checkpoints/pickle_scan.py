@@ -127,7 +127,7 @@ class _Scan:
                 handler = HANDLERS.get(opcode)
                 if handler is None:
                     raise UnknownPickleError('is not a PyTorch file')
-                handler(self)
+                handler(self)  # type: ignore[no-untyped-call]
         raise PickleError(f'takes more than {MAX_OPCODES:,} steps to read')
 
     def _count(self, number: int) -> None:

@@ -252,7 +252,7 @@ class ReIDRunner(Runner):
             make_plain(self, kwargs['checkpoint'])
 
     @refusals('a data loader')
-    def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader[Any]:  # type: ignore[override]
+    def build_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader[Any]:
         with own_worker_warning():
             loader = super().build_dataloader(*args, **kwargs)
         warn_of_many_workers(loader)

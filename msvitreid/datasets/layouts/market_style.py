@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
 from msvitreid.datasets.counts import SplitStatistics
@@ -133,7 +133,7 @@ class CUHK03NP(MarketStyleDataset):
     }
 
     def __init__(
-        self, *args, variant: Literal['detected', 'labeled'] = 'detected', **kwargs
+        self, *args: Any, variant: Literal['detected', 'labeled'] = 'detected', **kwargs: Any
     ) -> None:
         self._check_option('variant', variant, tuple(self.expected_by_variant))
         self.variant = variant

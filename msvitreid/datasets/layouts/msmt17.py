@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
 from msvitreid.datasets.counts import About, SplitStatistics
@@ -59,7 +60,7 @@ class MSMT17(ReIDDataset):
         images=30_248, identities=About(1_041), cameras=About(15)
     )
 
-    def __init__(self, *args, include_val: bool = True, **kwargs) -> None:
+    def __init__(self, *args: Any, include_val: bool = True, **kwargs: Any) -> None:
         self.include_val = include_val
         if not include_val:
             self.expected = {**self.expected, 'train': self.expected_without_val}

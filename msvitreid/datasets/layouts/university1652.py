@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
 from msvitreid.datasets.counts import About, SplitStatistics
@@ -32,9 +32,9 @@ class University1652(ReIDDataset):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         task: Literal['drone2satellite', 'satellite2drone'] = 'drone2satellite',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self._check_option('task', task, tuple(TASKS))
         query, gallery = TASKS[task]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
 from msvitreid.datasets.counts import SplitStatistics
@@ -34,7 +35,7 @@ class VehicleID(ReIDDataset):
     test_splits = ('query',)
     draws_gallery = True
 
-    def __init__(self, *args, test_size: int = 800, **kwargs) -> None:
+    def __init__(self, *args: Any, test_size: int = 800, **kwargs: Any) -> None:
         if test_size not in TEST_IMAGES:
             raise ConfigError(
                 f'VehicleID: test_size={test_size!r} is not one of '

@@ -36,7 +36,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     """
 
     max_keep_ckpts: int
-    keep_ckpt_ids: list[int]  # type: ignore[assignment]
+    keep_ckpt_ids: list[int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -51,7 +51,7 @@ class InferenceNetHook(Hook):
                 f'InferenceNetHook backend={backend!r} needs calibration, the config of a dataset'
             )
 
-    def before_test(self, runner: ReIDRunner) -> None:  # type: ignore[override]
+    def before_test(self, runner: ReIDRunner) -> None:
         if runner._train_loop is not None:
             runner.compile_backbone()
             return
