@@ -39,7 +39,6 @@ from .config.option_values import check_option_values
 from .config.sections import check_groups, check_sections
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
-from .distributed.sync_batch_norm import synchronize_bn
 from .distributed.unwrap_model import bare_model
 from .hooks.inference_net_hook import InferenceNetHook
 from .hooks.plain_checkpoint_hook import PlainCheckpointHook
@@ -65,7 +64,7 @@ class ReIDRunner(Runner):
       once, when the model is; without training data a re-identification head has no
       classifiers, and a head that needs them is told by the test dataset.
     - A checkpoint must fill the whole model, or loading is an error.
-    - Several processes run without a GPU too, over gloo; ``sync_bn='torch'`` as well.
+    - Several processes run without a GPU too, over gloo; not with ``sync_bn``.
     - A run goes on where it was cut off (:class:`ResumableTrainLoop`, :class:`StepSeedHook`,
       :class:`PreemptionHook`) and ends with the weights of an undisturbed one.
     - ``compile=True``, or options of ``torch.compile``, compiles the backbone.
@@ -183,7 +182,10 @@ class ReIDRunner(Runner):
         if not self.distributed or torch.cuda.is_available():
             return super().wrap_model(model_wrapper_cfg, model)
         if self.cfg.get('sync_bn') is not None:
-            model = synchronize_bn(model)
+            raise ConfigError(
+                "sync_bn='torch' needs GPUs, and this run is on the CPU; leave it out, or set it "
+                'to None'
+            )
         options = {
             'type': 'MMDistributedDataParallel',
             'broadcast_buffers': False,
