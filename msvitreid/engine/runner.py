@@ -53,7 +53,7 @@ from .loops.train_loop import ResumableTrainLoop
 from .resume.accepted_changes import StatedSchedule
 from .resume.checking import require_same_experiment, require_same_file, require_training_state
 from .summary.start_log import StartLog
-from .summary.terminal import begin_start, warn_of_lost_log
+from .summary.terminal import begin_start
 
 
 @RUNNERS.register_module()
@@ -108,7 +108,6 @@ class ReIDRunner(Runner):
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
         begin_start(logger)
-        warn_of_lost_log(logger)
         return logger
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
