@@ -42,7 +42,6 @@ from .config.load_except import load_exceptions
 from .config.log_backends import require_packages
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
-from .distributed.sync_batch_norm import synchronize_bn
 from .distributed.unwrap_model import bare_model
 from .hooks.work_dir_hook import WorkDirHook
 from .loops.stop_request import StopRequest
@@ -53,7 +52,7 @@ from .resume.experiment_changes import Change
 from .resume.plain_state import make_plain, restore_history
 from .resume.position import take_accepted
 from .summary.start_log import StartLog
-from .summary.terminal import begin_start, warn_of_lost_log
+from .summary.terminal import begin_start
 
 #: Hooks that a run has unless its ``default_hooks`` name others, in addition to mmengine's;
 #: ``configs/_base_/default_runtime.py`` states them with their options.
@@ -77,7 +76,7 @@ class ReIDRunner(Runner):
       once, when the model is; without training data a re-identification head has no
       classifiers, and a head that needs them is told by the test dataset.
     - A checkpoint must fill the whole model, or loading is an error.
-    - Several processes run without a GPU too, over gloo; ``sync_bn='torch'`` as well.
+    - Several processes run without a GPU too, over gloo; not with ``sync_bn``.
     - A run goes on where it was cut off (:class:`ResumableTrainLoop`, :class:`StepSeedHook`,
       :class:`PreemptionHook`) and ends with the weights of an undisturbed one.
     - ``compile=True``, or options of ``torch.compile``, compiles the backbone.
@@ -137,7 +136,6 @@ class ReIDRunner(Runner):
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
         begin_start(logger)
-        warn_of_lost_log(logger)
         return logger
 
     @refusals('visualizer')
@@ -222,7 +220,10 @@ class ReIDRunner(Runner):
         if not self.distributed or torch.cuda.is_available():
             return super().wrap_model(model_wrapper_cfg, model)
         if self.cfg.get('sync_bn') is not None:
-            model = synchronize_bn(model)
+            raise ConfigError(
+                "sync_bn='torch' needs GPUs, and this run is on the CPU; leave it out, or set it "
+                'to None'
+            )
         options = {
             'type': 'MMDistributedDataParallel',
             'broadcast_buffers': False,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,16 +12,14 @@ from msvitreid.errors import ConfigError
 
 Curve = list[tuple[float, float]]
 
-#: One folder a start of a run: when it was started.
-START = re.compile(r'\d{8}_\d{6}')
+#: Logs of a run's starts, each in a folder of the time when it was started.
+STARTS = '[0-9]*_[0-9]*/vis_data/scalars.json'
 
 #: What mmengine logs in addition to figures.
 NO_FIGURES = ('step', 'epoch', 'iter', 'time', 'data_time')
 
 #: What ``WeightAverageHook`` puts before the names of the averaged net's figures.
 AVERAGED = 'averaged/'
-
-_MOST_POINTS = 100
 
 
 @dataclass
@@ -34,11 +29,11 @@ class RunRecord:
     Attributes:
         name: what it is called in pictures and tables.
         unit: what curves are drawn over, ``'epoch'`` or ``'iteration'``.
-        training: curves of ``loss``, ``lr`` and the like, thinned to means of some steps.
+        training: curves of ``loss``, ``lr`` and the like.
         validation: curves of the figures on the validation data.
         final: the figures to compare by.
-        source: which net ``final`` is of, and the back-end if that is not torch.
-        evaluator: the evaluator's config, where a test result states it.
+        source: which net ``final`` is of; of a test result also what computed it, and the
+            evaluator's options that change figures.
     """
 
     name: str
@@ -47,7 +42,6 @@ class RunRecord:
     validation: dict[str, Curve] = field(default_factory=dict)
     final: dict[str, float] = field(default_factory=dict)
     source: str = ''
-    evaluator: dict[str, Any] | None = None
 
 
 def read_run(path: Path, name: str | None = None) -> RunRecord:
@@ -55,7 +49,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
 
     Of a work directory, the final figures are those of the one test result in it or in its
     ``test/``; without one, the averaged net's at the end of training, or else those of the
-    last validation. To a test result belong the curves of the run whose checkpoint it is of.
+    last validation. A test result has the curves of the run whose checkpoint it is of.
 
     Args:
         path: folder or JSON file.
@@ -64,63 +58,27 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     Raises:
         ConfigError: it is neither, cannot be read, or a folder holds several test results.
     """
-    if path.suffix == '.json':
-        result = _read_result(path)
-        if result is None:
-            raise ConfigError(f'{path} is no test result; name a file of tools/test.py --out')
-        name = name or path.stem
-        checkpoint = _checkpoint(result)
-        run = _read_logs(checkpoint.parent, name) if checkpoint else RunRecord(name)
-        return _take_result(run, result)
-    _require_work_dir(path)
-    run = _read_logs(path, name or path.resolve().name)
-    files = [*sorted(path.glob('*.json')), *sorted((path / 'test').glob('*.json'))]
-    found = {file: result for file in files if (result := _read_result(file)) is not None}
-    if len(found) > 1:
-        raise ConfigError(
-            f'run {str(path)!r} has {len(found)} test results '
-            f'({", ".join(file.name for file in found)}); name the one to take instead of it'
-        )
-    for result in found.values():
-        _take_result(run, result)
+    is_file = path.suffix == '.json'
+    files = [path] if is_file else sorted([*path.glob('*.json'), *path.glob('test/*.json')])
+    results = {file: result for file in files if (result := _read_result(file))}
+    if len(results) > 1:
+        names = ', '.join(file.name for file in results)
+        raise ConfigError(f'{path} has {len(results)} test results ({names}); name one of them')
+    run = RunRecord(name or (path.stem if is_file else path.resolve().name))
+    checkpoint = next(map(_checkpoint, results.values()), None)
+    if not is_file or checkpoint:
+        _read_logs(run, checkpoint.parent if is_file and checkpoint else path)
+    for result in results.values():
+        run.final, run.source = _figures(result['metrics']), _source(result)
     if not (run.training or run.final):
         raise ConfigError(
-            f'{str(path)!r} is no run: no folder of a start with vis_data/scalars.json, and no '
-            'test result, is in it'
+            f'{path} is no run: name a work directory of tools/train.py (not the folder of one '
+            'start), or a .json file of tools/test.py --out'
         )
     return run
 
 
-def _require_work_dir(path: Path) -> None:
-    if not path.exists():
-        raise ConfigError(f'run {str(path)!r} does not exist; name a work directory')
-    if not path.is_dir():
-        raise ConfigError(
-            f'{str(path)!r} is neither a work directory nor a .json file of tools/test.py --out'
-        )
-    if START.fullmatch(path.resolve().name) and (path / 'vis_data').is_dir():
-        run = os.path.normpath(path / '..')
-        raise ConfigError(f'{str(path)!r} is one start of a run; name the run, {run!r}')
-
-
-def _take_result(run: RunRecord, result: dict) -> RunRecord:
-    run.final = _figures(result['metrics'])
-    checkpoint = _checkpoint(result)
-    run.source = f'test of {checkpoint.name}' if checkpoint else 'test'
-    backend = result.get('backend', 'torch')
-    if backend != 'torch':
-        run.source += f' by {backend}'
-    run.evaluator = result.get('evaluator')
-    return run
-
-
-def _checkpoint(result: dict) -> Path | None:
-    """What was tested, where the result states it."""
-    path = result['checkpoint'].get('path')
-    return Path(path) if isinstance(path, str) and path else None
-
-
-def _read_result(path: Path) -> dict | None:
+def _read_result(path: Path) -> dict[str, Any] | None:
     """A file of ``tools/test.py --out``, or ``None`` if it is another JSON file."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
@@ -128,20 +86,33 @@ def _read_result(path: Path) -> dict | None:
         raise ConfigError(f'{path} cannot be read ({error.strerror})') from error
     except ValueError:
         return None
-    if not isinstance(content, dict):
-        return None
-    parts = content.get('metrics'), content.get('checkpoint')
-    return content if all(isinstance(part, dict) for part in parts) else None
+    whole = isinstance(content, dict) and isinstance(content.get('metrics'), dict)
+    return content if whole and isinstance(content.get('checkpoint'), dict) else None
 
 
-def _read_logs(work_dir: Path, name: str) -> RunRecord:
+def _checkpoint(result: dict[str, Any]) -> Path | None:
+    """What was tested, where the result states it."""
+    path = result['checkpoint'].get('path')
+    return Path(path) if isinstance(path, str) and path else None
+
+
+def _source(result: dict[str, Any]) -> str:
+    checkpoint, evaluator = _checkpoint(result), result.get('evaluator')
+    source = f'test of {checkpoint.name}' if checkpoint else 'test'
+    if result.get('backend', 'torch') != 'torch':
+        source += f' by {result["backend"]}'
+    options = evaluator if isinstance(evaluator, dict) else {}
+    stated = [
+        f'{key} {options[key]}' for key in ('ap', 'rerank') if options.get(key) is not None
+    ]
+    return ', '.join([source, *stated])
+
+
+def _read_logs(run: RunRecord, work_dir: Path) -> None:
     """The curves of all starts; where two cover the same steps, the later one counts."""
-    run = RunRecord(name)
     training: list[dict] = []
     validation: list[dict] = []
-    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        if not START.fullmatch(file.parts[-3]):
-            continue
+    for file in sorted(work_dir.glob(STARTS)):
         lines = list(_lines(file))
         newer = [line for line in lines if 'iter' in line]
         if newer:
@@ -151,71 +122,47 @@ def _read_logs(work_dir: Path, name: str) -> RunRecord:
             validation = [line for line in validation if line['step'] < begin]
         training += newer
         validation += [line for line in lines if 'iter' not in line and 'step' in line]
-    _fill_training(run, training)
-    _fill_validation(run, validation)
-    return run
+    steps = 1
+    if all('epoch' in line for line in training):
+        # Steps of an epoch are logged nowhere; the last logged one of an epoch is near its end.
+        steps = max((-(-line['iter'] // line['epoch']) for line in training), default=1)
+    else:
+        run.unit = 'iteration'
+    run.training = _curves((line['iter'] / steps, _figures(line)) for line in training)
+    run.validation = _curves((line['step'], _figures(line)) for line in validation)
+    names = [name for name in run.validation if name.startswith(AVERAGED)]
+    averaged = {name.removeprefix(AVERAGED): run.validation.pop(name) for name in names}
+    if curves := averaged or run.validation:
+        last = max(curve[-1][0] for curve in curves.values())
+        run.final = {name: curve[-1][1] for name, curve in curves.items()}
+        run.source = 'averaged net' if averaged else f'validation of {run.unit} {last:g}'
+
+
+def _curves(points: Iterable[tuple[float, dict[str, float]]]) -> dict[str, Curve]:
+    """A curve for each figure; of two values at one place the later one counts."""
+    found: dict[str, dict[float, float]] = {}
+    for x, figures in points:
+        for name, value in figures.items():
+            found.setdefault(name, {})[x] = value
+    return {name: sorted(curve.items()) for name, curve in found.items()}
 
 
 def _lines(file: Path) -> Iterator[dict]:
     text = file.read_text(encoding='utf-8', errors='replace').splitlines()
     for number, line in enumerate(text, 1):
         try:
-            content = json.loads(line)
-        except ValueError:
-            content = None
-        if isinstance(content, dict):
-            yield content
-        elif number < len(text):
-            raise ConfigError(f'{file} line {number} is no JSON object; restore the file')
-        # Else the run was killed while it wrote its last line.
+            yield dict(json.loads(line))
+        except (TypeError, ValueError):
+            # The run may have been killed while it wrote its last line.
+            if number < len(text):
+                raise ConfigError(
+                    f'{file} line {number} is no JSON object; restore the file'
+                ) from None
 
 
-def _fill_training(run: RunRecord, lines: Sequence[dict]) -> None:
-    if not lines:
-        return
-    steps = 1
-    if all('epoch' in line for line in lines):
-        # Steps of an epoch are logged nowhere; the last logged one of an epoch is near its end.
-        steps = max(math.ceil(line['iter'] / line['epoch']) for line in lines)
-    else:
-        run.unit = 'iteration'
-    for key in dict.fromkeys(key for line in lines for key in _figures(line)):
-        curve = [(line['iter'] / steps, float(line[key])) for line in lines if key in line]
-        run.training[key] = _thinned(curve)
-
-
-def _fill_validation(run: RunRecord, lines: Sequence[dict]) -> None:
-    averaged: dict[str, float] = {}
-    by_step: dict[float, dict[str, float]] = {}
-    for line in lines:
-        for key, value in _figures(line).items():
-            if key.startswith(AVERAGED):
-                averaged[key.removeprefix(AVERAGED)] = value
-            else:
-                by_step.setdefault(line['step'], {})[key] = value
-    for step, figures in sorted(by_step.items()):
-        for key, value in figures.items():
-            run.validation.setdefault(key, []).append((step, value))
-    if averaged:
-        run.final, run.source = averaged, 'averaged net'
-    elif by_step:
-        last = max(by_step)
-        run.final, run.source = by_step[last], f'validation of {run.unit} {last:g}'
-
-
-def _figures(line: dict) -> dict[str, float]:
+def _figures(line: dict[str, Any]) -> dict[str, float]:
     return {
         key: float(value)
         for key, value in line.items()
         if key not in NO_FIGURES and isinstance(value, int | float)
     }
-
-
-def _thinned(curve: Curve) -> Curve:
-    """Means of so many neighbors that a curve has at most a hundred points."""
-    size = math.ceil(len(curve) / _MOST_POINTS)
-    parts = [curve[start : start + size] for start in range(0, len(curve), size)]
-    return [
-        (sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part))
-        for part in parts
-    ]

@@ -6,9 +6,12 @@ import torch
 from mmengine.hooks import Hook
 from torch import distributed
 
+from msvitreid.engine import ReIDRunner
 from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
 from msvitreid.registry import HOOKS, MODELS
+from tests.engine.distributed.joint_batch_norm import join_batch_norms
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.miniature import TreeShape, write_market1501
 from tests.processes import run_ranks
@@ -51,12 +54,18 @@ class RecordLosses(Hook):
         self.rows.append(row.numpy())
 
 
-def train(market, work_dir, ranks, **changes):
-    cfg = tiny_config(
+class JointBatchRunner(ReIDRunner):
+    """Does on the CPU what ``sync_bn='torch'`` does on GPUs."""
+
+    def wrap_model(self, model_wrapper_cfg, model):
+        return super().wrap_model(model_wrapper_cfg, join_batch_norms(model))
+
+
+def several_processes(market, work_dir, ranks, **changes):
+    return tiny_config(
         market,
         work_dir / str(ranks),
         launcher='pytorch' if ranks > 1 else 'none',
-        sync_bn='torch',
         **{
             'train_dataloader.batch_size': BATCH // ranks,
             'train_dataloader.sampler.num_instances': 4,
@@ -68,8 +77,12 @@ def train(market, work_dir, ranks, **changes):
             **changes,
         },
     )
+
+
+def train(market, work_dir, ranks):
+    cfg = several_processes(market, work_dir, ranks)
     cfg.custom_hooks += [dict(type='RecordLosses')]
-    runner = build_runner(cfg)
+    runner = (JointBatchRunner if ranks > 1 else ReIDRunner).from_cfg(cfg)
     runner.train()
     rows = next(hook.rows for hook in runner.hooks if isinstance(hook, RecordLosses))
     state = {name: value.numpy() for name, value in bare_model(runner).state_dict().items()}
@@ -98,3 +111,24 @@ def test_losses_average_statistics_and_figures(ranks, market, alone, tmp_path):
             np.testing.assert_allclose(result[1][name], value, atol=1e-6 * scale, err_msg=name)
         assert figures.keys() == result[2].keys() >= {'val/averaged/mAP'}
         assert result[2] == pytest.approx(figures, abs=1e-6)
+
+
+def test_each_process_normalizes_its_own_images_and_the_average_is_one(market, tmp_path):
+    """Class of faults: processes that re-estimate BatchNorm by different images end apart."""
+
+    def buffers():
+        cfg = several_processes(market, tmp_path, 2, **{'train_cfg.max_epochs': 2})
+        runner = build_runner(cfg)
+        runner.train()
+        return {name: value.numpy() for name, value in bare_model(runner).named_buffers()}
+
+    first, second = run_ranks(buffers, 2, timeout=120)
+    for name, value in first.items():
+        np.testing.assert_array_equal(second[name], value, err_msg=name)
+
+
+def test_sync_bn_needs_gpus(market, tmp_path):
+    """Class of faults: an option of GPUs on the CPU is an error of torch in the first step."""
+    cfg = several_processes(market, tmp_path, 2, sync_bn='torch')
+    with pytest.raises(ConfigError, match=r"^sync_bn='torch' .*GPU"):
+        run_ranks(lambda: build_runner(cfg), 2)

@@ -16,9 +16,6 @@ REFUSALS = (ImportError, OSError, TypeError, ValueError)
 class StartLog:
     """Removes the log folder of a start that is refused: the error says all that is in it.
 
-    A ``with`` block that ends in such an error removes the folder, if this process made it,
-    until :attr:`is_over` is set, after the first step.
-
     Attributes:
         is_over: whether the run has started; from then on its log stays.
     """
@@ -37,19 +34,13 @@ class StartLog:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        refused = kind is not None and issubclass(kind, REFUSALS)
-        if refused and not self.is_over and self._folder is not None:
-            self._close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _close(self) -> None:
-        """Have mmengine forget what writes there, or the next start would take it over.
-
-        It keeps loggers and visualizers for the process, by a name that ends in the second.
-        """
+        if kind is None or not issubclass(kind, REFUSALS) or self.is_over or not self._folder:
+            return
+        # mmengine keeps loggers and visualizers by name; the next start would take them over.
         name = getattr(self._runner, '_experiment_name', '')
         Visualizer._instance_dict.pop(name, None)
         logger = MMLogger._instance_dict.pop(name, None)
         for handler in logger.handlers if logger is not None else ():
             if isinstance(handler, logging.FileHandler):
                 handler.close()
+        shutil.rmtree(self._folder, ignore_errors=True)

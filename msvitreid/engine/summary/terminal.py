@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 
 from msvitreid.checkpoints import LOADED
 from msvitreid.utils.printable import escaped
@@ -13,14 +14,9 @@ OF_NO_USE = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias'
 
 
 class TerminalFilter(logging.Filter):
-    """Leaves what a run logs while it is built to its log file; a summary follows.
+    """While ``starting``, passes only warnings, errors and what was loaded from weights files."""
 
-    While ``starting``, only warnings, errors and what was loaded from weights files pass.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.starting = True
+    starting = True
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -30,12 +26,15 @@ class TerminalFilter(logging.Filter):
 
 
 def begin_start(logger: logging.Logger) -> None:
-    """Log to the file only, but for what nobody must miss, until :func:`end_start`."""
+    """Log to the file only, but for what nobody must miss, until :func:`end_start`.
+
+    A log file that cannot be written, as on a full disk, is one line on the terminal; Python
+    would print a traceback for every line of the log.
+    """
     for handler in logger.handlers:
-        # A file handler is a stream handler too.
-        if isinstance(handler, logging.StreamHandler) and not isinstance(
-            handler, logging.FileHandler
-        ):
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = partial(_report, handler)  # type: ignore[method-assign]
+        elif isinstance(handler, logging.StreamHandler):
             handler.addFilter(TerminalFilter())
 
 
@@ -47,26 +46,11 @@ def end_start(logger: logging.Logger) -> None:
                 present.starting = False
 
 
-def warn_of_lost_log(logger: logging.Logger) -> None:
-    """Say once on the terminal that the log file cannot be written, as on a full disk.
-
-    Python would print a traceback for every line of the log.
-    """
-    for handler in logger.handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.handleError = _LostLog(handler)  # type: ignore[method-assign]
-
-
-class _LostLog:
-    def __init__(self, handler: logging.FileHandler) -> None:
-        self._handler = handler
-        self._warned = False
-
-    def __call__(self, record: logging.LogRecord) -> None:
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            logging.Handler.handleError(self._handler, record)
-        elif not self._warned:
-            self._warned = True
-            name = escaped(self._handler.baseFilename)
-            print(f'{name}: the log cannot be written ({error.strerror})', file=sys.stderr)
+def _report(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    error = sys.exc_info()[1]
+    if isinstance(error, OSError):
+        handler.handleError = lambda record: None  # type: ignore[method-assign]
+        name = escaped(handler.baseFilename)
+        print(f'{name}: the log cannot be written ({error.strerror})', file=sys.stderr)
+    else:
+        logging.Handler.handleError(handler, record)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from msvitreid.engine import load_config
-from msvitreid.engine.summary.learning_rates import learning_rates, sparkline
+from msvitreid.engine.summary.learning_rates import learning_rates
 from tests.engine.tiny_run import build_runner, tiny_config
 
 ROOT = Path(__file__).parents[3]
@@ -86,27 +86,17 @@ def test_the_group_of_the_highest_rate_is_shown(about_to_train):
     assert rates == pytest.approx([0.5, 0.25, 0.125])
 
 
-def test_other_schedulers_are_passed_over(about_to_train):
-    given = [
-        dict(type='ConstantMomentum', factor=0.5, begin=0, end=2),
-        dict(type='ReduceOnPlateauLR', monitor='mAP', rule='greater'),
-    ]
+def test_a_momentum_leaves_the_rate(about_to_train):
+    given = [dict(type='ConstantMomentum', factor=0.5, begin=0, end=2)]
     assert learning_rates(about_to_train(given)) == [0.05] * 3
+
+
+def test_a_rate_that_follows_validation_is_not_known(about_to_train):
+    given = [dict(type='ReduceOnPlateauLR', monitor='mAP', rule='greater')]
+    assert learning_rates(about_to_train(given)) is None
 
 
 def test_too_many_steps_are_not_gone_through(about_to_train):
     endless = dict(type='CosineAnnealingLR', by_epoch=False, T_max=10**9, end=10**9)
     runner = about_to_train([endless], **{'train_cfg.max_epochs': 10**6})
     assert learning_rates(runner) is None
-    # This one would take two seconds.
-    groups = len(runner.optim_wrapper.param_groups)
-    long = dict(endless, end=600_000 // groups)
-    runner = about_to_train([long], **{'train_cfg.max_epochs': 150_000 // groups + 1})
-    assert learning_rates(runner) is None
-
-
-def test_sparkline():
-    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7, 8]) == '▁▂▃▄▅▆▇██'
-    assert sparkline([0.0, 0.0]) == '▁▁'
-    assert len(sparkline(range(1000), width=40)) == 40
-    assert sparkline([0, *[8] * 998, 0], width=4) == '▁██▁'

@@ -203,23 +203,22 @@ def test_a_stale_table_is_an_error_and_stays(checkout):
         ('metafile.yml', 'net-s_zoo', 'net-s_sea', 'has an entry for configs/net/net-s_sea.py'),
         ('metafile.yml', 'Config: configs/net/net-s_zoo', 'Config: configs/net/net-x', 'names'),
         ('metafile.yml', 'net-l_park', 'net-s_park', 'has no entry for configs/net/net-l_park'),
-        ('metafile.yml', 'mAP: 40', 'mAP: high', "has 'high' as 'mAP', not a number from 0 to"),
-        ('metafile.yml', 'mAP: 40', 'mAP: nan', "has 'nan' as 'mAP', not a number from 0 to"),
-        ('metafile.yml', 'mAP: 40', 'mAP: [40]', "has a list as 'mAP', not a text"),
-        ('metafile.yml', '1234567', '7.5M', "has '7.5M' as 'Parameters', not a whole number"),
-        ('metafile.yml', '98765432', '-1', "has '-1' as 'MACs', not a whole number from 1 on"),
-        ('metafile.yml', '98765432', '{}', "the entry 'net-s_zoo' has no 'MACs'; add it"),
-        ('metafile.yml', '64x32', '[64, 32]', "has a list as 'Image Size', not a text"),
-        ('metafile.yml', '*s', 's', "'net-s_park' has 's' as 'Metadata', not a mapping"),
-        ('metafile.yml', '*park', 'park', "'net-l_park' has 'park' as 'Results', not a list"),
-        ('metafile.yml', '*park', '[a]', "'net-l_park': item 1 of 'Results' is 'a', not a ma"),
-        ('metafile.yml', '- Name: net-s_z', '- N: net-s_z', "item 1 of 'Models' has no 'Name'"),
-        ('metafile.yml', '- Name: net-s_z', '- [1]\n  - Name: net', "'Models' is a list, not a"),
-        ('metafile.yml', '- Name: Net\n', '  Name: Net\n', "has a mapping as 'Collections', not a"),
-        ('metafile.yml', 'README', 'Page', "item 1 of 'Collections' has no 'README'; add it"),
+        ('metafile.yml', 'mAP: 40', 'mAP: high', 'Models.0.Results.0.Figures.Metrics.mAP: '),
+        ('metafile.yml', 'mAP: 40', 'mAP: nan', 'mAP: Value error, not a number from 0 to 100'),
+        ('metafile.yml', 'mAP: 40', 'mAP: [40]', 'Metrics.mAP: Input should be a valid string'),
+        ('metafile.yml', '1234567', '7.5M', 'Metadata.Parameters: Input should be a valid int'),
+        ('metafile.yml', '98765432', '-1', 'Metadata.MACs: Input should be greater than 0'),
+        ('metafile.yml', '98765432', '{}', 'Metadata.MACs: Input should be a valid int'),
+        ('metafile.yml', '64x32', '[64, 32]', 'Image Size: Input should be a valid string'),
+        ('metafile.yml', '*s', 's', 'Models.1.Metadata: Input should be a valid dict'),
+        ('metafile.yml', '*park', 'park', 'Models.2.Results: Input should be a valid list'),
+        ('metafile.yml', '*park', '[a]', 'Models.2.Results.0.Figures: Input should be a valid'),
+        ('metafile.yml', '- Name: net-s_z', '- N: net-s_z', 'Models.0.Name: Field required'),
+        ('metafile.yml', '- Name: Net\n', '  Name: Net\n', 'Collections: Input should be a valid'),
+        ('metafile.yml', 'README', 'Page', 'Collections.0.README: Field required'),
         ('metafile.yml', 'Models:', '  - {Name: B, README: b}\nModels:', "must have one 'README'"),
-        ('metafile.yml', 'Published By', 'By', "item 1 of 'Results' has no 'Published By'; add it"),
-        ('metafile.yml', 'MACs: 98765432', '', "the entry 'net-s_zoo' has no 'MACs'; add it"),
+        ('metafile.yml', 'Published By', 'By', 'Figures.Published By: Field required'),
+        ('metafile.yml', 'MACs: 98765432', '', 'Models.0.Metadata.MACs: Field required'),
         ('metafile.yml', '- Name: Net', '- Name: N', "is in collection 'Net', which the file"),
         ('metafile.yml', '&park', '*park', 'configs/net/metafile.yml is no YAML: '),
         ('README.md', 'table: sizes', 'sizes', "has 0 blocks for the table 'sizes'; write one"),
@@ -240,24 +239,24 @@ def test_mistakes_are_one_sentence(file, old, new, sentence, checkout):
 @pytest.mark.parametrize(
     ('file', 'content', 'sentence'),
     [
-        ('configs/net/metafile.yml', '- a\n- b\n', 'is a list, not a mapping'),
-        ('configs/net/metafile.yml', '', "has no 'Collections'; add it"),
-        ('configs/net/metafile.yml', '\udcff', 'is no YAML: '),
-        ('model-index.yml', 'text', "is 'text', not a mapping"),
-        ('model-index.yml', '', "has no 'Import'; add it"),
+        ('configs/net/metafile.yml', '- a\n- b\n', ': the file: Input should be a valid dict'),
+        ('configs/net/metafile.yml', '', ': Collections: Field required'),
+        ('configs/net/metafile.yml', '\udcff', ' is no YAML: '),
+        ('model-index.yml', 'text', ': the file: Input should be a valid dict'),
+        ('model-index.yml', '', ': Import: Field required'),
+        ('model-index.yml', 'Import: a.yml', ': Import: Input should be a valid list'),
         (
             'model-index.yml',
-            'Import: configs/net/metafile.yml',
-            "has 'configs/net/metafile.yml' as 'Import', not a list",
+            'Import:\n  - a: b\n',
+            ': Import.0: Input should be a valid string',
         ),
-        ('model-index.yml', 'Import:\n  - a: b\n', "has a mapping in 'Import', not a text"),
     ],
 )
 def test_a_file_of_other_content(file, content, sentence, checkout):
     (checkout / file).write_text(content, errors='surrogateescape')
     outcome = run(TOOL, '--root', checkout)
     assert outcome.code == 2
-    assert outcome.err.startswith(f'error: {file} {sentence}')
+    assert outcome.err.startswith(f'error: {file}{sentence}')
     assert outcome.err.count('\n') == 1
 
 

@@ -2,37 +2,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from msvitreid.errors import ConfigError
 
-from .node import Node, read_yaml
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(gt=0)]
+Kind = TypeVar('Kind', bound=BaseModel)
 
 
-class Result(NamedTuple):
-    """A config's dataset and, where somebody published them, figures on it.
-
-    Attributes:
-        test: how the dataset is tested; empty for figures.
-        published_by: whose the figures are; empty where there are none.
-        metrics: figures by their names, with the digits of the file.
-    """
-
-    dataset: str
-    test: str
-    published_by: str
-    metrics: dict[str, str]
+def _percentage(text: str) -> str:
+    if not 0 <= float(text) <= 100:
+        raise ValueError('not a number from 0 to 100')
+    return text
 
 
-class Entry(NamedTuple):
+class Part(BaseModel):
+    """A mapping of a YAML file, whose keys are titles: ``In Collection``."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.replace('_', ' ').title())
+
+
+class Collection(Part):
+    name: Text
+    page: Text = Field(alias='README')
+
+
+class Cost(Part):
+    image_size: Text
+    parameters: Count
+    macs: Count = Field(alias='MACs')
+
+
+class Figures(Part):
+    """Published figures, by their names, with the digits of the file."""
+
+    dataset: Text
+    published_by: Text
+    metrics: Annotated[
+        dict[str, Annotated[str, AfterValidator(_percentage)]], Field(min_length=1)
+    ]
+
+
+class Protocol(Part):
+    """How a dataset is tested on which nobody published figures."""
+
+    dataset: Text
+    test: Text
+    metrics: None = None
+
+
+class Entry(Part):
     """A config, what its net costs at its size of image, and its results."""
 
-    name: str
-    config: str
-    image_size: str
-    parameters: int
-    macs: int
-    results: tuple[Result, ...]
+    name: Text
+    in_collection: Text
+    config: Text
+    metadata: Cost
+    results: Annotated[list[Figures | Protocol], Field(min_length=1)]
+
+
+class Content(Part):
+    collections: Annotated[list[Collection], Field(min_length=1)]
+    models: Annotated[list[Entry], Field(min_length=1)]
+
+
+class Index(BaseModel):
+    files: Annotated[list[Text], Field(alias='Import', min_length=1)]
 
 
 class MetaFile(NamedTuple):
@@ -45,7 +84,7 @@ class MetaFile(NamedTuple):
 
     path: Path
     page: Path
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
 
 
 def read_index(root: Path) -> list[MetaFile]:
@@ -55,7 +94,7 @@ def read_index(root: Path) -> list[MetaFile]:
         ConfigError: it does not name all of ``configs/*/metafile.yml`` and nothing else, or
             see :func:`read_metafile`.
     """
-    named = read_yaml(root, Path('model-index.yml')).texts('Import')
+    named = _read(root, Path('model-index.yml'), Index).files
     found = [str(path.relative_to(root)) for path in root.glob('configs/*/metafile.yml')]
     for path in sorted({*named, *found}):
         if path not in named:
@@ -73,59 +112,41 @@ def read_metafile(root: Path, path: Path) -> MetaFile:
             numbers or nobody's, its collections name several pages, or its entries are not
             those of the configs in its folder.
     """
-    content = read_yaml(root, path)
-    pages = {item.text('Name'): item.text('README') for item in content.nodes('Collections')}
+    content = _read(root, path, Content)
+    pages = {item.name: item.page for item in content.collections}
     if len(set(pages.values())) > 1:
         raise ConfigError(
             f"{path}: its collections must have one 'README', not {' and '.join(pages.values())}"
         )
-    entries = [_entry(path, model, list(pages)) for model in content.nodes('Models')]
-    _require_all_configs(root, path, entries)
-    return MetaFile(path, Path(next(iter(pages.values()))), tuple(entries))
+    for entry in content.models:
+        where = f'{path}: the entry {entry.name!r}'
+        wanted = path.parent / f'{entry.name}.py'
+        if Path(entry.config) != wanted:
+            raise ConfigError(f'{where} names {entry.config}, not {wanted}')
+        if entry.in_collection not in pages:
+            raise ConfigError(
+                f'{where} is in collection {entry.in_collection!r}, which the file does not have'
+            )
+    _require_all_configs(root, path, [entry.config for entry in content.models])
+    return MetaFile(path, Path(next(iter(pages.values()))), content.models)
 
 
-def _entry(path: Path, model: Node, collections: Sequence[str]) -> Entry:
-    name = model.text('Name')
-    model = model.renamed(f'{path}: the entry {name!r}')
-    config, collection = model.text('Config'), model.text('In Collection')
-    if Path(config).stem != name or Path(config).parent != path.parent:
-        raise ConfigError(f'{model.where} names {config}, not {path.parent / f"{name}.py"}')
-    if collection not in collections:
-        raise ConfigError(
-            f'{model.where} is in collection {collection!r}, which the file does not have'
-        )
-    cost = model.node('Metadata')
-    return Entry(
-        name,
-        config,
-        cost.text('Image Size'),
-        cost.count('Parameters'),
-        cost.count('MACs'),
-        tuple(map(_result, model.nodes('Results'))),
-    )
-
-
-def _result(result: Node) -> Result:
-    dataset = result.text('Dataset')
-    # What is not published has a protocol, what is has an author.
-    if 'Metrics' not in result.value:
-        return Result(dataset, result.text('Test'), '', {})
-    metrics = result.node('Metrics')
-    for metric in metrics.value:
-        if not _is_percentage(metrics.text(metric)):
-            raise metrics.wrong(metric, 'a number from 0 to 100')
-    return Result(dataset, '', result.text('Published By'), metrics.value)
-
-
-def _is_percentage(text: str) -> bool:
+def _read(root: Path, path: Path, kind: type[Kind]) -> Kind:
+    if not (root / path).is_file():
+        raise ConfigError(f'{path} does not exist in {str(root)!r}')
     try:
-        return 0 <= float(text) <= 100
-    except ValueError:
-        return False
+        # Of the safe loaders the one that leaves numbers as they are written.
+        content: Any = yaml.load((root / path).read_bytes(), yaml.BaseLoader)
+        return kind.model_validate(content or {})
+    except yaml.YAMLError as error:
+        raise ConfigError(f'{path} is no YAML: {" ".join(str(error).split())}') from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = '.'.join(map(str, first['loc'])) or 'the file'
+        raise ConfigError(f'{path}: {place}: {first["msg"]}') from error
 
 
-def _require_all_configs(root: Path, path: Path, entries: Sequence[Entry]) -> None:
-    named = [entry.config for entry in entries]
+def _require_all_configs(root: Path, path: Path, named: Sequence[str]) -> None:
     configs = [str(file.relative_to(root)) for file in (root / path.parent).glob('*.py')]
     for config in sorted({*named, *configs}):
         if config not in configs:

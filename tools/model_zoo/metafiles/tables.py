@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from .reading import Entry, MetaFile
+from .reading import Entry, Figures, MetaFile, Protocol
 
 #: How figures, and sizes of nets, are set in a table's column.
 RIGHT, LEFT = '---:', '---'
@@ -25,9 +25,9 @@ def _sizes(entries: Sequence[Entry]) -> str:
     rows = dict.fromkeys(
         (
             entry.name.partition('_')[0],
-            entry.image_size,
-            f'{entry.parameters / 1e6:.2f}',
-            f'{entry.macs / 1e9:.2f}',
+            entry.metadata.image_size,
+            f'{entry.metadata.parameters / 1e6:.2f}',
+            f'{entry.metadata.macs / 1e9:.2f}',
         )
         for entry in entries
     )
@@ -41,7 +41,7 @@ def _figures(metafile: MetaFile) -> list[str]:
     rows: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for entry in metafile.entries:
         for result in entry.results:
-            if result.metrics:
+            if isinstance(result, Figures):
                 row = (
                     result.dataset,
                     _link(entry, metafile.page),
@@ -68,7 +68,7 @@ def _no_figures(metafile: MetaFile) -> str:
     links: dict[tuple[str, str], list[str]] = {}
     for entry in metafile.entries:
         for result in entry.results:
-            if not result.metrics:
+            if isinstance(result, Protocol):
                 link = _link(entry, metafile.page)
                 links.setdefault((result.dataset, result.test), []).append(link)
     header = {'dataset': LEFT, 'configs': LEFT, 'test': LEFT}

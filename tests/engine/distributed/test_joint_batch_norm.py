@@ -1,11 +1,13 @@
+"""The BatchNorm that other tests compare several processes with one by."""
+
 import numpy as np
 import pytest
 import torch
 from torch import distributed, nn
 
-from msvitreid.engine.distributed.sync_batch_norm import CPUSyncBatchNorm, synchronize_bn
-from msvitreid.errors import ConfigError
 from tests.processes import run_ranks
+
+from .joint_batch_norm import JointBatchNorm, join_batch_norms
 
 SIZES = (3, 5, 1)
 
@@ -35,8 +37,8 @@ def step(layers, x):
 
 
 def on_a_rank(shape):
-    layers = synchronize_bn(net(shape))
-    assert isinstance(layers[0], CPUSyncBatchNorm)
+    layers = join_batch_norms(net(shape))
+    assert isinstance(layers[0], JointBatchNorm)
     own = batch(shape).split(SIZES)[distributed.get_rank()]
     gradients, buffers = step(layers, own)
     for gradient in gradients[1:]:
@@ -59,45 +61,3 @@ def test_equals_one_process_with_the_joint_batch(shape):
         for found, wanted in zip(result[1], buffers, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-12)
         np.testing.assert_allclose(result[2], outputs[rank], rtol=1e-12)
-
-
-def test_parameters_and_buffers_stay_the_same_objects():
-    def convert():
-        layers = net((4,))
-        before = [*layers.parameters(), *layers.buffers()]
-        synchronize_bn(layers)
-        after = [*layers.parameters(), *layers.buffers()]
-        return all(a is b for a, b in zip(before, after, strict=True))
-
-    assert run_ranks(convert, 2) == [True, True]
-
-
-def test_half_precision_keeps_its_type_and_float32_statistics():
-    def half():
-        layers = synchronize_bn(nn.Sequential(nn.BatchNorm1d(2)))
-        x = torch.tensor([[1000.0, 1.0], [1001.0, 2.0]]).half()
-        return layers(x).dtype == torch.float16, layers[0].running_mean[0].item()
-
-    same_type, mean = run_ranks(half, 2)[0]
-    assert same_type
-    assert mean == pytest.approx(100.05, rel=1e-6)
-
-
-@pytest.mark.parametrize('options', [{'momentum': None}, {'track_running_stats': False}])
-def test_what_it_cannot_do_is_refused(options):
-    with pytest.raises(ConfigError, match='running statistics only, not BatchNorm1d'):
-        run_ranks(lambda: synchronize_bn(nn.Sequential(nn.BatchNorm1d(2, **options))), 2)
-
-
-def test_without_weight_and_bias():
-    def normalized():
-        layers = nn.Sequential(nn.BatchNorm1d(1, affine=False), nn.Linear(1, 1))
-        x = torch.tensor([[2.0 * distributed.get_rank()]])
-        return synchronize_bn(layers)[0](x).item()
-
-    assert run_ranks(normalized, 2) == pytest.approx([-1, 1], abs=1e-4)
-
-
-def test_alone_nothing_changes():
-    layers = net((4,))
-    assert type(synchronize_bn(layers)[0]) is nn.BatchNorm1d
