@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class EmbeddedImages:
 
 
 @torch.no_grad()
-def embed_dataset(model: BaseModel, loader: DataLoader) -> dict[str, EmbeddedImages]:
+def embed_dataset(model: BaseModel, loader: DataLoader[Any]) -> dict[str, EmbeddedImages]:
     """Embed every image of a test loader, showing a progress bar.
 
     Args:

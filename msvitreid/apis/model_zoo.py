@@ -24,7 +24,7 @@ def list_models(pattern: str = '*') -> list[str]:
     return sorted(name for name in _config_files() if fnmatch.fnmatch(name, pattern))
 
 
-def get_config(name: str | os.PathLike) -> Config:
+def get_config(name: str | os.PathLike[str]) -> Config:
     """A config by its name (see :func:`list_models`) or by the path of a file.
 
     Raises:
@@ -41,7 +41,7 @@ def get_config(name: str | os.PathLike) -> Config:
 
 
 def get_model(
-    config: str | os.PathLike | Config, checkpoint: str | os.PathLike | None = None
+    config: str | os.PathLike[str] | Config, checkpoint: str | os.PathLike[str] | None = None
 ) -> nn.Module:
     """A net for inference: in eval mode, on the CPU, without classifiers.
 

@@ -25,7 +25,7 @@ from msvitreid.checkpoints import (
     weights_of,
 )
 from msvitreid.datasets.loading.seeded_loader import own_worker_warning, warn_of_many_workers
-from msvitreid.errors import CheckpointError, OutputError
+from msvitreid.errors import CheckpointError, ConfigError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, MODELS, RUNNERS
 from msvitreid.registry.refusals import REFUSALS, refusals
 from msvitreid.registry.type_names import short_type

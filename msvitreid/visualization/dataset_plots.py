@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ _NAME_WIDTH = 150
 
 
 def draw_dataset_plots(
-    entries: Sequence[Mapping],
+    entries: Sequence[Mapping[str, Any]],
     sizes: Sequence[tuple[int, int]],
     title: str,
     out: str | Path | None = None,
@@ -62,7 +62,7 @@ def draw_dataset_plots(
     return figure
 
 
-def _plot_images_per_identity(ax: Axes, entries: Sequence[Mapping]) -> None:
+def _plot_images_per_identity(ax: Axes, entries: Sequence[Mapping[str, Any]]) -> None:
     images = sorted(Counter(entry['pid'] for entry in entries).values())
     _name(ax, 'images of an identity', 'identities')
     spread = f'{images[0]:,} to {images[-1]:,} images, median {np.median(images):g}'
@@ -76,7 +76,7 @@ def _plot_images_per_identity(ax: Axes, entries: Sequence[Mapping]) -> None:
 
 
 def _plot_images_per_camera(
-    ax: Axes, entries: Sequence[Mapping], camera_name: Callable[[int], str]
+    ax: Axes, entries: Sequence[Mapping[str, Any]], camera_name: Callable[[int], str]
 ) -> None:
     images = Counter(entry['camid'] for entry in entries if entry['camid'] != -1)
     _name(ax, 'camera', 'images')
@@ -94,7 +94,7 @@ def _plot_images_per_camera(
         ax.set_xticks(sorted(images), names, rotation=rotation, parse_math=False)
 
 
-def _plot_cameras_per_identity(ax: Axes, entries: Sequence[Mapping]) -> None:
+def _plot_cameras_per_identity(ax: Axes, entries: Sequence[Mapping[str, Any]]) -> None:
     cameras: dict[int, set[int]] = {}
     for entry in entries:
         if entry['camid'] != -1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -181,7 +182,9 @@ def _check_lengths(
         )
 
 
-def _framed(path: str | Path, layout: RankingListLayout, colour: tuple) -> Image.Image:
+def _framed(
+    path: str | Path, layout: RankingListLayout, colour: tuple[Any, ...]
+) -> Image.Image:
     # Here, so that this module can be imported without the datasets.
     from msvitreid.datasets.transforms.image_decoding import read_image
 
@@ -191,7 +194,7 @@ def _framed(path: str | Path, layout: RankingListLayout, colour: tuple) -> Image
 
 
 def _write_below(
-    draw: ImageDraw.ImageDraw, box: Box, text: str, font: Font, ink: tuple
+    draw: ImageDraw.ImageDraw, box: Box, text: str, font: Font, ink: tuple[Any, ...]
 ) -> None:
     draw.text(((box[0] + box[2]) / 2, box[3] + 4), text, font=font, fill=ink, anchor='mt')
 

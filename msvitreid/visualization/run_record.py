@@ -110,8 +110,8 @@ def _source(result: dict[str, Any]) -> str:
 
 def _read_logs(run: RunRecord, work_dir: Path) -> None:
     """The curves of all starts; where two cover the same steps, the later one counts."""
-    training: list[dict] = []
-    validation: list[dict] = []
+    training: list[dict[str, Any]] = []
+    validation: list[dict[str, Any]] = []
     for file in sorted(work_dir.glob(STARTS)):
         lines = list(_lines(file))
         newer = [line for line in lines if 'iter' in line]
@@ -147,7 +147,7 @@ def _curves(points: Iterable[tuple[float, dict[str, float]]]) -> dict[str, Curve
     return {name: sorted(curve.items()) for name, curve in found.items()}
 
 
-def _lines(file: Path) -> Iterator[dict]:
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
     text = file.read_text(encoding='utf-8', errors='replace').splitlines()
     for number, line in enumerate(text, 1):
         try:

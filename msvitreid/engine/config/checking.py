@@ -273,7 +273,7 @@ def _component(
 
 
 def _resolve(
-    kinds: Registry, node: Mapping, kind: Any, path: str
+    kinds: Registry, node: Mapping[str, Any], kind: Any, path: str
 ) -> Generator[Problem, None, Any]:
     if kind is None:
         yield Problem(path, f'has no type; a {kinds.name} is a dict with its type')

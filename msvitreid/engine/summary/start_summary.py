@@ -57,7 +57,7 @@ def training_summary(runner: Runner) -> str:
     return _table('training', facts)
 
 
-def evaluation_summary(runner: Runner, loader: DataLoader) -> str:
+def evaluation_summary(runner: Runner, loader: DataLoader[Any]) -> str:
     """What is tested on which data, and how."""
     loops: Any = (runner._test_loop, runner._val_loop)
     loop = next((one for one in loops if getattr(one, 'dataloader', None) is loader), None)
