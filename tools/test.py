@@ -34,9 +34,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--backend',
         metavar='NAME',
-        default='torch',
-        help='what computes the net: torch, openvino, or openvino-int8, which is inexact and '
-        'calibrated with training images',
+        help="what computes the net: torch (the configs' default), openvino, or openvino-int8, "
+        'which is inexact and calibrated with training images',
     )
     add_config_options(parser)
     add_launcher_option(parser)
@@ -75,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.launcher = args.launcher
     if args.out is not None:
         require_writable(args.out)
-    use_backend(cfg, args.backend)
+    backend = use_backend(cfg, args.backend)
     use_test_only(cfg, args.checkpoint)
     if args.rerank:
         use_rerank(cfg)
@@ -91,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             'config': args.config,
             'options': args.cfg_options,
             'checkpoint': {'path': os.path.abspath(args.checkpoint), 'sha256': sha256},
-            'backend': args.backend,
-            'versions': versions(*BACKENDS.get(args.backend).packages),
+            'backend': backend,
+            'versions': versions(*BACKENDS.get(backend).packages),
         }
         write_text_atomically(args.out, json.dumps(result, indent=2) + '\n')
 

@@ -12,16 +12,26 @@ from msvitreid.registry import BACKENDS
 from .completion import complete_config
 
 
-def use_backend(cfg: Config, name: str) -> None:
+def use_backend(cfg: Config, name: str | None) -> str:
     """Have a test compute the net with a registered backend; changes ``cfg``.
 
     Call it while the config still has its training data: some backends are calibrated with
     images of the training set, taken through the test's pipeline.
 
+    Args:
+        cfg: the config.
+        name: in the registry of backends; ``None`` for what the config states.
+
+    Returns:
+        The name.
+
     Raises:
         ConfigError: nothing is registered under the name, or a backend that is calibrated has
             no training set, or the test no pipeline of its own.
     """
+    hooks = cfg.get('default_hooks') or {}
+    if name is None:
+        return (hooks.get('inference_net') or {}).get('backend', 'torch')
     kind: Any = BACKENDS.get(name)
     hook: dict[str, Any] = dict(type='InferenceNetHook', backend=name)
     if kind.calibration_images:
@@ -34,4 +44,5 @@ def use_backend(cfg: Config, name: str) -> None:
                 'another --backend'
             )
         hook['calibration'] = {**train['dataset'], 'pipeline': test['dataset']['pipeline']}
-    cfg.default_hooks = {**(cfg.get('default_hooks') or {}), 'inference_net': hook}
+    cfg.default_hooks = {**hooks, 'inference_net': hook}
+    return name

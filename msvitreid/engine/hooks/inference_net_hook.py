@@ -53,7 +53,7 @@ class InferenceNetHook(Hook):
 
     def before_test(self, runner: ReIDRunner) -> None:
         if runner._train_loop is not None:
-            runner.compile_backbone()
+            _compile(runner)
             return
         model: Any = bare_model(runner).eval()
         images = None
@@ -67,7 +67,13 @@ class InferenceNetHook(Hook):
         else:
             runner.model = net
         if self.backend.compiles:
-            runner.compile_backbone()
+            _compile(runner)
+
+
+def _compile(runner: Any) -> None:
+    # A runner of mmengine's compiles the step itself.
+    if hasattr(runner, 'compile_backbone'):
+        runner.compile_backbone()
 
 
 def calibration_images(model: Any, dataset_cfg: Mapping[str, Any], number: int) -> Tensor:

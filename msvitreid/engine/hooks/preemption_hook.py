@@ -73,14 +73,14 @@ class PreemptionHook(Hook):
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        if runner.stop_request.asked:
+        if _is_asked(runner):
             # After the last epoch, which is always saved, the weights may be the average.
             if not _is_complete(runner):
                 self._save(runner, {'epoch': runner.epoch, 'iter': runner.iter})
             self._exit(runner)
 
     def after_bn_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        if runner.stop_request.asked:
+        if _is_asked(runner):
             self._exit(runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -99,8 +99,8 @@ class PreemptionHook(Hook):
 
     def _any_rank_is_asked(self, runner: Runner) -> bool:
         if self._group is None:
-            return runner.stop_request.asked
-        asked = torch.tensor(int(runner.stop_request.asked))
+            return _is_asked(runner)
+        asked = torch.tensor(int(_is_asked(runner)))
         distributed.all_reduce(asked, distributed.ReduceOp.MAX, self._group)
         return bool(asked)
 
@@ -124,6 +124,11 @@ class PreemptionHook(Hook):
     def _exit(runner: Runner) -> None:
         runner.logger.info(f'SIGTERM: exiting with code {PREEMPTED}')
         sys.exit(PREEMPTED)
+
+
+def _is_asked(runner: Runner) -> bool:
+    # A runner of mmengine's does not catch the signal.
+    return getattr(getattr(runner, 'stop_request', None), 'asked', False)
 
 
 def _counts_iterations(runner: Runner) -> bool:

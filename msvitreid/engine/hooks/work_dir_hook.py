@@ -23,7 +23,7 @@ class WorkDirHook(Hook):
     priority = 'LOWEST'
 
     def before_train(self, runner: Any) -> None:
-        if runner.accepted_changes:
+        if getattr(runner, 'accepted_changes', None):
             runner.logger.warning(
                 'resumed with accepted changes: '
                 f'{", ".join(map(str, runner.accepted_changes.values()))}'
@@ -43,14 +43,20 @@ class WorkDirHook(Hook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        runner.record_start()
+        _record(runner)
 
     def after_val_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        runner.record_start()
+        _record(runner)
 
     def after_test_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
+        _record(runner)
+
+
+def _record(runner: Any) -> None:
+    # A runner of mmengine's has written its config already.
+    if hasattr(runner, 'record_start'):
         runner.record_start()

@@ -62,7 +62,7 @@ def test_a_run_shows_its_summary_and_leaves_the_rest_to_its_log(market, tmp_path
     lines = start.splitlines()[:-1]
     assert lines[0].endswith('training')
     assert [line.split()[0] for line in lines[1:] if line[2] != ' '] == [
-        *('model', 'weights', 'data', 'losses', 'batch', 'length', 'lr'),
+        *('model', 'weights', 'data', 'losses', 'images', 'batch', 'length', 'lr'),
         *('precision', 'output'),
     ]
     assert len(lines) <= 15
