@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import nn
 
 import msvitreid
-from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
+from msvitreid.checkpoints import extract_state_dict, fill_model, read_checkpoint
 from msvitreid.engine.config.initial_weights import without_initial_weights
 from msvitreid.engine.config.pipelines import resolved
 from msvitreid.engine.config.reading import load_config
@@ -57,7 +57,9 @@ def get_model(
     cfg = config if isinstance(config, Config) else get_config(config)
     model = MODELS.build(without_initial_weights(resolved(cfg).model))
     if checkpoint is not None:
-        fill_model(model, weights_of(read_checkpoint(checkpoint), checkpoint), checkpoint)
+        fill_model(
+            model, extract_state_dict(read_checkpoint(checkpoint), checkpoint), checkpoint
+        )
     return model.eval()
 
 

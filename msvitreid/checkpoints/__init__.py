@@ -7,7 +7,7 @@ torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no ru
 from .class_weights import weights_of_classes
 from .filling import fill_model, keys_below
 from .load_report import LOADED, LoadReport, Reshaped, log_misfits
-from .reading import digest, read_checkpoint, weights_of, write_checkpoint
+from .reading import digest, extract_state_dict, read_checkpoint, write_checkpoint
 from .schema import file_name_of, require_run_state
 from .training_options import option_differences, require_scheduled_values, saved_groups
 from .training_state import require_optimizer_state
@@ -19,6 +19,7 @@ __all__ = [
     'Reshaped',
     'are_finite',
     'digest',
+    'extract_state_dict',
     'file_name_of',
     'fill_model',
     'keys_below',
@@ -30,7 +31,6 @@ __all__ = [
     'require_scheduled_values',
     'require_usable_values',
     'saved_groups',
-    'weights_of',
     'weights_of_classes',
     'write_checkpoint',
 ]

@@ -91,7 +91,7 @@ def digest(path: str | os.PathLike[str]) -> str:
     return sha256.hexdigest()
 
 
-def weights_of(
+def extract_state_dict(
     checkpoint: Mapping[str, Any], source: str | os.PathLike[str]
 ) -> dict[str, Tensor]:
     """The state dict of a checkpoint, without the ``module.`` that wrappers add to names.

@@ -112,7 +112,7 @@ class JoinedDataset(ReIDDataset):
                 if option in given:
                     raise ConfigError(
                         f'JoinedDataset: the member {given.get("type")} has its own '
-                        f'{option}; state {option} once, beside datasets'
+                        f'{option}; state {option} once, next to datasets'
                     )
             config = {
                 'data_root': self.data_root,

@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader
 
 from msvitreid.checkpoints import (
     digest,
+    extract_state_dict,
     fill_model,
     read_checkpoint,
-    weights_of,
 )
 from msvitreid.datasets.loading.seeded_loader import own_worker_warning, warn_of_many_workers
 from msvitreid.errors import CheckpointError, ConfigError, OutputError
@@ -42,7 +42,7 @@ from .config.load_except import load_exceptions
 from .config.log_backends import require_packages
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
-from .distributed.unwrap_model import bare_model
+from .distributed.unwrap_model import unwrap_model
 from .hooks.work_dir_hook import WorkDirHook
 from .loops.stop_request import StopRequest
 from .loops.train_loop import ResumableTrainLoop
@@ -74,7 +74,7 @@ class ReIDRunner(Runner):
 
     - ``model.head.num_classes`` is filled in from the training dataset, which is built
       once, when the model is; without training data a re-identification head has no
-      classifiers, and a head that needs them is told by the test dataset.
+      classifiers, and a head that needs them gets their number from the test dataset.
     - A checkpoint must fill the whole model, or loading is an error.
     - Several processes run without a GPU too, over gloo; not with ``sync_bn``.
     - A run goes on where it was cut off (:class:`ResumableTrainLoop`, :class:`StepSeedHook`,
@@ -298,7 +298,7 @@ class ReIDRunner(Runner):
         """
         options = self.cfg.get('compile')
         if options not in (None, False):
-            backbone = bare_model(self).get_submodule('backbone')
+            backbone = unwrap_model(self).get_submodule('backbone')
             backbone.compile(**({} if options is True else options))
 
     def load_checkpoint(
@@ -325,7 +325,7 @@ class ReIDRunner(Runner):
             )
         checkpoint = read_checkpoint(filename, map_location)
         # Hooks may exchange them, as mmengine's EMAHook does where a run is resumed.
-        checkpoint['state_dict'] = weights_of(checkpoint, filename)
+        checkpoint['state_dict'] = extract_state_dict(checkpoint, filename)
         if self._resume:
             require_training_state(self, checkpoint, filename)
             self.accepted_changes = require_same_experiment(self, checkpoint, filename)
@@ -335,7 +335,7 @@ class ReIDRunner(Runner):
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         left_out = load_exceptions(self, filename)
         weights = checkpoint['state_dict']
-        report = fill_model(bare_model(self), weights, filename, left_out)
+        report = fill_model(unwrap_model(self), weights, filename, left_out)
         self._has_loaded = True
         self.logger.info(report.summary(digest(filename)))
         return checkpoint
@@ -353,7 +353,7 @@ class ReIDRunner(Runner):
         stated = StatedSchedule(self)
         super().resume(filename, *args, **kwargs)
         stated.restore(self._resumed, self.accepted_changes)
-        # The loop was built before the checkpoint told the seed of its run.
+        # The loop was built before the checkpoint gave the seed of its run.
         if isinstance(self.train_loop, ResumableTrainLoop):
             self.train_loop.reseed(self.seed)
 

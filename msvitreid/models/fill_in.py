@@ -27,7 +27,7 @@ def fill_in(cfg: Any, **known: Callable[[], Any]) -> Any:
     return {**cfg, **{key: value() for key, value in missing.items()}}
 
 
-def count_maps(backbone: nn.Module) -> int:
+def num_maps(backbone: nn.Module) -> int:
     """How many maps a backbone says that it gives."""
     return getattr(backbone, 'num_branches', 1)
 
@@ -44,7 +44,7 @@ def count_vectors(neck: nn.Module, backbone: nn.Module) -> int:
             f'{type(neck).__name__} has no count_vectors(num_maps), so the head cannot know how '
             'many vectors it gets; set model.head.num_vectors'
         )
-    return count(count_maps(backbone))
+    return count(num_maps(backbone))
 
 
 def count_channels(backbone: nn.Module) -> int:
@@ -77,7 +77,7 @@ class ExpectedMaps:
 
     def __init__(self, backbone: nn.Module, filled: Mapping[str, Any]) -> None:
         self.kind = type(backbone)
-        self.number = count_maps(backbone) if 'num_vectors' in filled else None
+        self.number = num_maps(backbone) if 'num_vectors' in filled else None
         self.channels = filled.get('in_channels')
 
     def check(self, maps: Any) -> None:

@@ -1,6 +1,6 @@
 """What processes send each other, all of it as tensors: nothing is pickled.
 
-Every function here has to be called by all processes; in a single one it hands back what it
+Every function here has to be called by all processes; in a single one it returns what it
 was given. ``mmengine.dist`` takes tensors through the GPU where the backend demands it.
 """
 

@@ -1,4 +1,4 @@
-"""Ranking lists as a picture: each query beside the gallery images it found."""
+"""Ranking lists as a picture: each query next to the gallery images it found."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from msvitreid.checkpoints import (
     digest,
+    extract_state_dict,
     fill_model,
     read_checkpoint,
-    weights_of,
     write_checkpoint,
 )
 from msvitreid.errors import CheckpointError, OutputError
@@ -36,7 +36,7 @@ def test_round_trip(tmp_path):
     write_checkpoint({'meta': {'epoch': 3}, 'state_dict': net().state_dict()}, path)
     checkpoint = read_checkpoint(path)
     assert checkpoint['meta']['epoch'] == 3
-    fill_model(net(), weights_of(checkpoint, path), path)
+    fill_model(net(), extract_state_dict(checkpoint, path), path)
     assert os.listdir(tmp_path) == ['a.pth']
 
 
@@ -102,9 +102,9 @@ def test_weights_are_found_where_people_put_them():
         {'state_dict': {'model': {'a': weight}}},
         {'a': weight, 3: weight},
     ):
-        assert list(weights_of(checkpoint, 'x')) == ['a']
+        assert list(extract_state_dict(checkpoint, 'x')) == ['a']
     with pytest.raises(CheckpointError, match="'x' holds no weights"):
-        weights_of({'meta': {}}, 'x')
+        extract_state_dict({'meta': {}}, 'x')
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):

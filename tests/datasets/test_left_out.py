@@ -45,7 +45,7 @@ def test_three_hundred_pgm_files_are_a_dataset(tmp_path):
 
 
 def test_what_is_not_read_is_counted_in_identity_folders(tmp_path):
-    """What is not listed is said: kinds, deeper folders, and images beside the identities."""
+    """What is not listed is said: kinds, deeper folders, and images next to the identities."""
     write(tmp_path, 'train/anna/1.jpg', 'train/anna/night/2.jpg', 'train/anna/night/far/3.png')
     write(tmp_path, 'train/anna/4.cr2', 'train/anna/5.CR2', 'train/loose.jpg', 'train/anna/6')
     write(tmp_path, 'train/anna/labels.json', 'train/anna/README', 'train/@eaDir/1.jpg/x.jpg')

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from torch import distributed
 
 from msvitreid.engine import ReIDRunner
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
 from msvitreid.registry import HOOKS, MODELS
@@ -85,7 +85,7 @@ def train(market, work_dir, ranks):
     runner = (JointBatchRunner if ranks > 1 else ReIDRunner).from_cfg(cfg)
     runner.train()
     rows = next(hook.rows for hook in runner.hooks if isinstance(hook, RecordLosses))
-    state = {name: value.numpy() for name, value in bare_model(runner).state_dict().items()}
+    state = {name: value.numpy() for name, value in unwrap_model(runner).state_dict().items()}
     figures = {
         name: buffer.current()
         for name, buffer in runner.message_hub.log_scalars.items()
@@ -120,7 +120,7 @@ def test_each_process_normalizes_its_own_images_and_the_average_is_one(market, t
         cfg = several_processes(market, tmp_path, 2, **{'train_cfg.max_epochs': 2})
         runner = build_runner(cfg)
         runner.train()
-        return {name: value.numpy() for name, value in bare_model(runner).named_buffers()}
+        return {name: value.numpy() for name, value in unwrap_model(runner).named_buffers()}
 
     first, second = run_ranks(buffers, 2, timeout=120)
     for name, value in first.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from msvitreid.checkpoints import read_checkpoint, weights_of
+from msvitreid.checkpoints import extract_state_dict, read_checkpoint
 
 from .case import Case, content, link
 
@@ -46,7 +46,7 @@ def code(name: str) -> str:
 
 
 def read(path: Path) -> object:
-    return weights_of(read_checkpoint(path), path)
+    return extract_state_dict(read_checkpoint(path), path)
 
 
 class Trap:

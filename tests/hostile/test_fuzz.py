@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from msvitreid.checkpoints import read_checkpoint, weights_of
+from msvitreid.checkpoints import extract_state_dict, read_checkpoint
 from msvitreid.datasets import LoadImage
 from msvitreid.datasets.image_record import ImageRecord
 from msvitreid.datasets.layouts.body_folders import parse_file_name, parse_folder_name
@@ -193,7 +193,7 @@ def test_damaged_checkpoints(tmp_path):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')  # torch's, of what it is about to refuse
-                weights_of(read_checkpoint(tmp_path / 'x'), 'x')
+                extract_state_dict(read_checkpoint(tmp_path / 'x'), 'x')
             outcome['read'] += 1
         except CheckpointError:
             outcome['refused'] += 1

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from msvitreid.checkpoints import fill_model, read_checkpoint, weights_of
+from msvitreid.checkpoints import extract_state_dict, fill_model, read_checkpoint
 from msvitreid.datasets.readers.csv_list import read_csv
 from msvitreid.errors import CheckpointError
 
@@ -63,7 +63,7 @@ def test_a_tensor_of_few_stored_numbers_takes_little_memory(tmp_path, caplog):
     path = tmp_path / 'weights.pth'
     path.write_bytes(tensor(size=(10**6, 10**6), stride=(0, 0))())
     with limits(), caplog.at_level(logging.ERROR):
-        weights = weights_of(read_checkpoint(path), path)
+        weights = extract_state_dict(read_checkpoint(path), path)
         assert weights['weight'].shape == (10**6, 10**6)
         with pytest.raises(CheckpointError, match=r'\(1000000, 1000000\) instead of \(3, 2\)'):
             fill_model(nn.Linear(2, 3, bias=False), weights, path)
@@ -73,7 +73,9 @@ def test_tensors_without_data_fill_no_net(tmp_path):
     path = tmp_path / 'weights.pth'
     torch.save({'weight': torch.empty(3, 3, device='meta')}, path)
     with pytest.raises(CheckpointError, match="'weight' has no data"):
-        fill_model(nn.Linear(3, 3, bias=False), weights_of(read_checkpoint(path), path), path)
+        fill_model(
+            nn.Linear(3, 3, bias=False), extract_state_dict(read_checkpoint(path), path), path
+        )
 
 
 @pytest.mark.parametrize('kind', [dict, OrderedDict])

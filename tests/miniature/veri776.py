@@ -32,6 +32,6 @@ def write_veri776(data_root: Path, shape: TreeShape = DEFAULT_SHAPE) -> Table:
     for folder in FOLDERS.values():
         write_clutter(root / folder)
         (root / folder / '0001').mkdir()
-    # The lists beside the folders are not read.
+    # The lists next to the folders are not read.
     (root / 'name_query.txt').write_text('9999_c001_00000000_0.jpg\n')
     return table

@@ -66,7 +66,7 @@ def test_every_part_by_hand():
         # The position; two products among the tokens.
         Complexity('backbone, the rest', 8, 2 * 12 * 12 * 8),
         Complexity('backbone.stem', 3 * 9 * 8 + 8 + 2 * 8, 12 * 3 * 9 * 8),
-        # qkv, both products of the attention, and down, which is called beside the stage.
+        # qkv, both products of the attention, and down, which is called next to the stage.
         Complexity(
             'backbone.stages.0',
             8 * 24 + 24 + 8 * 4,

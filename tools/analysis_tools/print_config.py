@@ -1,6 +1,6 @@
 """Print the config that runs: bases merged, options set, shared values repeated.
 
-With --diff, print what differs from another config instead, a line a key.
+With --diff, print what differs from another config instead, one line per key.
 """
 
 from __future__ import annotations

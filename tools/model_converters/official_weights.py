@@ -27,14 +27,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from msvitreid.checkpoints import read_checkpoint, weights_of, write_checkpoint
+    from msvitreid.checkpoints import extract_state_dict, read_checkpoint, write_checkpoint
     from msvitreid.models.weights.official_names import from_official, recognise, to_official
     from msvitreid.utils.files import make_folder
 
     if os.path.exists(args.dst) and os.path.samefile(args.src, args.dst):
         raise CheckpointError(f'{args.dst!r} is the file to read; give another one to write')
     checkpoint = read_checkpoint(args.src)
-    weights = weights_of(checkpoint, args.src)
+    weights = extract_state_dict(checkpoint, args.src)
     recognized = recognise(weights)
     if recognized is None:
         raise CheckpointError(

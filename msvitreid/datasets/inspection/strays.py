@@ -29,7 +29,7 @@ def left_out_findings(contents: Contents) -> list[Finding]:
 def stray_findings(contents: Sequence[Contents]) -> list[Finding]:
     """Other files below a dataset's folder that are passed over, and why: information.
 
-    Files that are no images count where images are read only: lists and notes lie beside.
+    Files that are no images count where images are read only: lists and notes lie next to them.
     Hidden folders and ``__MACOSX`` are one item each.
     """
     read_of: dict[Path, set[str]] = defaultdict(set)

@@ -17,7 +17,7 @@ class VeRi776(ReIDDataset):
     """VeRi-776: vehicles seen by 20 cameras, 576 to train with and 200 to find.
 
     Files are named as Market-1501's, ``0002_c002_00030600_0.jpg``; the lists and labels
-    beside the folders are not read.
+    next to the folders are not read.
     """
 
     folder_names = ('VeRi', 'VeRi776')

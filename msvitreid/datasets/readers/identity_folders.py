@@ -43,7 +43,7 @@ def read_identity_folders(
         camera_pattern: A regular expression looked for in the file names, whose first group
             is the camera's number; ``None``: no camera is known.
         left_out: Takes what is passed over in the folders of ``split``: files of other kinds,
-            images in folders further below, and images that lie beside the identities.
+            images in folders further below, and images that lie next to the identities.
         id_names: Takes the names of identities.
 
     Returns:

@@ -45,7 +45,7 @@ def list_folders(folder: Path, left_out: LeftOut | None = None) -> list[str]:
 
     Args:
         folder: Where to look.
-        left_out: Takes the images that lie beside the folders.
+        left_out: Takes the images that lie next to the folders.
 
     Raises:
         DatasetError: ``folder`` does not exist.

@@ -114,7 +114,7 @@ class CheckpointHook(MMEngineCheckpointHook):
                 runner.logger.info(f'The previous best checkpoint {path} is removed')
 
     def _remove_surpassed(self) -> None:
-        """Remove best files that a run which was killed meanwhile left beside a better one."""
+        """Remove best files that a run which was killed meanwhile left next to a better one."""
         best = self._best_paths().values() if self.save_best else ()
         for path in map(Path, filter(None, best)):
             name = BEST_NAME.fullmatch(path.name)

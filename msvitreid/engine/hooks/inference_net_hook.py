@@ -10,7 +10,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor
 
 from msvitreid.engine.config.class_count import build_dataset
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.errors import ConfigError
 from msvitreid.registry import BACKENDS, HOOKS
 
@@ -55,7 +55,7 @@ class InferenceNetHook(Hook):
         if runner._train_loop is not None:
             _compile(runner)
             return
-        model: Any = bare_model(runner).eval()
+        model: Any = unwrap_model(runner).eval()
         images = None
         if self.calibration:
             number = self.backend.calibration_images

@@ -16,7 +16,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.resume.last_good_checkpoint import last_good_checkpoint
 from msvitreid.errors import ConfigError, ReIDError
 from msvitreid.registry import HOOKS
@@ -111,7 +111,7 @@ class NonFiniteLossHook(Hook):
         if self._unread is not None:
             self._judge(runner, self._unread)
             self._unread = None
-        broken = _broken_tensors(bare_model(runner))
+        broken = _broken_tensors(unwrap_model(runner))
         if broken:
             self._stop(
                 runner,

@@ -25,7 +25,7 @@ class UnreadableImageHook(Hook):
     A dataset with ``on_unreadable='redraw'`` says in a data sample's ``unreadable`` which
     files another image was taken for. Each is logged once and listed in ``unreadable.txt``
     in the work directory, one path a line. All so far are in every checkpoint, so a resumed
-    run goes on counting.
+    run continues counting.
 
     Of several processes each knows what it has met itself and, from the end of an epoch on,
     what all have.

@@ -20,7 +20,7 @@ class ValidationFiguresHook(Hook):
     """Keeps a validation's figures apart from those of the one before.
 
     mmengine logs whatever figures it has, also those that the validation at hand did not
-    compute: an older epoch's beside the averaged net's, or those from before the run was
+    compute: an older epoch's next to the averaged net's, or those from before the run was
     resumed. Here each validation begins with none. Its figures are kept with their epoch, and
     a figure that ``save_best`` or early stopping needs and does not find is an error.
 

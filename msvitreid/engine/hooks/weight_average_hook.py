@@ -12,7 +12,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from msvitreid.checkpoints import write_checkpoint
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.loops.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
@@ -30,7 +30,7 @@ class WeightAverageHook(Hook):
     """Uniform average of the weights at the ends of the last epochs.
 
     One running copy holds the exact mean of all snapshots since epoch ``begin``; it is part
-    of every checkpoint, so an interrupted run goes on with it. After the last epoch the
+    of every checkpoint, so an interrupted run continues with it. After the last epoch the
     model takes the average, its BatchNorm statistics are re-estimated over one training
     epoch, the result is written to ``filename`` in the work directory and validated, and
     stays in the runner's model. A run that stops early averages the snapshots that there are;
@@ -97,7 +97,7 @@ class WeightAverageHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         if runner.epoch + 1 >= self.begin:
-            self.update(bare_model(runner))
+            self.update(unwrap_model(runner))
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -121,7 +121,7 @@ class WeightAverageHook(Hook):
         # A run that only starts from these weights has an average of its own.
         if state is None or not runner._resume:
             return
-        own = dict(bare_model(runner).named_parameters())
+        own = dict(unwrap_model(runner).named_parameters())
         if {n: w.shape for n, w in state['average'].items()} != {
             n: w.shape for n, w in own.items()
         }:
@@ -141,7 +141,7 @@ class WeightAverageHook(Hook):
                 f'{self.begin}: there is no average, and the last epoch is the result'
             )
             return
-        model = bare_model(runner)
+        model = unwrap_model(runner)
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 weight.copy_(self.average[name])

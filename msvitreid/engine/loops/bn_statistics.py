@@ -9,7 +9,7 @@ from mmengine.model import BaseDataPreprocessor, convert_sync_batchnorm
 from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def reestimate_bn(runner: Runner) -> None:
 
     Source: the published runs' treatment of the averaged net.
     """
-    model = net = bare_model(runner)
+    model = net = unwrap_model(runner)
     if is_distributed() and torch.cuda.is_available():
         net = convert_sync_batchnorm(copy.deepcopy(model))
     loader = runner.train_dataloader

@@ -1,4 +1,4 @@
-"""Which file a run goes on from, and whether it is the same experiment.
+"""Which file a run continues from, and whether it is the same experiment.
 
 May look at a runner, never start one.
 """

@@ -1,7 +1,7 @@
 """Whether a run can go on from a checkpoint.
 
 mmengine takes over whatever state fits: with another optimizer or schedule it stops in the middle
-of torch, or goes on with a mixture of both; with other data or options it goes on silently.
+of torch, or continues with a mixture of both; with other data or options it continues silently.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from msvitreid.checkpoints import (
     require_scheduled_values,
     saved_groups,
 )
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.exchange import gather_strings
 from msvitreid.utils.printable import counted, printable
@@ -141,7 +141,7 @@ def _weight_differences(
     runner: Runner, checkpoint: Mapping[str, Any], accepted: Mapping[str, Change]
 ) -> Iterator[str]:
     """The first weight of another shape, before its momentum is found to be of another."""
-    own = bare_model(runner).state_dict()
+    own = unwrap_model(runner).state_dict()
     for name, weight in checkpoint['state_dict'].items():
         if name in own and weight.shape != own[name].shape:
             options = [str(c) for c in accepted.values() if c.name.startswith('model.')]

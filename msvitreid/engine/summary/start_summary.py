@@ -16,7 +16,7 @@ from msvitreid.datasets.base import ReIDDataset
 from msvitreid.datasets.joined import JoinedDataset
 from msvitreid.datasets.leaks import leak_warnings
 from msvitreid.engine.config.initial_weights import is_timm, pretrained_entries
-from msvitreid.engine.distributed.unwrap_model import bare_model
+from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.hooks.inference_net_hook import InferenceNetHook
 from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
@@ -41,11 +41,11 @@ def training_summary(runner: Runner) -> str:
     test = None if runner.val_loop is None else _inner(runner.val_dataloader.dataset)
     amp = {w.cast_dtype for w in _optimizers(runner).values() if isinstance(w, AmpOptimWrapper)}
     facts = {
-        'model': [title(bare_model(runner), trains=True)],
+        'model': [title(unwrap_model(runner), trains=True)],
         'weights': [_weights(runner)],
         'data': [*_data(train, 'train'), *_data(test, 'validation')],
         'warning': _leaks(train, test),
-        'losses': [', '.join(losses(bare_model(runner)))],
+        'losses': [', '.join(losses(unwrap_model(runner)))],
         'images': _images(runner),
         'batch': [_batch(runner)],
         'length': [_length(runner)],
@@ -67,7 +67,7 @@ def evaluation_summary(runner: Runner, loader: DataLoader[Any]) -> str:
     elsewhere = [f'{net.name}, on {net.backend.device}' for net in nets if net.backend.device]
     amp = [None] if getattr(loop, 'fp16', False) else []
     facts = {
-        'model': [title(bare_model(runner))],
+        'model': [title(unwrap_model(runner))],
         'weights': [_weights(runner)],
         'data': _data(test, 'test'),
         'warning': _leaks(_trained_on(runner, test), test),
@@ -101,7 +101,7 @@ def _weights(runner: Runner) -> str:
 
 def _initial_weights(runner: Runner) -> Iterator[str]:
     """Files of ``model.pretrained``, of ``init_cfg`` and of timm's nets."""
-    model = bare_model(runner)
+    model = unwrap_model(runner)
     if getattr(model, 'pretrained', None):
         yield str(model.pretrained)
     for name, module in model.named_modules():
@@ -233,7 +233,7 @@ def _averaging(runner: Runner) -> Iterator[str]:
 
 def _precision(runner: Runner, *amp: torch.dtype | None) -> str:
     """AMP's types, of which ``None`` is the device's default; compilation; device."""
-    device = next(bare_model(runner).parameters()).device
+    device = next(unwrap_model(runner).parameters()).device
     kinds = [f'AMP in {dtype or torch.get_autocast_dtype(device.type)}' for dtype in amp]
     compiled = ['backbone compiled'] * (runner.cfg.get('compile') not in (None, False))
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type.upper()

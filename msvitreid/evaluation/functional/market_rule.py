@@ -141,7 +141,7 @@ class MarketRule:
         self._strike_itself(similarity, start, 0)
         return matches
 
-    def leave_strangers(self, similarity: torch.Tensor, start: int, first: int) -> None:
+    def mask_same_identity(self, similarity: torch.Tensor, start: int, first: int) -> None:
         """Put junk and all of the query's own identity at ``-inf``, in place.
 
         Args:

@@ -106,7 +106,7 @@ def rank_streamed_matches(
             similarity = inner_products(chunk.query, block)
             check_similarities(similarity, chunk.start)
             similarity[:, rows.stop - first :] = -torch.inf
-            rule.leave_strangers(similarity, chunk.start, first)
+            rule.mask_same_identity(similarity, chunk.start, first)
             chunk.add(similarity, first)
     parts = [chunk.ranks() for chunk in chunks]
     queries = np.concatenate([np.empty(0, dtype=np.int64), *(rows for rows, _ in parts)])

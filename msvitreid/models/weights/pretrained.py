@@ -12,10 +12,10 @@ from msvitreid.checkpoints import (
     LoadReport,
     Reshaped,
     digest,
+    extract_state_dict,
     log_misfits,
     read_checkpoint,
     require_usable_values,
-    weights_of,
     weights_of_classes,
 )
 from msvitreid.errors import CheckpointError
@@ -42,7 +42,7 @@ def load_pretrained(model: nn.Module, path: str) -> None:
             'pretrain/README.md says, or train from scratch with '
             '--cfg-options model.pretrained=None'
         )
-    weights = weights_of(read_checkpoint(path), path)
+    weights = extract_state_dict(read_checkpoint(path), path)
     recognized = recognise(weights)
     if recognized is None:
         raise CheckpointError(

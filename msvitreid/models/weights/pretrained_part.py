@@ -14,9 +14,9 @@ from msvitreid.checkpoints import (
     LoadReport,
     Reshaped,
     digest,
+    extract_state_dict,
     read_checkpoint,
     require_usable_values,
-    weights_of,
 )
 from msvitreid.errors import CheckpointError
 from msvitreid.registry import WEIGHT_INITIALIZERS
@@ -94,7 +94,7 @@ class CheckedPretrainedInit(PretrainedInit):
             update_init_info(module, init_info=self._get_init_info())
 
     def _read(self) -> dict[str, Tensor]:
-        weights = weights_of(
+        weights = extract_state_dict(
             read_checkpoint(self.checkpoint, self.map_location), self.checkpoint
         )
         if self.prefix is None:

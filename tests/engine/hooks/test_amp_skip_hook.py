@@ -55,7 +55,7 @@ def counts(runner):
 
 @pytest.mark.parametrize('fused', [False, True])
 def test_skipped_steps_are_counted(market, tmp_path, fused):
-    # Not in the first: torch 2.14's fused SGD then goes on from a momentum it never set.
+    # Not in the first: torch 2.14's fused SGD then continues from a momentum it never set.
     wrapper = {'type': 'CPUAmpOptimWrapper', 'overflows': (1, 2, 3, 7)}
     changes = {'optim_wrapper': wrapper, 'optim_wrapper.optimizer.fused': fused}
     runner, messages = train(market, tmp_path / f'fused{fused}', **changes)

@@ -57,7 +57,7 @@ LATER = ['averaged.pth', 'epoch_3.pth', 'epoch_4.pth', 'epoch_5.pth', 'epoch_6.p
 
 
 def test_a_rollback_holds(market, work_dir):
-    """Class of faults: a resumed run goes on from a file of the run that was abandoned.
+    """Class of faults: a resumed run continues from a file of the run that was abandoned.
 
     Back to epoch 2 of 6 and cut off in epoch 4, the next start must take epoch 3, not 6.
     """
