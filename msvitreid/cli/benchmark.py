@@ -11,24 +11,41 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
-ROOT = Path(__file__).parents[2]
-# The plain implementations that everything is compared with are the tests' oracles.
-sys.path.insert(0, str(ROOT))
+import msvitreid
+from msvitreid.errors import ConfigError
+from msvitreid.utils.files import require_writable
 
-import benchmarks  # noqa: E402
+ROOT = Path(msvitreid.__file__).parents[1]
 
-from msvitreid.cli.running import run_tool  # noqa: E402
-from msvitreid.errors import ConfigError  # noqa: E402
-from msvitreid.utils.files import require_writable  # noqa: E402
+
+def find_subjects() -> ModuleType:
+    """The package of the subjects; both it and what it compares with are found in a checkout.
+
+    Raises:
+        ConfigError: this installation is none.
+    """
+    # The plain implementations that everything is compared with are the tests' oracles.
+    if not (ROOT / 'tests' / 'plain').is_dir():
+        raise ConfigError(
+            f'{ROOT} is not a checkout of the repository, which has the plain implementations '
+            'that benchmark compares with (tests/plain); clone it and run `pip install -e .` there'
+        )
+    for folder in (ROOT, ROOT / 'tools' / 'analysis_tools'):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    return importlib.import_module('benchmarks')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog='msvitreid benchmark',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subjects = parser.add_subparsers(dest='subject', required=True, metavar='SUBJECT')
-    for info in pkgutil.iter_modules(benchmarks.__path__):
+    for info in pkgutil.iter_modules(find_subjects().__path__):
         module = importlib.import_module(f'benchmarks.{info.name}')
         if not hasattr(module, 'NAME'):
             continue
@@ -72,7 +89,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = args.run(args)
     print(as_table(results), flush=True)
     write_csv(args.out, results, gpu)
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.running import add_config_options, run_tool
+from msvitreid.cli.running import add_config_argument, add_config_options
 from msvitreid.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ MOST_SIZES = 2_000
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, e.g. configs/demo/msvit-demo.py')
+    parser = argparse.ArgumentParser(prog='msvitreid browse', description=__doc__)
+    add_config_argument(parser)
     parser.add_argument(
-        '--out', metavar='DIR', help='where the PNGs go (default: work_dirs/<config>/browse)'
+        '--out',
+        metavar='DIR',
+        help='where the PNGs go (default: work_dirs/<name of the config>/browse)',
     )
     parser.add_argument(
         '--batches',
@@ -81,10 +83,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         require_sections,
     )
     from msvitreid.registry import DATASETS
+    from msvitreid.utils.config_files import find_config
     from msvitreid.visualization import draw_contact_sheet, draw_dataset_plots
 
     MMLogger.get_instance('browse_dataset', log_level='WARNING')
-    cfg = complete_config(load_config(args.config, args.cfg_options))
+    config = find_config(args.config)
+    cfg = complete_config(load_config(config, args.cfg_options))
     is_train = args.split == 'train'
     loader = 'train_dataloader' if is_train else 'test_dataloader'
     require_sections(cfg, 'model', loader)
@@ -94,8 +98,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not entries:
         raise ConfigError(f'--split {args.split}: {loader}.dataset has no images of this split')
 
-    out = Path(args.out or Path(default_work_dir(args.config)) / 'browse')
-    name = f'{Path(args.config).stem}, {args.split}'
+    out = Path(args.out or Path(default_work_dir(config)) / 'browse')
+    name = f'{Path(config).stem}, {args.split}'
     written = [out / f'statistics_{args.split}.png']
     cameras = dataset.id_names.camid
     draw_dataset_plots(entries, measure(entries), name, written[0], camera_name=cameras)
@@ -156,13 +160,13 @@ def identity_rows(
     """A row for each identity of a batch, in its order."""
     from msvitreid.visualization import SheetRow
 
-    rows: dict[int, SheetRow] = {}
+    shown: dict[int, list[np.ndarray]] = defaultdict(list)
+    captions: dict[int, list[str]] = defaultdict(list)
     for image, sample in zip(images, samples, strict=True):
         pid, camid = int(sample.pid), int(sample.camid)
-        row = rows.setdefault(pid, SheetRow(f'id {names.pid(pid)}', [], []))
-        row.images.append(image)
-        row.captions.append('' if camid == -1 else f'camera {names.camid(camid)}')
-    return list(rows.values())
+        shown[pid].append(image)
+        captions[pid].append('' if camid == -1 else f'camera {names.camid(camid)}')
+    return [SheetRow(f'id {names.pid(pid)}', shown[pid], captions[pid]) for pid in shown]
 
 
 def measure(entries: Sequence[dict]) -> list[tuple[int, int]]:
@@ -173,10 +177,4 @@ def measure(entries: Sequence[dict]) -> list[tuple[int, int]]:
     try:
         return [decode_image(entry['img_path']).values.shape[:2] for entry in some]
     except DatasetError as error:
-        raise DatasetError(
-            f'{error}; tools/dataset_tools/check_dataset.py finds all such files'
-        ) from error
-
-
-if __name__ == '__main__':
-    run_tool(main)
+        raise DatasetError(f'{error}; msvitreid check-data finds all such files') from error

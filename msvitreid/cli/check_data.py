@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msvitreid.cli.running import add_config_options, run_tool
+from msvitreid.cli.running import add_config_options
 from msvitreid.errors import ConfigError
+from msvitreid.utils.config_files import config_names, configs_folder, find_config
 
-BASES = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 HANDED_DOWN = ('data_root', 'on_count_mismatch', 'split')
 
 EPILOG = """\
@@ -41,6 +41,7 @@ exit code 2, with one sentence: the dataset cannot be used at all, because its r
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
+        prog='msvitreid check-data',
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -48,7 +49,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         'target',
         metavar='NAME_OR_CONFIG',
-        help='a dataset, e.g. market1501, or a config, whose training and test sets are checked',
+        help='a dataset, e.g. market1501, or the name or path of a config, whose training and test '
+        'sets are checked',
     )
     parser.add_argument(
         'root',
@@ -123,7 +125,7 @@ def find_configs(target: str, options: Mapping[str, Any]) -> list[dict]:
         ConfigError: there is no such dataset or config; near names are suggested.
     """
     if target.endswith('.py') or os.path.isfile(target):
-        return _of_config(target, options)
+        return _of_config(find_config(target), options)
     classes = _dataset_classes()
     aliases = _aliases(classes)
     if name := aliases.get(_plain(target)):
@@ -133,7 +135,11 @@ def find_configs(target: str, options: Mapping[str, Any]) -> list[dict]:
         return [{'type': name, 'split': split, **options} for split in splits]
     bases = {_plain(name): name for name in _base_names(aliases)}
     if name := bases.get(_plain(target)):
-        return [{**config, **options} for config in _of_config(str(BASES / f'{name}.py'), {})]
+        return [
+            {**config, **options} for config in _of_config(str(_bases() / f'{name}.py'), {})
+        ]
+    if target in config_names():
+        return _of_config(find_config(target), options)
     raise ConfigError(_unknown(target, {**aliases, **bases}))
 
 
@@ -144,7 +150,10 @@ def _unknown(target: str, known: Mapping[str, str]) -> str:
             f'{target!r} is a folder, not a dataset; say before it what lies there, for your '
             f'own data: reiddataset {target}'
         )
-    near = [known[close] for close in difflib.get_close_matches(_plain(target), known, n=3)]
+    # Of a dataset's name case and punctuation do not count.
+    nameable = {**{_plain(name): name for name in config_names()}, **known}
+    close = difflib.get_close_matches(_plain(target), nameable, n=3)
+    near = [nameable[name] for name in close]
     suggestion = ' or '.join(map(repr, dict.fromkeys(near)))
     names = sorted(set(known.values()), key=str.lower)
     return (
@@ -213,14 +222,14 @@ def _base_names(aliases: Mapping[str, str]) -> list[str]:
 
     return [
         file.stem
-        for file in sorted(BASES.glob('*.py'))
+        for file in sorted(_bases().glob('*.py'))
         if _plain(file.stem) not in aliases and names_a_set(file)
     ]
 
 
+def _bases() -> Path:
+    return configs_folder() / '_base_' / 'datasets'
+
+
 def _plain(name: str) -> str:
     return ''.join(filter(str.isalnum, name.lower()))
-
-
-if __name__ == '__main__':
-    run_tool(main)

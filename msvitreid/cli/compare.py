@@ -1,6 +1,6 @@
 """Put several runs into one picture and one table.
 
-A RUN is a work directory of tools/train.py, or a JSON file of tools/test.py --out.
+A RUN is a work directory of msvitreid train, or a JSON file of msvitreid test --out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.running import run_tool
 from msvitreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ DRAWN = ('mAP', 'rank-1', 'recall@1', 'NMI')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog='msvitreid compare', description=__doc__)
     parser.add_argument('runs', nargs='*', metavar='RUN', help='a run of its own')
     parser.add_argument(
         '--group',
@@ -149,7 +148,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_text_atomically(out / 'runs.csv', csv_table(runs, groups, metrics))
     print(table)
     print(f'{out}/runs.png, {out}/runs.md, {out}/runs.csv')
-
-
-if __name__ == '__main__':
-    run_tool(main)

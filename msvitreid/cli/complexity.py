@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.running import add_config_options, run_tool
+from msvitreid.cli.running import add_config_argument, add_config_options
 from msvitreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog='msvitreid complexity',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config file, e.g. configs/msvit/msvit-s_market1501.py')
+    add_config_argument(parser)
     parser.add_argument(
         '--shape',
         type=int,
@@ -61,9 +63,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from msvitreid.engine import complete_config, load_config, require_sections
     from msvitreid.models.complexity import count_complexity, total_complexity
+    from msvitreid.utils.config_files import find_config
     from msvitreid.utils.files import write_text_atomically
 
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(find_config(args.config), args.cfg_options)
     require_sections(cfg, 'model')
     cfg = complete_config(cfg)
     height, width = args.shape or test_image_size(cfg)
@@ -138,7 +141,3 @@ def as_csv(rows: Sequence[Complexity]) -> str:
     writer.writerow(('part', 'parameters', 'macs'))
     writer.writerows(rows)
     return text.getvalue()
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -12,12 +12,11 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from msvitreid.cli.running import run_tool
 from msvitreid.errors import CheckpointError
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog='msvitreid convert', description=__doc__)
     parser.add_argument('src', help='file to read')
     parser.add_argument('dst', help='file to write')
     parser.add_argument('--to-official', action='store_true', help="write the authors' names")
@@ -65,7 +64,3 @@ def which_weights(checkpoint: Mapping) -> str:
     if 'ema_state_dict' in checkpoint:
         return ' (the EMA weights)'
     return ' (the weights as trained, there is no EMA)' if 'optimizer' in checkpoint else ''
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -7,7 +7,6 @@ import inspect
 import re
 from collections.abc import Sequence
 
-from msvitreid.cli.running import run_tool
 from msvitreid.demo.drawn import make_synthetic
 from msvitreid.errors import ReIDError
 
@@ -29,7 +28,7 @@ OPTIONS = {
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog='msvitreid make-data', description=__doc__)
     parser.add_argument('root', help='folder to make, e.g. data/synthetic')
     defaults = inspect.signature(make_synthetic).parameters
     for flag, (name, kind, what) in OPTIONS.items():
@@ -70,7 +69,3 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'  train    {made.train_images:6d} images of {made.train_ids} identities')
     print(f'  query    {made.query_images:6d} images of {made.test_ids} identities')
     print(f'  gallery  {made.gallery_images:6d} images of {made.test_ids} identities')
-
-
-if __name__ == '__main__':
-    run_tool(main)

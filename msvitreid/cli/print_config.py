@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.running import add_config_options, run_tool
+from msvitreid.cli.running import add_config_argument, add_config_options
 
 if TYPE_CHECKING:
     from msvitreid.utils.config_diff import Difference
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog='msvitreid print-config',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config file, e.g. configs/msvit/msvit-s_market1501.py')
+    add_config_argument(parser)
     parser.add_argument(
         '--diff',
         metavar='OTHER',
-        help='another config file, to which --cfg-options do not apply; the same one shows '
+        help='another config, to which --cfg-options do not apply; the same one shows '
         'what the options change',
     )
-    parser.add_argument('--out', type=Path, metavar='FILE.py', help='write the config there')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        metavar='FILE.py',
+        help='write the config there (default: print it)',
+    )
     add_config_options(parser)
     args = parser.parse_args(argv)
     if args.out is not None and args.out.suffix != '.py':
@@ -40,13 +47,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from msvitreid.engine import complete_config, load_config
     from msvitreid.utils.config_diff import config_diff
+    from msvitreid.utils.config_files import find_config
     from msvitreid.utils.files import write_text_atomically
 
-    cfg = complete_config(load_config(args.config, args.cfg_options))
+    cfg = complete_config(load_config(find_config(args.config), args.cfg_options))
     if args.out is not None:
         write_text_atomically(args.out, cfg.pretty_text)
     if args.diff is not None:
-        other = complete_config(load_config(args.diff))
+        other = complete_config(load_config(find_config(args.diff)))
         differences = config_diff(cfg.to_dict(), other.to_dict())
         print(as_table(differences, args.config, args.diff))
     elif args.out is None:
@@ -63,7 +71,3 @@ def as_table(differences: Sequence[Difference], left: str, right: str) -> str:
         f'{key:{key_width}}  {ours:{left_width}}  {theirs}'.rstrip()
         for key, ours, theirs in rows
     )
-
-
-if __name__ == '__main__':
-    run_tool(main)

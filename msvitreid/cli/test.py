@@ -6,19 +6,24 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
-from msvitreid.cli.running import add_config_options, add_launcher_option, run_tool
+from msvitreid.cli.running import add_config_argument, add_config_options, add_launcher_option
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file the checkpoint was trained with')
+    parser = argparse.ArgumentParser(prog='msvitreid test', description=__doc__)
+    add_config_argument(parser, 'config the checkpoint was trained with: its name or path')
     parser.add_argument('checkpoint', help='checkpoint file, e.g. work_dirs/NAME/averaged.pth')
-    parser.add_argument('--out', metavar='FILE.json', help='write the figures there')
+    parser.add_argument(
+        '--out',
+        metavar='FILE.json',
+        help='write the figures there (default: they are printed and logged only)',
+    )
     parser.add_argument(
         '--work-dir',
         help="where the log goes; by default test/ in the checkpoint's folder, if that is a run's "
-        'and writable, else in the work_dir of the config, or work_dirs/<config name>',
+        'and writable, else in the work_dir of the config, or work_dirs/<name of the config>/test',
     )
     parser.add_argument(
         '--rerank',
@@ -64,14 +69,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         use_test_only,
     )
     from msvitreid.registry import BACKENDS, RUNNERS
+    from msvitreid.utils.config_files import find_config
     from msvitreid.utils.files import require_writable, write_text_atomically
     from msvitreid.utils.versions import versions
 
-    cfg = load_config(args.config, args.cfg_options)
+    config = find_config(args.config)
+    cfg = load_config(config, args.cfg_options)
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     check_config(cfg)
     # Not the training run's own folder, whose config file must stay.
-    cfg.work_dir = args.work_dir or default_test_dir(cfg, args.config, args.checkpoint)
+    cfg.work_dir = args.work_dir or default_test_dir(cfg, config, args.checkpoint)
     cfg.launcher = args.launcher
     if args.out is not None:
         require_writable(args.out)
@@ -85,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with made_work_dir(cfg.work_dir):
         metrics = RUNNERS.build(cfg).test()
     if args.out is not None and is_main_process():
+        backend: Any = BACKENDS.get(args.backend)
         result = {
             'metrics': {name: float(value) for name, value in metrics.items()},
             'evaluator': cfg.test_evaluator.to_dict(),
@@ -92,10 +100,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             'options': args.cfg_options,
             'checkpoint': {'path': os.path.abspath(args.checkpoint), 'sha256': sha256},
             'backend': args.backend,
-            'versions': versions(*BACKENDS.get(args.backend).packages),
+            'versions': versions(*backend.packages),
         }
         write_text_atomically(args.out, json.dumps(result, indent=2) + '\n')
-
-
-if __name__ == '__main__':
-    run_tool(main)

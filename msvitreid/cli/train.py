@@ -7,17 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msvitreid.cli.running import (
+    add_config_argument,
     add_config_options,
     add_launcher_option,
     exit_when_preempted,
-    run_tool,
+)
+
+#: Where results go.
+EPILOG = (
+    'The work directory gets a log, checkpoints (epoch_N.pth) and the result: averaged.pth, or '
+    'best_*.pth where the config says save_best. Test it by msvitreid test.'
 )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, e.g. configs/msvit/msvit-s_market1501.py')
-    parser.add_argument('--work-dir', help='where logs and checkpoints go')
+    parser = argparse.ArgumentParser(prog='msvitreid train', description=__doc__, epilog=EPILOG)
+    add_config_argument(parser)
+    parser.add_argument(
+        '--work-dir',
+        help="where logs and checkpoints go (default: the config's work_dir, or "
+        'work_dirs/<name of the config>)',
+    )
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -52,11 +62,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         use_resume,
     )
     from msvitreid.registry import RUNNERS
+    from msvitreid.utils.config_files import find_config
 
-    cfg = load_config(args.config, args.cfg_options)
+    config = find_config(args.config)
+    cfg = load_config(config, args.cfg_options)
     require_sections(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     check_config(cfg)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(args.config)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(config)
     cfg.launcher = args.launcher
     if args.amp:
         use_amp(cfg)
@@ -68,7 +80,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             use_resume(cfg, None if args.resume == 'auto' else Path(args.resume))
         RUNNERS.build(cfg).train()
-
-
-if __name__ == '__main__':
-    run_tool(main)

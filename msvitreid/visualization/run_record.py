@@ -51,7 +51,7 @@ class RunRecord:
 
 
 def read_run(path: Path, name: str | None = None) -> RunRecord:
-    """Read a work directory of ``tools/train.py``, or a file of ``tools/test.py --out``.
+    """Read a work directory of ``msvitreid train``, or a file of ``msvitreid test --out``.
 
     Of a work directory, the final figures are those of the one test result in it or in its
     ``test/``; without one, the averaged net's at the end of training, or else those of the
@@ -67,7 +67,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     if path.suffix == '.json':
         result = _read_result(path)
         if result is None:
-            raise ConfigError(f'{path} is no test result; name a file of tools/test.py --out')
+            raise ConfigError(f'{path} is no test result; name a file of msvitreid test --out')
         name = name or path.stem
         checkpoint = _checkpoint(result)
         run = _read_logs(checkpoint.parent, name) if checkpoint else RunRecord(name)
@@ -96,7 +96,7 @@ def _require_work_dir(path: Path) -> None:
         raise ConfigError(f'run {str(path)!r} does not exist; name a work directory')
     if not path.is_dir():
         raise ConfigError(
-            f'{str(path)!r} is neither a work directory nor a .json file of tools/test.py --out'
+            f'{str(path)!r} is neither a work directory nor a .json file of msvitreid test --out'
         )
     if START.fullmatch(path.resolve().name) and (path / 'vis_data').is_dir():
         run = os.path.normpath(path / '..')
@@ -121,7 +121,7 @@ def _checkpoint(result: dict) -> Path | None:
 
 
 def _read_result(path: Path) -> dict | None:
-    """A file of ``tools/test.py --out``, or ``None`` if it is another JSON file."""
+    """A file of ``msvitreid test --out``, or ``None`` if it is another JSON file."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except OSError as error:

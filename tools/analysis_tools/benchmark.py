@@ -1,0 +1,7 @@
+"""``msvitreid benchmark``."""
+
+from msvitreid.cli.benchmark import main
+from msvitreid.cli.running import run_tool
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,7 @@
+"""``msvitreid compare``."""
+
+from msvitreid.cli.compare import main
+from msvitreid.cli.running import run_tool
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,7 @@
+"""``msvitreid print-config``."""
+
+from msvitreid.cli.print_config import main
+from msvitreid.cli.running import run_tool
+
+if __name__ == '__main__':
+    run_tool(main)

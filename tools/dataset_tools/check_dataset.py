@@ -1,0 +1,7 @@
+"""``msvitreid check-data``."""
+
+from msvitreid.cli.check_data import main
+from msvitreid.cli.running import run_tool
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,7 @@
+"""``msvitreid convert``."""
+
+from msvitreid.cli.convert import main
+from msvitreid.cli.running import run_tool
+
+if __name__ == '__main__':
+    run_tool(main)
