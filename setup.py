@@ -21,10 +21,20 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     python_requires='>=3.10',
-    # The configs travel as msvitreid/configs; they are data, not a package to import.
-    packages=[*find_packages(include=['msvitreid', 'msvitreid.*']), 'msvitreid.configs'],
-    package_dir={'msvitreid.configs': 'configs'},
-    package_data={'msvitreid.configs': ['**/*.py'], 'msvitreid': ['py.typed']},
+    packages=find_packages(include=['msvitreid', 'msvitreid.*']),
+    # Configs, tools and model index travel where OpenMMLab's tools look for them; in a checkout
+    # .mim holds symbolic links.
+    package_data={
+        'msvitreid': [
+            'py.typed',
+            '.mim/model-index.yml',
+            '.mim/configs/**/*.py',
+            '.mim/configs/**/*.yml',
+            '.mim/tools/**/*.py',
+            '.mim/tools/**/*.sh',
+        ]
+    },
+    entry_points={'console_scripts': ['msvitreid = msvitreid.cli.main:console']},
     install_requires=[
         'torch>=2.4',
         'numpy>=1.26',

@@ -1,4 +1,11 @@
 from .embedding import EmbeddedImages, embed_dataset
-from .model_zoo import get_config, get_model, list_models
+from .model_zoo import get_config, get_model, list_configs, list_models
 
-__all__ = ['EmbeddedImages', 'embed_dataset', 'get_config', 'get_model', 'list_models']
+__all__ = [
+    'EmbeddedImages',
+    'embed_dataset',
+    'get_config',
+    'get_model',
+    'list_configs',
+    'list_models',
+]

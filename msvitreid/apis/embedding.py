@@ -34,20 +34,23 @@ class EmbeddedImages:
 
 
 @torch.no_grad()
-def embed_dataset(model: BaseModel, loader: DataLoader[Any]) -> dict[str, EmbeddedImages]:
-    """Embed every image of a test loader, showing a progress bar.
+def embed_dataset(
+    model: BaseModel, loader: DataLoader[Any], progress: bool = True
+) -> dict[str, EmbeddedImages]:
+    """Embed every image of a test loader.
 
     Args:
         model: a :class:`ReIDModel`, or any whose ``test_step`` gives data samples an
             ``embedding``.
         loader: of packed images.
+        progress: whether to show a progress bar.
 
     Returns:
         split ('query', 'gallery') to its images, in the loader's order.
     """
     model.eval()
     samples: dict[str, list[ReIDDataSample]] = {}
-    for batch in track_iter_progress((loader, len(loader))):
+    for batch in track_iter_progress((loader, len(loader))) if progress else loader:
         for sample in model.test_step(batch):
             samples.setdefault(sample.split, []).append(sample)
     return {split: EmbeddedImages.from_samples(members) for split, members in samples.items()}

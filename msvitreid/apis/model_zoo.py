@@ -4,40 +4,44 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.fileio import load
 from torch import nn
 
-import msvitreid
 from msvitreid.checkpoints import extract_state_dict, fill_model, read_checkpoint
 from msvitreid.engine.config.initial_weights import without_initial_weights
 from msvitreid.engine.config.pipelines import resolved
 from msvitreid.engine.config.reading import load_config
-from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
-from msvitreid.utils.near_names import did_you_mean
+from msvitreid.utils.config_files import PACKAGE_DATA, config_names, find_config
+
+
+def list_configs(pattern: str = '*') -> list[str]:
+    """Names of the configs that match a shell pattern, e.g. ``'msvit-s_*'``."""
+    return fnmatch.filter(sorted(config_names()), pattern)
 
 
 def list_models(pattern: str = '*') -> list[str]:
-    """Names of the configs whose name matches a shell pattern, e.g. ``'msvit-s_*'``."""
-    return sorted(name for name in _config_files() if fnmatch.fnmatch(name, pattern))
+    """Names of the model zoo's nets that match a shell pattern, e.g. ``'bot-r50_*'``.
+
+    The zoo is ``model-index.yml``: nets for real datasets, each with the config of its name.
+    Configs that only show how a part is exchanged, or the demo, are :func:`list_configs`' alone.
+    """
+    index = load(PACKAGE_DATA / 'model-index.yml')
+    entries = [
+        entry for file in index['Import'] for entry in load(PACKAGE_DATA / file)['Models']
+    ]
+    return fnmatch.filter(sorted(entry['Name'] for entry in entries), pattern)
 
 
 def get_config(name: str | os.PathLike[str]) -> Config:
-    """A config by its name (see :func:`list_models`) or by the path of a file.
+    """A config by the path of a file or by its name (see :func:`list_configs`).
 
     Raises:
         ConfigError: there is neither; near names are suggested.
     """
-    files = _config_files()
-    if str(name) in files:
-        return load_config(files[str(name)])
-    if os.path.isfile(name):
-        return load_config(name)
-    raise ConfigError(
-        f'{str(name)!r} is neither a config name nor a file{did_you_mean(str(name), files)}'
-    )
+    return load_config(find_config(name))
 
 
 def get_model(
@@ -61,14 +65,3 @@ def get_model(
             model, extract_state_dict(read_checkpoint(checkpoint), checkpoint), checkpoint
         )
     return model.eval()
-
-
-def _config_files() -> dict[str, Path]:
-    package = Path(msvitreid.__file__).parent
-    installed, checkout = package / 'configs', package.parent / 'configs'
-    root = installed if installed.is_dir() else checkout
-    return {
-        file.stem: file
-        for file in root.glob('*/*.py')
-        if file.parent.name != '_base_' and file.name != '__init__.py'
-    }

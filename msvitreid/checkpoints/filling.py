@@ -103,10 +103,7 @@ def _modules(keys: Iterable[str]) -> set[str]:
 def _hint(report: LoadReport, weights: Mapping[str, Tensor], model: nn.Module) -> str:
     """What to do about the commonest misfits."""
     if {'stem.conv.weight', 'first_conv.conv.weight'} & set(weights):
-        return (
-            "; it has the authors' names: convert it with "
-            'tools/model_converters/official_weights.py'
-        )
+        return "; it has the authors' names: convert it with msvitreid convert"
     of_classes = weights_of_classes(model)
     if of_classes and all(key.startswith(of_classes) for key in report.misfits):
         parts = sorted({'.'.join(key.split('.')[:2]) for key in report.misfits})

@@ -1,1 +1,4 @@
-"""Commands: one module a command, each with ``main(args)``; may use every floor."""
+"""Commands: one module a command, each with ``main(argv)``; may use every floor.
+
+``main.COMMANDS`` names them; a module is imported only when its command runs.
+"""

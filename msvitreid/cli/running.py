@@ -1,4 +1,4 @@
-"""How every tool starts and fails."""
+"""How every command starts and fails."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ def exit_when_preempted() -> None:
     For the time in which there is nothing to save: see :class:`PreemptionHook`.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(PREEMPTED))
+
+
+def add_config_argument(
+    parser: argparse.ArgumentParser,
+    what: str = 'name of a config, e.g. msvit-s_market1501, or path of a file',
+) -> None:
+    """Add the positional ``CONFIG``, of which ``find_config`` makes a path."""
+    parser.add_argument('config', metavar='CONFIG', help=what)
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -45,7 +45,7 @@ class RunRecord:
 
 
 def read_run(path: Path, name: str | None = None) -> RunRecord:
-    """Read a work directory of ``tools/train.py``, or a file of ``tools/test.py --out``.
+    """Read a work directory of ``msvitreid train``, or a file of ``msvitreid test --out``.
 
     Of a work directory, the final figures are those of the one test result in it or in its
     ``test/``; without one, the averaged net's at the end of training, or else those of the
@@ -72,14 +72,14 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
         run.final, run.source = _figures(result['metrics']), _source(result)
     if not (run.training or run.final):
         raise ConfigError(
-            f'{path} is no run: name a work directory of tools/train.py (not the folder of one '
-            'start), or a .json file of tools/test.py --out'
+            f'{path} is no run: name a work directory of msvitreid train (not the folder of one '
+            'start), or a .json file of msvitreid test --out'
         )
     return run
 
 
 def _read_result(path: Path) -> dict[str, Any] | None:
-    """A file of ``tools/test.py --out``, or ``None`` if it is another JSON file."""
+    """A file of ``msvitreid test --out``, or ``None`` if it is another JSON file."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except OSError as error:

@@ -127,7 +127,7 @@ def test_help_does_not_wait_for_mmengine(monkeypatch, capsys):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'mmengine', None)
     monkeypatch.setitem(sys.modules, 'torch', None)
-    source = (REPOSITORY / 'tools' / 'train.py').read_text()
+    source = (REPOSITORY / 'msvitreid' / 'cli' / 'train.py').read_text()
     namespace = {'__name__': 'train', '__doc__': 'x'}
     exec(compile(source, 'train.py', 'exec'), namespace)
     with pytest.raises(SystemExit):

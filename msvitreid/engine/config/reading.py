@@ -16,6 +16,7 @@ from msvitreid.utils.near_names import did_you_mean
 from .completion import SHARED_DATASET_OPTIONS, repeat_option
 from .lazy import without_classes
 from .option_paths import require_place, with_full_paths
+from .package_bases import package_bases
 from .pipelines import PIPELINES, prepare_option, require_effect, resolve
 
 #: Top-level keys that our runner, mmengine's and its config reader look up by themselves.
@@ -52,7 +53,8 @@ def load_config(
     if not os.path.isfile(path):
         raise ConfigError(f'config {str(path)!r} does not exist')
     try:
-        cfg = Config.fromfile(path, import_custom_modules=False)
+        with package_bases():
+            cfg = Config.fromfile(path, import_custom_modules=False)
         cfg = without_classes(cfg)
     except FileNotFoundError as error:
         raise ConfigError(

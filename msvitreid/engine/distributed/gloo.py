@@ -49,6 +49,6 @@ def join_processes(launcher: str, timeout: timedelta) -> None:
     if lacking:
         raise ConfigError(
             f'--launcher {launcher} needs the environment variables {", ".join(lacking)}, which '
-            'the launcher sets; start with tools/dist_train.sh, or without --launcher'
+            'the launcher sets; start with msvitreid dist-train, or without --launcher'
         )
     distributed.init_process_group('gloo', timeout=timeout)

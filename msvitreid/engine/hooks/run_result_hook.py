@@ -15,7 +15,7 @@ from msvitreid.registry import HOOKS
 from .validation_figures_hook import LAST_VALIDATION, ValidationFiguresHook
 from .weight_average_hook import WeightAverageHook
 
-#: The sections without which tools/test.py has nothing to test.
+#: The sections without which ``msvitreid test`` has nothing to test.
 TEST = ('test_dataloader', 'test_cfg', 'test_evaluator')
 
 #: Figures of a net in the line; the log has all.
@@ -55,7 +55,7 @@ def _use(runner: Runner, result: Path) -> str:
     """How to test the result, or where there is no test, which file it is."""
     if any(runner.cfg.get(section) is None for section in TEST):
         return f'the result is {result}'
-    command = ['python', 'tools/test.py', _config_file(runner), str(result)]
+    command = ['msvitreid', 'test', _config_file(runner), str(result)]
     return f'test the result with {shlex.join(command)}'
 
 

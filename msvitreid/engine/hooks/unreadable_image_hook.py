@@ -91,8 +91,7 @@ class UnreadableImageHook(Hook):
             raise DatasetError(
                 f'{new[-1]}: the image cannot be read, which makes {len(self.files)} of {images} '
                 f'training images, more than UnreadableImageHook max_share={self.max_share} '
-                'allows; repair the files that tools/dataset_tools/check_dataset.py names, or '
-                'raise max_share'
+                'allows; repair the files that msvitreid check-data names, or raise max_share'
             )
 
     @master_only

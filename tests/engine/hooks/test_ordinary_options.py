@@ -51,7 +51,7 @@ def test_save_best(market, tmp_path, prefix):
     assert re.search(rf'last epoch 2 {name} \d\.\d{{4}} .*\(epoch_2\.pth\)', line)
     assert re.search(rf'averaged net {name} \d\.\d{{4}} .*\(averaged\.pth\)', line)
     assert f'best net {name} {score:.4f} ({best.name})' in line
-    assert re.search(r'python tools/test\.py CONFIG \S+/averaged\.pth$', line)
+    assert re.search(r'msvitreid test CONFIG \S+/averaged\.pth$', line)
     # The line of the averaged net has no figures of the last epoch.
     assert [sorted(k.split('/')[0] for k in f if 'mAP' in k)[0] for f in figures(runner)] == [
         *[name.split('/')[0]] * 2,

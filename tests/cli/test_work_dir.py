@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 from msvitreid.checkpoints.run_lock import run_lock
-
-from .user import REPOSITORY, SMALL, leaf, options, run
+from tests.tools.user import REPOSITORY, SMALL, leaf, options, run
 
 MARKET = leaf('msvit-s_market1501')
 

@@ -1,4 +1,4 @@
-"""``slurm_*.sh`` under an ``srun`` that runs rank 0 of 1, and the variables of ``dist_*.sh``."""
+"""``slurm_*.sh`` under an ``srun`` that runs rank 0 of 1, and what ``dist_*.sh`` start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ SLURM = {
     'slurm_train.sh': (['gpu', 'job', 'a config.py'], ['a config.py']),
     'slurm_test.sh': (['gpu', 'job', 'a config.py', 'c.pth'], ['a config.py', 'c.pth']),
 }
-DIST = {'dist_train.sh': ['a config.py'], 'dist_test.sh': ['a config.py', 'c.pth']}
 WRONG_GPUS = [[], ['0'], ['-1'], ['two'], ['1.5'], ['2x'], [' 2'], [''], ['--resume']]
 
 
@@ -149,38 +148,12 @@ def test_wrong_usage_of_slurm(cluster, script, gpus):
     assert not (cluster.folder / 'srun.arguments').exists()
 
 
-@pytest.mark.parametrize('script', DIST)
-@pytest.mark.parametrize('gpus', WRONG_GPUS)
-def test_wrong_usage_of_torchrun(cluster, script, gpus):
-    done = cluster.run(script, *DIST[script], *gpus)
-    assert done.returncode == 2
-    assert done.stdout == ''
-    assert done.stderr.startswith(f'usage: {TOOLS / script} CONFIG')
-    assert 'two runs on one machine need different ones' in done.stderr
-    assert not (cluster.folder / 'python.arguments').exists()
-
-
-@pytest.mark.parametrize('script', DIST)
-@pytest.mark.parametrize(
-    ('variables', 'wanted'),
-    [
-        ({}, ['1', '0', '127.0.0.1', '29500']),
-        (
-            {'NNODES': 3, 'NODE_RANK': 2, 'MASTER_ADDR': 'first', 'PORT': 1234},
-            ['3', '2', 'first', '1234'],
-        ),
-    ],
-)
-def test_several_machines_under_torchrun(cluster, script, variables, wanted):
-    done = cluster.run(script, *DIST[script], 4, '--out', 'a b.json', **variables)
-    assert done.returncode == 0, done.stderr
-    names = ('--nnodes', '--node_rank', '--master_addr', '--master_port')
-    tool = script.removeprefix('dist_').replace('.sh', '.py')
-    assert cluster.arguments('python') == [
-        '-m', 'torch.distributed.run', *map('='.join, zip(names, wanted, strict=True)),
-        '--nproc_per_node=4', str(TOOLS / tool), *DIST[script], '--launcher', 'pytorch',
-        '--out', 'a b.json',
-    ]  # fmt: skip
+@pytest.mark.parametrize('command', ['dist-train', 'dist-test'])
+def test_the_scripts_for_one_machine_are_commands(cluster, command):
+    given = ['a config.py', '2', '--out', 'a b.json']
+    done = cluster.run(f'{command.replace("-", "_")}.sh', *given, CODE=75)
+    assert (done.returncode, done.stderr) == (75, '')
+    assert cluster.arguments('python') == ['-m', 'msvitreid', command, *given]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import shutil
 import pytest
 import torch
 
-from .user import SMALL, leaf, options, run
+from tests.tools.user import SMALL, leaf, options, run
 
 MARKET = leaf('msvit-s_market1501')
 

@@ -13,8 +13,7 @@ from msvitreid.engine import load_config
 from msvitreid.registry import MODELS
 from tests.miniature import TreeShape, write_market1501
 from tests.miniature.tree import write_image
-
-from .user import SMALL, leaf, options, run
+from tests.tools.user import SMALL, leaf, options, run
 
 MARKET = leaf('msvit-s_market1501')
 

@@ -14,8 +14,7 @@ import pytest
 import torch
 
 from tests.miniature import TreeShape, write_market1501
-
-from .user import REPOSITORY, SMALL, Outcome, leaf, options, run
+from tests.tools.user import REPOSITORY, SMALL, Outcome, leaf, options, run
 
 MARKET = leaf('msvit-s_market1501')
 TREE = 'Market-1501-v15.09.15'

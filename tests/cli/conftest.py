@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.miniature import TreeShape, write_cub200, write_market1501
-
-from .user import SMALL, leaf, options, run
+from tests.tools.user import SMALL, leaf, options, run
 
 
 @pytest.fixture(scope='session')

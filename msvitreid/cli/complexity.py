@@ -1,0 +1,143 @@
+"""Count a net's parameters and multiply-accumulates (MACs), part by part.
+
+MACs are those of one image going through once to its features: convolutions and matrix
+products, both of attention's included. Classifiers of a re-identification net are not run for
+features, so they add parameters only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msvitreid.cli.running import add_config_argument, add_config_options
+from msvitreid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
+    from msvitreid.models.complexity import Complexity
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='msvitreid complexity',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config_argument(parser)
+    parser.add_argument(
+        '--shape',
+        type=int,
+        nargs=2,
+        metavar=('H', 'W'),
+        help="size of the image (default: that of the config's test pipeline)",
+    )
+    parser.add_argument(
+        '--num-classes',
+        type=int,
+        metavar='N',
+        help="classes of the head's classifiers (default: none, as for retrieval, or as many "
+        'as the config says)',
+    )
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write to a .json or .csv')
+    add_config_options(parser)
+    args = parser.parse_args(argv)
+    if args.shape is not None and min(args.shape) < 1:
+        parser.error(f'--shape takes two numbers from 1 on, got {args.shape}')
+    if args.num_classes is not None and args.num_classes < 1:
+        parser.error(f'--num-classes must be at least 1, got {args.num_classes}')
+    if args.out is not None and args.out.suffix not in ('.json', '.csv'):
+        parser.error(f"--out must name a .json or .csv file, got '{args.out}'")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+
+    from msvitreid.engine import complete_config, load_config, require_sections
+    from msvitreid.models.complexity import count_complexity, total_complexity
+    from msvitreid.utils.config_files import find_config
+    from msvitreid.utils.files import write_text_atomically
+
+    cfg = load_config(find_config(args.config), args.cfg_options)
+    require_sections(cfg, 'model')
+    cfg = complete_config(cfg)
+    height, width = args.shape or test_image_size(cfg)
+    parts = count_complexity(build_model(cfg, args.num_classes), (height, width))
+    rows = [*parts, total_complexity(parts)]
+    print(f'{args.config}: one {height}x{width} image')
+    print(as_table(rows))
+    if args.out is None:
+        return
+    if args.out.suffix == '.csv':
+        text = as_csv(rows)
+    else:
+        facts = {
+            'config': args.config,
+            'options': args.cfg_options,
+            'image_size': [height, width],
+            'num_classes': args.num_classes,
+            'parts': [row._asdict() for row in parts],
+            'total': {'parameters': rows[-1].parameters, 'macs': rows[-1].macs},
+        }
+        text = json.dumps(facts, indent=2) + '\n'
+    write_text_atomically(args.out, text)
+
+
+def test_image_size(cfg: Config) -> tuple[int, int]:
+    """Height and width of the images that the config tests on, or validates on.
+
+    Raises:
+        ConfigError: the config does not say.
+    """
+    from msvitreid.datasets.transforms.output_size import output_size
+
+    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
+    pipeline = loader.get('dataset', {}).get('pipeline')
+    size = output_size(pipeline) if pipeline else None
+    if size is None:
+        reason = 'leaves images in their size' if pipeline else 'is missing'
+        raise ConfigError(
+            f'the size of the images is unknown, because the test pipeline of {cfg.filename!r} '
+            f'{reason}; give it by --shape H W'
+        )
+    return size
+
+
+def build_model(cfg: Config, num_classes: int | None) -> nn.Module:
+    """The config's net, with random weights."""
+    from msvitreid.engine.config.initial_weights import without_initial_weights
+    from msvitreid.registry import MODELS
+
+    model = without_initial_weights(cfg.model.to_dict())
+    if num_classes is not None:
+        if not model.get('head'):
+            raise ConfigError(f'--num-classes needs a model.head, {cfg.filename!r} has none')
+        model['head']['num_classes'] = num_classes
+    return MODELS.build(model)
+
+
+def as_table(rows: Sequence[Complexity]) -> str:
+    """Lines of aligned columns."""
+    header = ('part', 'parameters', 'MACs')
+    cells = [header, *((row.name, f'{row.parameters:,}', f'{row.macs:,}') for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return '\n'.join(
+        f'{name:{widths[0]}}  {parameters:>{widths[1]}}  {macs:>{widths[2]}}'
+        for name, parameters, macs in cells
+    )
+
+
+def as_csv(rows: Sequence[Complexity]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(('part', 'parameters', 'macs'))
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,75 @@
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from msvitreid.cli.main import COMMANDS
+from tests.tools.user import run
+
+SMALL = ('train_cfg.max_epochs=4', 'custom_hooks.0.begin=4', 'train_dataloader.num_workers=0')
+
+
+@pytest.fixture(scope='module')
+def demo(tmp_path_factory):
+    """Work directory and output of a demo of four epochs."""
+    work_dir = tmp_path_factory.mktemp('demo') / 'a run'
+    sizes = ('--work-dir', work_dir, '--train-ids', 6, '--test-ids', 2)
+    outcome = run('demo.py', *sizes, '--cfg-options', *SMALL)
+    assert outcome.code == 0, outcome.err
+    return work_dir, outcome.out
+
+
+def test_the_demo_leaves_a_table_and_a_picture(demo):
+    work_dir, out = demo
+    results = json.loads((work_dir / 'results.json').read_text())['results']
+    assert list(results) == ['HSV histograms', 'untrained net', 'last epoch', 'averaged net']
+    for figures in results.values():
+        assert set(figures) == {'mAP', 'rank-1', 'rank-5', 'mINP'}
+        assert all(0 < value <= 1 for value in figures.values())
+    table = (work_dir / 'results.md').read_text()
+    assert f'| averaged net | {100 * results["averaged net"]["mAP"]:.1f} |' in table
+    assert table.split('\n\n')[1].strip() in out
+    with Image.open(work_dir / 'ranking.jpg') as picture:
+        assert picture.width > 600
+    assert (work_dir / 'train' / 'averaged.pth').is_file()
+
+
+def test_a_step_prints_five_lines_at_most(demo):
+    """Class of faults: what a first run shows is lost in hundreds of lines of log."""
+    _, out = demo
+    steps = re.split(r'^\d/5 .*\n', out.partition('\n\n|')[0], flags=re.MULTILINE)[1:]
+    assert len(steps) == 5
+    assert max(len(step.splitlines()) for step in steps) <= 5
+    assert 'epoch 4/4, loss ' in steps[3]
+    assert 'eta: 0 min 0 s' in steps[3]
+    (log,) = re.findall(r'log: (.+\.log)', steps[3])
+    assert 'Epoch(train) [4]' in Path(log).read_text()
+
+
+def test_the_demo_says_what_it_does_and_what_is_next(demo):
+    """Class of faults: figures without a meaning, and commands that are not there."""
+    work_dir, out = demo
+    assert 'downloads nothing' in out.partition('1/5')[0]
+    conclusion = out.rpartition('|\n\n')[2]
+    assert 'ResNet-18' in conclusion
+    commands = [shlex.split(line) for line in conclusion.splitlines() if line.startswith('  ')]
+    assert [command[:2] for command in commands] == [
+        ['msvitreid', 'browse'],
+        ['msvitreid', 'test'],
+        ['msvitreid', 'train'],
+    ]
+    assert Path(commands[1][3]) == work_dir / 'train' / 'averaged.pth'
+    for _, name, *_ in commands:
+        assert name in COMMANDS
+
+
+def test_another_dataset_in_its_place_is_refused(tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'mine.txt').touch()
+    outcome = run('demo.py', '--work-dir', tmp_path)
+    assert outcome.code == 2
+    assert 'is no sample dataset' in outcome.err
+    assert (tmp_path / 'data' / 'mine.txt').exists()
