@@ -46,6 +46,8 @@ def shown(value: object) -> str:
 
 
 def integer(low: int = 0, high: int = LARGEST) -> Check:
+    """A whole number within bounds."""
+
     def check(value: Any, path: str) -> None:
         if type(value) is not int or not low <= value <= high:
             raise MalformedError(path, value, f'an integer from {low} to {high}')
@@ -66,6 +68,7 @@ def number(low: float = -math.inf, high: float = math.inf) -> Check:
 
 
 def text(value: Any, path: str) -> None:
+    """A string."""
     if not isinstance(value, str):
         raise MalformedError(path, value, 'a text')
 
@@ -75,11 +78,14 @@ def anything(value: Any, path: str) -> None:
 
 
 def boolean(value: Any, path: str) -> None:
+    """``True`` or ``False``, no number."""
     if not isinstance(value, bool):
         raise MalformedError(path, value, 'True or False')
 
 
 def optional(check: Check) -> Check:
+    """``None``, or what another check takes."""
+
     def check_optional(value: Any, path: str) -> None:
         if value is not None:
             check(value, path)
@@ -88,6 +94,8 @@ def optional(check: Check) -> Check:
 
 
 def sequence(of: Check, length: int | None = None) -> Check:
+    """A list or tuple of items that a check takes."""
+
     def check(value: Any, path: str) -> None:
         if not isinstance(value, list | tuple):
             raise MalformedError(path, value, 'a list')
@@ -100,6 +108,8 @@ def sequence(of: Check, length: int | None = None) -> Check:
 
 
 def mapping(of: Check, key: Check = text) -> Check:
+    """A dict of keys and values that checks take."""
+
     def check(value: Any, path: str) -> None:
         _require_mapping(value, path)
         for name, item in value.items():
@@ -126,12 +136,14 @@ def fields(required: Mapping[str, Check], others: Mapping[str, Check] | None = N
 
 
 def finite_tensor(value: Any, path: str) -> None:
+    """A tensor of finite floating-point numbers."""
     floating_tensor(value, path)
     if not are_finite(value):
         raise MalformedError(path, value, 'of finite numbers')
 
 
 def floating_tensor(value: Any, path: str) -> None:
+    """A dense tensor of floating-point numbers."""
     is_dense = isinstance(value, Tensor) and value.layout == torch.strided
     if not is_dense or not value.is_floating_point() or value.is_meta:
         raise MalformedError(path, value, 'a tensor of real numbers')

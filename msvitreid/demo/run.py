@@ -94,6 +94,7 @@ def run_demo(work_dir: Path, train_ids: int, test_ids: int, options: dict[str, A
 
 
 def train(cfg: Config) -> None:
+    """Train the demo's net, which resumes where it was stopped."""
     from msvitreid.engine import own_work_dir
     from msvitreid.registry import RUNNERS
 
@@ -128,12 +129,14 @@ def log_to_file_only(runner: Runner) -> None:
 
 
 def shown_score(images: dict[str, EmbeddedImages]) -> dict[str, float]:
+    """Figures of embedded images, printed."""
     figures = score(images)
     print(f'  mAP {100 * figures["mAP"]:.1f}, rank-1 {100 * figures["rank-1"]:.1f}', flush=True)
     return figures
 
 
 def load_demo_config(work_dir: Path, options: dict[str, Any]) -> Config:
+    """The demo's config with its options, complete."""
     from msvitreid.engine import complete_config, load_config
 
     cfg = load_config(CONFIG, options)
@@ -151,6 +154,7 @@ def named(cfg: Config, name: str) -> Config:
 
 
 def hsv_baseline(cfg: Config) -> dict[str, EmbeddedImages]:
+    """The test images described by their colors, without learning."""
     import torch
 
     from msvitreid.apis import EmbeddedImages
@@ -189,6 +193,7 @@ def embed(cfg: Config, name: str, checkpoint: Path | None) -> dict[str, Embedded
 
 
 def score(images: dict[str, EmbeddedImages]) -> dict[str, float]:
+    """MAP and rank-k of the queries in the gallery."""
     from msvitreid.evaluation.functional import rank_metrics
 
     query, gallery = images['query'], images['gallery']
@@ -243,6 +248,7 @@ def table(results: dict[str, dict[str, float]]) -> str:
 
 
 def write_results(work_dir: Path, results: dict[str, dict[str, float]]) -> None:
+    """Write the figures of all nets as JSON."""
     from msvitreid.utils.files import write_text_atomically
     from msvitreid.utils.versions import versions
 

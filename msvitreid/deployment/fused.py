@@ -65,7 +65,7 @@ class FusedConv(nn.Module):
     def _in_one_pass(self, x: Tensor, add: Tensor | None) -> Tensor:
         stride, padding, dilation, groups = self.settings
         options = (self.weight, self.bias, padding, stride, dilation, groups)
-        run = torch.ops.mkldnn._convolution_pointwise
+        run = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001
         if add is not None:
             return run.binary(x, add, *options, 'add', 1.0, None, [], None)
         if isinstance(self.act, nn.ReLU):

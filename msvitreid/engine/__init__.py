@@ -1,3 +1,8 @@
+"""Runs a config: the runner, its loops and hooks, reading and checking configs, resuming.
+
+Uses every room below; nothing below knows it.
+"""
+
 from .config.backend import use_backend
 from .config.checking import check_config
 from .config.completion import complete_config

@@ -1,3 +1,8 @@
+"""The net: preprocessor, backbone, neck, head and losses; importing this package registers them.
+
+Knows no dataset, metric or runner.
+"""
+
 from .backbones import MSViT, SparseGridAttention
 from .batch_augments import BatchRandomErasing
 from .heads import BNNeckHead, ImageNetHead, SingleBNNeckHead

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 
 def escaped(text: str) -> str:
-    """``text`` with line breaks and control characters as a literal has them: ``\\n``."""
+    r"""``text`` with line breaks and control characters as a literal has them: ``\n``."""
     return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 

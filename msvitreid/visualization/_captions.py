@@ -25,7 +25,7 @@ def load_font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def drawable(text: str) -> str:
-    """``text`` on one line, and what the font has no glyph for as an escape, as ``\\u65e5``.
+    r"""``text`` on one line, and what the font has no glyph for as an escape, as ``\u65e5``.
 
     An empty box in its place would make different names look alike.
     """

@@ -19,8 +19,7 @@ from msvitreid.datasets import (
     VehicleID,
     VeRi776,
 )
-
-from ..miniature import Row
+from tests.miniature import Row
 
 # Tree -> dataset, its options, and its folder below the root.
 DATASETS = {

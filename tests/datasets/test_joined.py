@@ -8,8 +8,7 @@ from msvitreid.datasets import IdentitySampler, JoinedDataset, SplitStatistics
 from msvitreid.engine import complete_config
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS
-
-from ..miniature import TreeShape, write_cub200, write_dukemtmc, write_market1501
+from tests.miniature import TreeShape, write_cub200, write_dukemtmc, write_market1501
 
 MARKET, DUKE = dict(type='Market1501'), dict(type='DukeMTMC', name='duke')
 

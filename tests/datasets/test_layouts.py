@@ -14,8 +14,8 @@ from scipy.io import savemat
 
 from msvitreid.datasets import CUHK03NP, MSMT17, LoadImage
 from msvitreid.errors import ConfigError, DatasetError
+from tests.miniature import WRITERS, TreeShape, write_cars196, write_cub200, write_msmt17
 
-from ..miniature import WRITERS, TreeShape, write_cars196, write_cub200, write_msmt17
 from .published import DATASETS, assert_equals_table, build, entries, rows
 
 # Their splits are lists, which may be emptied though the images are there.

@@ -1,3 +1,5 @@
+"""From a file to the uint8 image that a net gets, one transform per file."""
+
 from .keep_in_memory import KeepInMemory
 from .load_image import LoadImage
 from .pack_reid_inputs import PackReIDInputs

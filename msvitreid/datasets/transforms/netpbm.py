@@ -1,5 +1,7 @@
-"""PNM images (PBM, PGM, PPM), which OpenCV and Pillow read differently where a file's highest
-value is neither 255 nor 65535."""
+"""PNM images (PBM, PGM, PPM) whose highest value is neither 255 nor 65535.
+
+OpenCV and Pillow read these differently.
+"""
 
 from __future__ import annotations
 

@@ -107,8 +107,10 @@ def bootstrap_labelings(
 
 
 def check_resamples(resamples: int, seed: int = 0) -> None:
-    """Raises:
-    ValueError: ``resamples`` is below 1 or ``seed`` below 0.
+    """Check arguments of a bootstrap.
+
+    Raises:
+        ValueError: ``resamples`` is below 1 or ``seed`` below 0.
     """
     check_whole(resamples, 1, 'resamples')
     check_whole(seed, 0, 'seed')

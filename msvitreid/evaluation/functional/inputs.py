@@ -55,8 +55,10 @@ def as_matrix(values: Array, name: str, shape: str) -> torch.Tensor:
 
 
 def require_finite(tensor: torch.Tensor, name: str) -> None:
-    """Raises:
-    ValueError: a value is NaN or infinite.
+    """Check that features are numbers.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
     """
     # The extremes carry any NaN or infinity, and cost a twentieth of torch.isfinite.
     if tensor.numel() and not torch.isfinite(torch.stack(tensor.aminmax())).all():
@@ -76,8 +78,10 @@ def as_feature_pair(query: Array, gallery: Array) -> tuple[torch.Tensor, torch.T
 
 
 def check_widths(query_shape: Sequence[int], gallery_shape: Sequence[int]) -> None:
-    """Raises:
-    ValueError: the gallery is not of ``(G, D)`` features, or D is not the queries'.
+    """Check that queries and gallery have the same dimension.
+
+    Raises:
+        ValueError: the gallery is not of ``(G, D)`` features, or D is not the queries'.
     """
     if len(gallery_shape) != 2:
         raise ValueError(f'gallery_features must have shape (N, D), got {tuple(gallery_shape)}')
@@ -166,16 +170,20 @@ def as_topk(topk: Iterable[int], name: str = 'topk') -> tuple[int, ...]:
 
 
 def check_whole(value: int, lowest: int, name: str) -> None:
-    """Raises:
-    ValueError: not a whole number, or below ``lowest``.
+    """Check that an argument is a whole number.
+
+    Raises:
+        ValueError: not a whole number, or below ``lowest``.
     """
     if not (_is_whole(value) and value >= lowest):
         raise ValueError(f'{name} must be a whole number, at least {lowest}, got {value!r}')
 
 
 def check_range(start: int, stop: int, size: int) -> None:
-    """Raises:
-    ValueError: ``start`` to ``stop`` is not a range within ``size`` queries.
+    """Check a range of queries.
+
+    Raises:
+        ValueError: ``start`` to ``stop`` is not a range within ``size`` queries.
     """
     if not (_is_whole(start) and _is_whole(stop) and 0 <= start <= stop <= size):
         raise ValueError(

@@ -113,8 +113,10 @@ class MarketRule:
         return as_labels(camids, length, name)
 
     def check_shape(self, num_queries: int, num_gallery: int) -> None:
-        """Raises:
-        ValueError: the labels are not those of so many queries and gallery items.
+        """Check how many queries and gallery items there are.
+
+        Raises:
+            ValueError: the labels are not those of so many queries and gallery items.
         """
         if (self.num_queries, self.num_gallery) != (num_queries, num_gallery):
             raise ValueError(

@@ -285,8 +285,10 @@ def score_matches(ranked: RankedMatches, ap: str) -> QueryScores:
 
 
 def check_ap_definition(ap: str) -> None:
-    """Raises:
-    ValueError: ``ap`` is not one of ``AP_DEFINITIONS``.
+    """Check the name of a definition of average precision.
+
+    Raises:
+        ValueError: ``ap`` is not one of ``AP_DEFINITIONS``.
     """
     if ap not in AP_DEFINITIONS:
         raise ValueError(f"ap must be 'trapezoid' or 'plain', got {ap!r}")
@@ -353,8 +355,10 @@ def _score_values(scores: QueryScores, topk: Sequence[int]) -> dict[str, np.ndar
 
 
 def check_extra_measures(extra: Sequence[str]) -> tuple[str, ...]:
-    """Raises:
-    ValueError: one is not of ``EXTRA_MEASURES``.
+    """Check names of further measures.
+
+    Raises:
+        ValueError: one is not of ``EXTRA_MEASURES``.
     """
     is_list = isinstance(extra, (list, tuple))
     if not is_list or any(name not in EXTRA_MEASURES for name in extra):

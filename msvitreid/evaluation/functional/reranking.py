@@ -233,8 +233,10 @@ class KReciprocalDistances:
 
 
 def check_rerank_parameters(k1: int, k2: int, lambda_value: float) -> None:
-    """Raises:
-    ValueError: a parameter is out of its range.
+    """Check the parameters of re-ranking.
+
+    Raises:
+        ValueError: a parameter is out of its range.
     """
     for name, value in (('k1', k1), ('k2', k2)):
         if isinstance(value, bool) or not (isinstance(value, Integral) and value >= 1):
@@ -331,8 +333,10 @@ def expand_queries(
 
 
 def check_expansion_parameters(k: int, alpha: float) -> None:
-    """Raises:
-    ValueError: a parameter is out of its range.
+    """Check the parameters of query expansion.
+
+    Raises:
+        ValueError: a parameter is out of its range.
     """
     check_whole(k, 1, 'k')
     is_number = isinstance(alpha, Real) and not isinstance(alpha, bool)

@@ -191,8 +191,10 @@ def is_in_memory(features: object) -> TypeGuard[Array]:
 
 
 def check_feature_file(file: object, name: str) -> None:
-    """Raises:
-    ValueError: it has no shape, or its rows cannot be read by their index.
+    """Check that rows can be read from an object.
+
+    Raises:
+        ValueError: it has no shape, or its rows cannot be read by their index.
     """
     if not (isinstance(getattr(file, 'shape', None), tuple) and hasattr(file, '__getitem__')):
         raise ValueError(

@@ -63,8 +63,10 @@ def verification_metrics(
 
 
 def check_fprs(fprs: Iterable[float]) -> tuple[float, ...]:
-    """Raises:
-    ValueError: not a list of numbers above 0 and below 1.
+    """Check false positive rates.
+
+    Raises:
+        ValueError: not a list of numbers above 0 and below 1.
     """
     is_list = isinstance(fprs, (list, tuple, np.ndarray))
     if not is_list or not all(isinstance(fpr, Real) and 0 < fpr < 1 for fpr in fprs):

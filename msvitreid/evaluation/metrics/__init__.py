@@ -1,3 +1,5 @@
+"""The measures for mmengine's evaluator: collect, gather across ranks, call ``functional``."""
+
 from .embedding_metric import EmbeddingMetric
 from .random_gallery_metric import RandomGalleryMetric
 from .reid_metric import ReIDMetric

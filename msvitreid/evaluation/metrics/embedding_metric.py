@@ -135,8 +135,10 @@ class EmbeddingMetric(BaseMetric):
         }
 
     def _check_products(self, features: torch.Tensor) -> None:
-        """Raises:
-        ReIDError: products of the embeddings may overflow; on every process alike.
+        """Check that products of embeddings are finite.
+
+        Raises:
+            ReIDError: products of the embeddings may overflow; on every process alike.
         """
         largest = features.abs().max().item() if features.numel() else 0.0
         if largest**2 * features.shape[1] > torch.finfo(torch.float32).max:

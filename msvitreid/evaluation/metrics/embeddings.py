@@ -103,9 +103,11 @@ def _gather_labels(batches: list[Embeddings]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _only_width(widths: np.ndarray) -> int:
-    """Raises:
-    DatasetError: there is none.
-    ReIDError: there are several.
+    """Check that all embeddings have one dimension.
+
+    Raises:
+        DatasetError: there is none.
+        ReIDError: there are several.
     """
     distinct = np.unique(widths)
     if not len(distinct):

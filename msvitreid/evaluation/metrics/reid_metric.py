@@ -269,7 +269,7 @@ class ReIDMetric(EmbeddingMetric):
 
 
 def camera_figures(table: CameraPairs) -> dict[str, float]:
-    """mAP by the pair's name, of the pairs that have a match."""
+    """MAP by the pair's name, of the pairs that have a match."""
     return {name: float(table.figures['mAP'][place]) for name, place in _matched(table)}
 
 

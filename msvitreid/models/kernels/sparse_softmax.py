@@ -83,7 +83,8 @@ def _keep_result(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
     (result,) = ctx.saved_tensors
     # What was left out has a zero here, and so no gradient.
-    return torch._softmax_backward_data(gradient, result, -1, result.dtype), None
+    grad = torch._softmax_backward_data(gradient, result, -1, result.dtype)  # noqa: SLF001
+    return grad, None
 
 
 sparse_softmax.register_autograd(_backward, setup_context=_keep_result)

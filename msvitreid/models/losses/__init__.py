@@ -1,3 +1,5 @@
+"""Losses of features and labels, across ranks where they compare images."""
+
 from torch.nn import CrossEntropyLoss
 
 from msvitreid.registry import MODELS

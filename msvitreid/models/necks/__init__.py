@@ -1,3 +1,5 @@
+"""Maps to vectors: which positions are pooled together."""
+
 from .global_pooling import GlobalPoolingNeck
 from .part_pooling import PartPoolingNeck
 

@@ -5,9 +5,8 @@ import pytest
 from msvitreid.datasets import OccludedREID, PartialREID
 from msvitreid.datasets.layouts.body_folders import read_identities
 from msvitreid.errors import ConfigError, DatasetError
-
-from ...miniature import WRITERS, TreeShape, write_occluded_reid, write_partial_reid
-from ..published import build, rows
+from tests.datasets.published import build, rows
+from tests.miniature import WRITERS, TreeShape, write_occluded_reid, write_partial_reid
 
 
 @pytest.mark.parametrize(

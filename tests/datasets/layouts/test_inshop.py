@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from msvitreid.errors import DatasetError
-
-from ...miniature import write_inshop
-from ..published import assert_equals_table, build
+from tests.datasets.published import assert_equals_table, build
+from tests.miniature import write_inshop
 
 
 @pytest.mark.parametrize('form', ['flat', 'released'])

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from msvitreid.errors import ConfigError, DatasetError
-
-from ...miniature import write_sop
-from ..published import build
+from tests.datasets.published import build
+from tests.miniature import write_sop
 
 
 @pytest.mark.parametrize('line', ['1 2 3', '1 two 1 bicycle_final/1.JPG', '1 2 3 a b.JPG'])

@@ -6,9 +6,8 @@ import pytest
 
 from msvitreid.datasets import University1652
 from msvitreid.errors import ConfigError, DatasetError
-
-from ...miniature import write_university1652
-from ..published import assert_equals_table, build
+from tests.datasets.published import assert_equals_table, build
+from tests.miniature import write_university1652
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import pytest
 
 from msvitreid.datasets import VehicleID
 from msvitreid.errors import ConfigError, DatasetError
-
-from ...miniature import write_vehicleid
-from ..published import assert_equals_table, build
+from tests.datasets.published import assert_equals_table, build
+from tests.miniature import write_vehicleid
 
 
 @pytest.mark.parametrize(('test_size', 'images'), [(800, 18), (1600, 24), (2400, 30)])

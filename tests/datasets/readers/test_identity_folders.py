@@ -9,8 +9,7 @@ from msvitreid.datasets.readers.identity_folders import (
     read_identity_folders,
 )
 from msvitreid.errors import ConfigError, DatasetError
-
-from ...miniature.tree import write_clutter
+from tests.miniature.tree import write_clutter
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import torch
 from msvitreid.errors import CheckpointError
 from msvitreid.models.weights.official_names import from_official, recognise, to_official
 from msvitreid.registry import MODELS
-
-from ..golden import official_shapes, official_weights
+from tests.models.golden import official_shapes, official_weights
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from msvitreid.errors import CheckpointError
 from msvitreid.models.weights import pretrained
 from msvitreid.models.weights.official_names import from_official, to_official
 from msvitreid.registry import MODELS
-
-from ..tiny import tiny_backbone, tiny_reid_model
+from tests.models.tiny import tiny_backbone, tiny_reid_model
 
 
 @pytest.fixture(scope='module')
