@@ -124,7 +124,7 @@ def test_the_timeout_is_seconds(seconds):
         dict(param_scheduler={'type': 'LinearLR'}, log_processor=LogProcessor()),
         dict(train_cfg=dict(by_epoch=False, max_iters=100)),
     ],
-    ids=str,
+    ids=lambda options: '-'.join(options),
 )
 def test_what_may_be(options):
     assert paths(**options) == []
