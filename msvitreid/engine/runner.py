@@ -40,6 +40,7 @@ from .config.initial_weights import require_initial_weights
 from .config.lazy import with_names
 from .config.load_except import load_exceptions
 from .config.log_backends import require_packages
+from .config.sections import DEFAULT_HOOKS, OF_MMENGINE
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
 from .distributed.unwrap_model import unwrap_model
@@ -53,19 +54,6 @@ from .resume.plain_state import make_plain, restore_history
 from .resume.position import take_accepted
 from .summary.start_log import StartLog
 from .summary.terminal import begin_start
-
-#: Hooks that a run has unless its ``default_hooks`` name others, in addition to mmengine's;
-#: ``configs/_base_/default_runtime.py`` states them with their options.
-DEFAULT_HOOKS = {
-    'step_seed': 'StepSeedHook',
-    'preemption': 'PreemptionHook',
-    'start_summary': 'StartSummaryHook',
-    'inference_net': 'InferenceNetHook',
-    'validation_figures': 'ValidationFiguresHook',
-    'run_result': 'RunResultHook',
-    # After all that may refuse to start.
-    'work_dir': 'WorkDirHook',
-}
 
 
 @RUNNERS.register_module()
@@ -243,8 +231,9 @@ class ReIDRunner(Runner):
         """As mmengine's, with :data:`DEFAULT_HOOKS` too; ``None`` switches a hook off."""
         own = {name: {'type': kind} for name, kind in DEFAULT_HOOKS.items()}
         stated = {**own, **(hooks or {})}
-        off = [name for name in DEFAULT_HOOKS if stated[name] is None]
-        super().register_default_hooks({k: v for k, v in stated.items() if k not in off})
+        # mmengine takes None for its own only.
+        kept = {k: v for k, v in stated.items() if v is not None or k in OF_MMENGINE}
+        super().register_default_hooks(kept)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         super().call_hook(fn_name, **kwargs)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from msvitreid.engine import load_config, use_test_only
-from msvitreid.engine.runner import DEFAULT_HOOKS
+from msvitreid.engine.config.sections import DEFAULT_HOOKS
 from msvitreid.errors import CheckpointError
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.tools.user import leaf
@@ -95,7 +95,8 @@ def test_default_runtime_states_the_hooks_that_a_run_has():
 
 
 def test_a_default_hook_can_be_switched_off(market, tmp_path):
-    cfg = tiny_config(market, tmp_path, **{'default_hooks.preemption': None})
-    runner = build_runner(cfg)
+    off = {'default_hooks.preemption': None, 'default_hooks.unreadable_images': None}
+    runner = build_runner(tiny_config(market, tmp_path, **off))
     kinds = {type(hook).__name__ for hook in runner.hooks}
     assert {*DEFAULT_HOOKS.values()} - kinds == {'PreemptionHook'}
+    assert 'UnreadableImageHook' not in kinds
