@@ -467,7 +467,7 @@ def test_the_trap_would_snap(write, tmp_path):
 
 def lose(weights: dict) -> str:
     del weights['head.linears.3.weight']
-    return '1 keys are missing (head.linears.3.weight)'
+    return '1 key is missing (head.linears.3.weight)'
 
 
 def add(weights: dict) -> str:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from msvitreid.cli.browse import identity_rows, measure
 from msvitreid.datasets.readers.id_names import IdNames
 from msvitreid.errors import DatasetError
 from msvitreid.structures import ReIDDataSample
 from tests.hostile.limits import limits
 from tests.miniature import TreeShape, write_market1501
 from tests.tools.user import SMALL, leaf, options, run
-from tools.dataset_tools.browse_dataset import identity_rows, measure
 
 TOOL = 'dataset_tools/browse_dataset.py'
 MARKET = leaf('msvit-s_market1501')
@@ -122,7 +122,7 @@ def test_what_cannot_be_browsed(browse):
     image.write_text('text')
     error = refused(browse())
     assert str(image) in error
-    assert 'check_dataset.py' in error
+    assert 'msvitreid check-data' in error
 
 
 def test_a_split_that_the_dataset_does_not_have(tmp_path):
