@@ -472,7 +472,7 @@ def lose(weights: dict) -> str:
 
 def add(weights: dict) -> str:
     weights['head.linears.9.weight'] = torch.zeros(3)
-    return '1 keys are unexpected (head.linears.9.weight)'
+    return '1 key is unexpected (head.linears.9.weight)'
 
 
 def reshape(weights: dict) -> str:
