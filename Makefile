@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint types unit format clean
 
 demo: $(READY)
-	$(BIN)/python tools/demo.py
+	$(BIN)/msvitreid demo
 
 test: lint types unit
 
@@ -30,6 +30,7 @@ format: $(READY)
 
 $(READY): requirements/ci.txt setup.py
 	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.10 is needed, this is " + sys.version) if sys.version_info < (3, 10) else None'
+	@echo 'setting up $(VENV): about 6 GB of Python packages are downloaded, PyTorch the most'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements/ci.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .

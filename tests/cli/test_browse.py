@@ -122,7 +122,7 @@ def test_what_cannot_be_browsed(browse):
     image.write_text('text')
     error = refused(browse())
     assert str(image) in error
-    assert 'check_dataset.py' in error
+    assert 'msvitreid check-data' in error
 
 
 def test_a_split_that_the_dataset_does_not_have(tmp_path):

@@ -14,8 +14,17 @@ FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 FILE_NAME = re.compile(r'`([\w./-]+\.(?:py|csv))`')
 
 
+# The file of each command that a page may call by its name.
+TOOLS = {
+    'print-config': 'analysis_tools/print_config.py',
+    'complexity': 'analysis_tools/get_complexity.py',
+    'train': 'train.py',
+    'test': 'test.py',
+}
+
+
 class Command(NamedTuple):
-    """``python tools/<tool> <arguments>``."""
+    """``python tools/<tool> <arguments>``, or ``msvitreid COMMAND <arguments>``."""
 
     tool: str
     arguments: list[str]
@@ -50,6 +59,8 @@ class Page:
 
 def _parse_command(line: str) -> Command:
     python, script, *arguments = shlex.split(line)
+    if python == 'msvitreid':
+        return Command(TOOLS[script], arguments)
     assert python == 'python', line
     assert script.startswith('tools/'), line
     return Command(script.removeprefix('tools/'), arguments)
