@@ -10,6 +10,7 @@ VERSIONS = '>=0.10.7,<0.11'
 
 #: By class, or module, the private names that we read, set, call or override.
 PRIVATE: dict[str, tuple[str, ...]] = {
+    'mmengine.config.Config': ('_get_cfg_path',),
     'mmengine.config.lazy': ('LazyAttr', 'LazyObject'),
     'mmengine.dataset.BaseDataset': ('_metainfo',),
     'mmengine.hooks.CheckpointHook': (

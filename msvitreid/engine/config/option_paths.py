@@ -45,7 +45,7 @@ def require_place(cfg: Config, key: str) -> None:
 
 def with_full_paths(cfg: Config, key: str) -> str:
     """The end of an error: keys of the config that end in ``key``, or '' where none does."""
-    found = [path for path in _paths(cfg._cfg_dict) if path.endswith(f'.{key}')]
+    found = [path for path in _paths(cfg.to_dict()) if path.endswith(f'.{key}')]
     if not found:
         return ''
     more = f' or {len(found) - MOST_KEYS} more' if len(found) > MOST_KEYS else ''
