@@ -19,7 +19,7 @@ def require_place(cfg: Config, key: str) -> None:
     Raises:
         ConfigError: it names an item that a list lacks, or something below a plain value.
     """
-    node: Any = cfg._cfg_dict
+    node: Any = cfg.to_dict()
     parts = key.split('.')
     for number, part in enumerate(parts):
         above = '.'.join(parts[:number])
