@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -376,3 +378,15 @@ def test_no_gallery_among_other_files(tmp_path):
     with pytest.raises(GalleryError, match='qdran'):
         open_gallery('qdran://host/collection')
     assert [file.name for file in tmp_path.iterdir()] == ['image.jpg']
+
+
+def test_threads_share_a_gallery(gallery, data):
+    def search(_):
+        return len(gallery.search(data[1][:3], 1000).ids[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(search, range(40))
+        for number in range(10):
+            gallery.add([f'{number}-{one}' for one in range(5)], unit(5, D, seed=number))
+            gallery.remove([f'{number}-{one}' for one in range(5)])
+    assert set(found) <= {300, 305}

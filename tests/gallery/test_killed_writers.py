@@ -71,7 +71,7 @@ def write_until_killed(path: Path, change: Callable, log: Path) -> None:
             os.write(handle, f'begin {number}\n'.encode())
             change(gallery, number)
             os.write(handle, f'done {number}\n'.encode())
-    time.sleep(60)
+        time.sleep(60)
 
 
 def last(log: Path, word: str) -> int:

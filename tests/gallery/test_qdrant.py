@@ -10,6 +10,8 @@ from msvitreid.gallery import QdrantGallery, create_gallery, open_gallery
 
 from .made import MODEL, columns, names, unit
 
+# The local mode warns that it searches exactly, as it is asked to.
+pytestmark = pytest.mark.filterwarnings('ignore:Local mode', 'ignore:Api key')
 qdrant_client = pytest.importorskip('qdrant_client')
 D = 16
 
