@@ -55,6 +55,9 @@ setup(
         'heif': ['pillow-heif>=1,<2'],
         'tensorboard': ['tensorboard>=2.17,<3'],
         'wandb': ['wandb>=0.18,<1'],
+        # An approximate index for large galleries; a Qdrant server in place of a folder.
+        'gallery-index': ['faiss-cpu>=1.8,<2'],
+        'gallery-qdrant': ['qdrant-client>=1.16,<2'],
         'metric-learning': ['pytorch-metric-learning>=2.9,<3'],
         # Through mmpretrain; these versions read files of weights with weights_only=True.
         'timm': ['timm>=1.0.30,<2', 'mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],

@@ -22,3 +22,7 @@ class CheckpointError(ReIDError):
 
 class OutputError(ReIDError):
     """A file or folder cannot be written: no space, no permission, or it was removed."""
+
+
+class GalleryError(ReIDError):
+    """A gallery is missing, damaged or in use, or what it is given or asked does not fit it."""

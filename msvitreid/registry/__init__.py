@@ -171,3 +171,6 @@ FUNCTIONS = _child('FUNCTIONS')
 
 #: What computes a net; mmengine has no such registry.
 BACKENDS = SuggestingRegistry('backend', scope='msvitreid', locations=['msvitreid.deployment'])
+
+#: Where embeddings are stored and searched.
+GALLERIES = SuggestingRegistry('gallery', scope='msvitreid', locations=['msvitreid.gallery'])

@@ -1,0 +1,23 @@
+"""Galleries: embeddings with ids and metadata, stored, changed and searched.
+
+A gallery knows a model's fingerprint and the length of its embeddings, and no model, dataset or
+runner. ``base.py`` is what every store does; stores are registered in ``GALLERIES``.
+"""
+
+from .base import GalleryStore
+from .embedded import EmbeddedGallery
+from .items import CopyReport, Item, Report, SearchResults
+from .opening import create_gallery, open_gallery
+from .qdrant import QdrantGallery
+
+__all__ = [
+    'CopyReport',
+    'EmbeddedGallery',
+    'GalleryStore',
+    'Item',
+    'QdrantGallery',
+    'Report',
+    'SearchResults',
+    'create_gallery',
+    'open_gallery',
+]

@@ -1,0 +1,182 @@
+"""Checks of what a gallery is given; each error names the argument and the item."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from msvitreid.errors import GalleryError
+from msvitreid.utils.checks import is_whole
+from msvitreid.utils.printable import printable
+
+from .where import OWN_COLUMNS, check_column
+
+PRECISIONS = ('float32', 'float16', 'int8')
+MAX_DIMENSION = 2**16
+MAX_ID = 1024
+TOLERANCE = 1e-3
+"""How far an embedding's length may be from 1; float16 leaves it a tenth of this off."""
+
+
+def check_header(dimension: Any, fingerprint: Any, precision: Any) -> None:
+    """Raises:
+    GalleryError: not what a gallery can be created with.
+    """
+    if not is_whole(dimension) or not 1 <= dimension <= MAX_DIMENSION:
+        raise GalleryError(
+            f'dimension must be a whole number from 1 to {MAX_DIMENSION}, got {dimension!r}'
+        )
+    if not isinstance(fingerprint, str) or not 1 <= len(fingerprint) <= MAX_ID:
+        raise GalleryError(
+            f'fingerprint must be the text that names the model, got {fingerprint!r:.100}'
+        )
+    if precision not in PRECISIONS:
+        raise GalleryError(
+            f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r}'
+        )
+
+
+def check_fingerprint(own: str, other: str | None) -> None:
+    """Raises:
+    GalleryError: embeddings are of another model than the gallery's.
+    """
+    if other is not None and other != own:
+        raise GalleryError(
+            f'the fingerprint of the embeddings is {printable(str(other))!r}, the gallery holds '
+            f'those of {printable(own)!r}; embed with the same model file, or embed the gallery '
+            f'again'
+        )
+
+
+def as_ids(ids: Iterable[str]) -> list[str]:
+    """Raises:
+    GalleryError: one is no text of 1 to 1024 characters, or is there twice.
+    """
+    if isinstance(ids, (str, bytes)):
+        raise GalleryError(f'ids must be a list of texts, got the single {ids!r:.100}')
+    given = [str(one) if isinstance(one, np.str_) else one for one in ids]
+    for position, one in enumerate(given):
+        if not isinstance(one, str) or not _is_text(one) or not 1 <= len(one) <= MAX_ID:
+            raise GalleryError(
+                f'ids[{position}] must be a text of 1 to {MAX_ID} characters, got {one!r:.100}'
+            )
+    if len(set(given)) < len(given):
+        seen: set[str] = set()
+        twice = next(one for one in given if one in seen or seen.add(one))  # type: ignore[func-returns-value]
+        raise GalleryError(f'the id {printable(twice)!r} is given twice')
+    return given
+
+
+def as_unit_embeddings(
+    embeddings: Any, dimension: int, count: int | None, normalize: bool, name: str
+) -> np.ndarray:
+    """Embeddings as ``(N, D)`` float32 of unit length.
+
+    Raises:
+        GalleryError: another shape or type, not finite, all zero, or not of unit length and
+            not to be normalized.
+    """
+    if isinstance(embeddings, torch.Tensor):
+        embeddings = embeddings.detach().float().cpu().numpy()
+    try:
+        array = np.asarray(embeddings)
+    except ValueError as error:
+        raise GalleryError(f'{name} must be an array of numbers ({error})') from error
+    wanted = 'N' if count is None else str(count)
+    if array.dtype.kind != 'f' and not (array.dtype.kind in 'iu' and normalize):
+        raise GalleryError(f'{name} must be an array of floats, got type {array.dtype}')
+    if array.ndim != 2 or array.shape[1] != dimension or count not in (None, len(array)):
+        raise GalleryError(f'{name} must have shape ({wanted}, {dimension}), got {array.shape}')
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    lengths = np.linalg.norm(array.astype(np.float64) if normalize else array, axis=1)
+    for wrong, what in (
+        (~np.isfinite(lengths), 'holds NaN or infinite values'),
+        (lengths == 0, 'is zero in every column, which is no embedding'),
+        (
+            (np.abs(lengths - 1) > TOLERANCE) & (not normalize),
+            'is not of unit length; give normalize=True to have it divided by its length',
+        ),
+    ):
+        if wrong.any():
+            raise GalleryError(f'{name}[{int(np.argmax(wrong))}] {what}')
+    if normalize:
+        array = (array / lengths[:, None]).astype(np.float32)
+    return array
+
+
+def as_metadata(
+    metadata: Sequence[Mapping[str, Any]] | None, ids: list[str]
+) -> list[str] | None:
+    """Each item's metadata as JSON text.
+
+    Raises:
+        GalleryError: not one dict for each item, a column's name, or no JSON value.
+    """
+    if metadata is None:
+        return None
+    if isinstance(metadata, Mapping) or len(metadata) != len(ids):
+        raise GalleryError(f'metadata must be a list of {len(ids)} dicts, one for each id')
+    return [_as_json(one, id_) for one, id_ in zip(metadata, ids, strict=True)]
+
+
+def as_hashes(hashes: Sequence[str | None] | None, count: int) -> list[str | None] | None:
+    """Raises:
+    GalleryError: not one text or None for each item.
+    """
+    if hashes is None:
+        return None
+    if isinstance(hashes, (str, bytes)) or len(hashes) != count:
+        raise GalleryError(f'hashes must be a list of {count} texts, one for each id')
+    for one in hashes:
+        if one is not None and not (isinstance(one, str) and one and _is_text(one)):
+            raise GalleryError(f'a hash must be a text or None, got {one!r:.100}')
+    return list(hashes)
+
+
+def read_metadata(text: object, id_: object) -> dict[str, Any]:
+    """The dict of a stored item.
+
+    Raises:
+        GalleryError: it is not one; the gallery is damaged or no gallery.
+    """
+    try:
+        value = json.loads(text)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not isinstance(id_, str):
+        raise GalleryError(f'the metadata of the item {printable(str(id_))!r} is damaged')
+    return value
+
+
+def _as_json(metadata: Mapping[str, Any], id_: str) -> str:
+    if not isinstance(metadata, Mapping):
+        raise GalleryError(f'the metadata of {printable(id_)!r} must be a dict')
+    for column in metadata:
+        if check_column(column) in OWN_COLUMNS:
+            raise GalleryError(
+                f'{column!r} is no column of metadata: ids and hashes are given by themselves'
+            )
+    try:
+        text = json.dumps(
+            dict(metadata), ensure_ascii=False, allow_nan=False, default=_plain_number
+        )
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GalleryError(
+            f'the metadata of {printable(id_)!r} cannot be written as JSON ({error})'
+        ) from error
+    return text
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f'{type(value).__name__} is no JSON value')
+
+
+def _is_text(text: str) -> bool:
+    return '\0' not in text and not any('\ud800' <= char <= '\udfff' for char in text)

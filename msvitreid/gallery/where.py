@@ -1,0 +1,175 @@
+"""Conditions on the columns of items: checked, and written as SQL with bound parameters.
+
+Values compare as in JSON: numbers with numbers, texts with texts, ``true`` and ``false`` only with
+themselves. A column that an item lacks equals ``None``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from msvitreid.errors import GalleryError
+
+OPERATORS = ('<', '<=', '>', '>=')
+OWN_COLUMNS = ('id', 'hash')
+"""Columns that every item has and that are no metadata."""
+
+_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
+
+
+class Condition(NamedTuple):
+    """``column`` is one of ``values`` (operator ``=``), or compares with the only one."""
+
+    column: str
+    operator: str
+    values: tuple[Any, ...]
+
+
+def check_column(name: object) -> str:
+    """Raises:
+    GalleryError: not a name of letters, digits and underscores.
+    """
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise GalleryError(
+            f'a column of a gallery must be named with letters, digits and underscores (at most '
+            f'64, no digit first), got {name!r}'
+        )
+    return name
+
+
+def parse_where(where: Mapping[str, Any] | None) -> tuple[Condition, ...]:
+    """Conditions of ``{column: value | [values] | {'<': value, '>=': value}}``.
+
+    Raises:
+        GalleryError: a column, an operator or a value cannot be compared.
+    """
+    if where is None:
+        return ()
+    if not isinstance(where, Mapping):
+        raise GalleryError(f'where must be a dict of columns, got {where!r}')
+    conditions = []
+    for column, wanted in where.items():
+        check_column(column)
+        if isinstance(wanted, Mapping):
+            for operator, value in wanted.items():
+                if operator not in OPERATORS:
+                    raise GalleryError(
+                        f'where[{column!r}] has the operator {operator!r}; there are '
+                        f'{", ".join(OPERATORS)}'
+                    )
+                value = _value(column, value)
+                if value is None or isinstance(value, bool):
+                    raise GalleryError(
+                        f'where[{column!r}] compares with {value!r}; give a number or a text'
+                    )
+                conditions.append(Condition(column, operator, (value,)))
+        elif isinstance(wanted, (list, tuple, set, frozenset, np.ndarray)):
+            values = tuple(_value(column, value) for value in wanted)
+            conditions.append(Condition(column, '=', values))
+        else:
+            conditions.append(Condition(column, '=', (_value(column, wanted),)))
+    return tuple(conditions)
+
+
+def parse_exclude(
+    exclude: Mapping[str, Sequence[Any]] | None, queries: int
+) -> tuple[tuple[Condition, ...], ...]:
+    """For each query the conditions of ``{column: [a value or None for each query]}``.
+
+    Raises:
+        GalleryError: there is not one value for each query, or one cannot be compared.
+    """
+    found: list[list[Condition]] = [[] for _ in range(queries)]
+    for column, values in (exclude or {}).items():
+        check_column(column)
+        if isinstance(values, (str, bytes)) or len(values) != queries:
+            raise GalleryError(
+                f'exclude[{column!r}] must be a list with one value for each of the {queries} '
+                f'queries (None excludes nothing)'
+            )
+        for conditions, value in zip(found, values, strict=True):
+            if value is not None:
+                conditions.append(Condition(column, '=', (_value(column, value),)))
+    return tuple(map(tuple, found))
+
+
+def as_sql(conditions: Sequence[Condition], joined: str = 'AND') -> tuple[str, list[Any]]:
+    """A boolean expression on the table ``items``, and what is bound to its parameters."""
+    parts, parameters = [], []
+    for condition in conditions:
+        text, bound = _sql(condition)
+        parts.append(f'({text})')
+        parameters += bound
+    return f' {joined} '.join(parts) or '1', parameters
+
+
+def matches(condition: Condition, values: Mapping[str, Any]) -> bool:
+    """Whether one value of an item equals one of an ``=`` condition's."""
+    own = values.get(condition.column)
+    return any(_kind(own) == _kind(value) and own == value for value in condition.values)
+
+
+def _value(column: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, str)):
+        if isinstance(value, str) and not _encodable(value):
+            raise GalleryError(f'{column!r} is compared with a text that is no Unicode')
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return value
+    if isinstance(value, float) and abs(value) < float('inf'):
+        return value
+    raise GalleryError(
+        f'{column!r} is compared with {value!r}; give a text, a finite number of 64 bits, True, '
+        f'False or None'
+    )
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return 'null'
+    if isinstance(value, bool):
+        return 'bool'
+    return 'number' if isinstance(value, (int, float)) else type(value).__name__
+
+
+def _sql(condition: Condition) -> tuple[str, list[str]]:
+    # The name was checked; as a part of the text an index can be used for it.
+    column = condition.column
+    if column in OWN_COLUMNS:
+        value = column
+        kind = f"CASE WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
+    else:
+        value = f"""json_extract(metadata, '$."{column}"')"""
+        kind = f"""coalesce(json_type(metadata, '$."{column}"'), 'null')"""
+    kinds = {'str': "('text')", 'number': "('integer', 'real')"}
+    if condition.operator != '=':
+        (bound,) = condition.values
+        # Numbers are bound as JSON, so that SQLite reads them as it reads those of an item.
+        comparison = f"{value} {condition.operator} json_extract(?, '$')"
+        return f'{kind} IN {kinds[_kind(bound)]} AND {comparison}', [json.dumps(bound)]
+    alternatives, parameters = ['0'], []
+    for name, allowed in kinds.items():
+        if values := [one for one in condition.values if _kind(one) == name]:
+            parameters.append(json.dumps(values, ensure_ascii=False))
+            alternatives.append(
+                f'{kind} IN {allowed} AND {value} IN (SELECT value FROM json_each(?))'
+            )
+    for single, name in ((None, 'null'), (True, 'true'), (False, 'false')):
+        if any(one is single for one in condition.values):
+            alternatives.append(f"{kind} = '{name}'")
+    return ' OR '.join(alternatives), parameters

@@ -1,0 +1,214 @@
+"""Galleries of strangers, damaged ones, and disks that are full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+
+import numpy as np
+import pytest
+
+from msvitreid.errors import GalleryError, OutputError
+from msvitreid.gallery import create_gallery, open_gallery
+from msvitreid.gallery.vectors import file_name
+
+from .made import MODEL, names, unit
+
+D = 8
+
+
+@pytest.fixture
+def path(tmp_path):
+    with create_gallery(tmp_path / 'g', D, MODEL) as gallery:
+        gallery.add(names(20), unit(20, D), [{'pid': number} for number in range(20)])
+        gallery.remove(names(2))
+    return tmp_path / 'g'
+
+
+def change(path, *statements):
+    connection = sqlite3.connect(path / 'gallery.sqlite')
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def use(path, readonly=True):
+    with open_gallery(path, readonly=readonly) as gallery:
+        gallery.search(unit(2, D), 50, where={'pid': {'>=': 0}})
+        gallery.search(unit(2, D), 50)
+        list(gallery.scan())
+        report = gallery.verify()
+        if report.problems:
+            raise GalleryError(report.problems[0])
+
+
+@pytest.mark.parametrize(
+    'statements',
+    [
+        ('DROP TABLE items',),
+        ('CREATE VIEW extra AS SELECT 1',),
+        ('CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM items; END',),
+        ('DELETE FROM state',),
+        ('INSERT INTO state SELECT * FROM state',),
+        ('UPDATE state SET format = 2',),
+        ('UPDATE state SET dimension = 1000000000000',),
+        ("UPDATE state SET dimension = 'many'",),
+        ('UPDATE state SET dimension = 4096',),
+        ('UPDATE state SET rows = 1000000000000',),
+        ('UPDATE state SET rows = -1',),
+        ("UPDATE state SET file = '../../x'",),
+        ('UPDATE state SET file = 7',),
+        ("UPDATE state SET precision = 'pickle'",),
+        ("UPDATE state SET fingerprint = x'00'",),
+        ("UPDATE items SET metadata = '[]'",),
+        (f"UPDATE items SET metadata = '{'[' * 900 + ']' * 900}'",),
+        ('UPDATE items SET slot = slot + 1000000',),
+        ('UPDATE items SET slot = slot - 1000000',),
+        ('DELETE FROM items WHERE slot = 3',),
+        ('DELETE FROM tombstones',),
+        ('INSERT INTO tombstones VALUES (4)',),
+        ('INSERT INTO tombstones VALUES (1000000000000)',),
+        ('DELETE FROM batches',),
+        ('UPDATE batches SET crc = 0',),
+        ('UPDATE batches SET rows = 1000000000000',),
+        ('UPDATE batches SET rows = 0',),
+    ],
+)
+def test_what_is_wrong_in_the_database_is_a_sentence(path, statements):
+    change(path, *statements)
+    with pytest.raises(GalleryError):
+        use(path)
+
+
+def write(path, name, content):
+    (path / name).write_bytes(content)
+
+
+def patch(path, old, new):
+    content = (path / 'gallery.sqlite').read_bytes()
+    assert old in content
+    write(path, 'gallery.sqlite', content.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda path: write(path, 'gallery.sqlite', b''),
+        lambda path: write(path, 'gallery.sqlite', b'no database' * 1000),
+        lambda path: os.truncate(path / 'gallery.sqlite', 5000),
+        lambda path: patch(path, b'{"pid": 5}', b'{"pid": 5 '),
+        lambda path: patch(path, b'image-00005', b'image-\xff0005'),
+        lambda path: (path / 'gallery.sqlite').unlink(),
+        lambda path: os.truncate(path / file_name(1), 100),
+        lambda path: (path / file_name(1)).unlink(),
+        lambda path: write(path, file_name(1), b'\xff' * (20 * D * 4)),
+        lambda path: write(path, file_name(1), unit(20, D, seed=5).tobytes()),
+        lambda path: (path / 'folder').mkdir(),
+        lambda path: os.mkfifo(path / 'pipe'),
+        lambda path: write(path, 'stranger.txt', b''),
+    ],
+)
+@pytest.mark.parametrize('readonly', [True, False])
+def test_damaged_files_are_a_sentence(path, damage, readonly):
+    damage(path)
+    with pytest.raises(GalleryError):
+        use(path, readonly)
+
+
+@pytest.mark.parametrize(
+    'name', ['gallery.sqlite', file_name(1), 'run.lock', 'gallery.sqlite-wal', 'other']
+)
+def test_links_out_of_the_folder_are_refused_and_not_written(path, tmp_path, name):
+    outside = tmp_path / 'outside'
+    outside.write_bytes(b'precious')
+    (path / name).unlink(missing_ok=True)
+    (path / name).symlink_to(outside)
+    for readonly in (True, False):
+        with pytest.raises(GalleryError, match='no plain file'):
+            open_gallery(path, readonly=readonly)
+    assert outside.read_bytes() == b'precious'
+
+
+def test_leftovers_of_a_killed_writer_are_removed(path, tmp_path):
+    (path / '.vectors-000002.bin.host.1.aa.tmp').write_bytes(b'x')
+    (path / file_name(9)).write_bytes(b'x')
+    (path / 'notes.txt').write_bytes(b'mine')
+    with open(path / file_name(1), 'ab') as file:
+        file.write(b'half a vector')
+    with open_gallery(path, readonly=True) as reader:
+        assert reader.count() == 18
+        assert (path / file_name(9)).exists()
+    with open_gallery(path) as gallery:
+        assert gallery.verify().problems == ["'notes.txt' is no file of this gallery"]
+    assert (path / file_name(1)).stat().st_size == 20 * D * 4
+    assert not (path / file_name(9)).exists()
+    assert (path / 'notes.txt').read_bytes() == b'mine'
+
+
+class Full:
+    """What is written below a folder fails, after a while."""
+
+    def __init__(self, monkeypatch, name):
+        real = os.fsync
+
+        def fail(handle):
+            target = os.readlink(f'/proc/self/fd/{handle}')
+            if name in target:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(handle)
+
+        monkeypatch.setattr(os, 'fsync', fail)
+
+
+def test_a_full_disk_leaves_the_state_before(path, monkeypatch):
+    with open_gallery(path) as gallery:
+        before = gallery.search(unit(2, D), 50)
+        with monkeypatch.context() as patch:
+            Full(patch, 'vectors-')
+            for write_items in (
+                lambda: gallery.add(['new'], unit(1, D, 3)),
+                lambda: gallery.update(names(1, start=5), unit(1, D, 3)),
+                gallery.compact,
+            ):
+                with pytest.raises(OutputError, match='vectors-'):
+                    write_items()
+        assert gallery.search(unit(2, D), 50).ids == before.ids
+        assert gallery.verify().problems == []
+        assert (path / file_name(1)).stat().st_size == 20 * D * 4
+        assert {file.name for file in path.glob('*vectors*')} == {file_name(1)}
+        gallery.add(['new'], unit(1, D, 3))
+        assert gallery.search(unit(1, D, 3), 1).ids == [['new']]
+
+
+def test_a_database_that_cannot_grow_leaves_the_state_before(path):
+    with open_gallery(path) as gallery:
+        pages = gallery._session.database.execute('PRAGMA page_count').fetchone()[0]
+        gallery._session.database.execute(f'PRAGMA max_page_count = {pages}')
+        with pytest.raises(OutputError, match='space'):
+            gallery.add(names(5000, start=100), unit(5000, D))
+        assert gallery.count() == 18
+        assert gallery.verify().problems == []
+
+
+def test_a_gallery_in_a_folder_that_cannot_be_written_can_be_read(path, monkeypatch):
+    real = os.access
+    monkeypatch.setattr(os, 'access', lambda name, mode: mode != os.W_OK and real(name, mode))
+    before = sorted(file.name for file in path.iterdir())
+    with open_gallery(path, readonly=True) as gallery:
+        assert gallery.search(unit(20, D)[4:5], 1).ids == [['image-00004.jpg']]
+        assert sorted(file.name for file in path.iterdir()) == before
+
+
+def test_stored_vectors_that_are_not_finite_do_not_rank(tmp_path):
+    with create_gallery(tmp_path / 'g', D, MODEL) as gallery:
+        gallery.add(names(5), unit(5, D))
+    content = np.fromfile(tmp_path / 'g' / file_name(1), np.float32)
+    content[3] = np.nan
+    content.tofile(tmp_path / 'g' / file_name(1))
+    with (
+        open_gallery(tmp_path / 'g', readonly=True) as gallery,
+        pytest.raises(GalleryError, match='not finite'),
+    ):
+        gallery.search(unit(1, D))
