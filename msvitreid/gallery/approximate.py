@@ -46,6 +46,7 @@ class IndexFacts(NamedTuple):
 
 
 def file_name(number: int) -> str:
+    """Of the index with this number."""
     return f'index-{number:06d}.faiss'
 
 
@@ -117,6 +118,7 @@ def read(path: Path, facts: IndexFacts, dimension: int) -> Any:
 
 
 def sha256(path: Path) -> str:
+    """Of a file, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         while part := file.read(2**20):

@@ -152,7 +152,7 @@ class GalleryStore(ABC):
 
         That is by ascending id in the embedded gallery. What changes meanwhile may be missed.
         """
-        return self._scan(parse_where(where), batch_size)
+        return self.scan(parse_where(where), batch_size)
 
     def search(
         self,
@@ -299,7 +299,7 @@ class GalleryStore(ABC):
     def _count(self, conditions: tuple[Condition, ...]) -> int: ...
 
     @abstractmethod
-    def _scan(
+    def scan(
         self, conditions: tuple[Condition, ...], batch_size: int
     ) -> Iterator[list[Item]]: ...
 

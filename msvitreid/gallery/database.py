@@ -168,6 +168,7 @@ def database_errors(folder: Path) -> Iterator[None]:
 
 
 def damaged(folder: Path, what: str) -> GalleryError:
+    """The error of a folder whose files contradict each other."""
     return GalleryError(
         f'{str(folder)!r} is damaged or no gallery ({what}); restore a copy of it, or build it '
         f'again'

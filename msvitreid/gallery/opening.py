@@ -13,7 +13,7 @@ from .base import GalleryStore
 
 
 def open_gallery(
-    path_or_url: str | os.PathLike, readonly: bool = False, fingerprint: str | None = None
+    path_or_url: str | os.PathLike[str], readonly: bool = False, fingerprint: str | None = None
 ) -> GalleryStore:
     """Open the gallery of a folder, or of a URL such as ``qdrant://host:6333/collection``.
 
@@ -29,7 +29,7 @@ def open_gallery(
 
 
 def create_gallery(
-    path_or_url: str | os.PathLike,
+    path_or_url: str | os.PathLike[str],
     dimension: int,
     fingerprint: str,
     precision: str = 'float32',
@@ -38,7 +38,7 @@ def create_gallery(
     return _store(path_or_url).create(os.fspath(path_or_url), dimension, fingerprint, precision)
 
 
-def _store(path_or_url: str | os.PathLike) -> type[GalleryStore]:
+def _store(path_or_url: str | os.PathLike[str]) -> type[GalleryStore]:
     scheme, separator, _ = os.fspath(path_or_url).partition('://')
     if not separator or isinstance(path_or_url, Path):
         return GALLERIES.get('EmbeddedGallery')

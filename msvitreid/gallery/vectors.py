@@ -24,6 +24,7 @@ _SEGMENT_BYTES = 2**27
 
 
 def file_name(number: int) -> str:
+    """Of the block file with this number."""
     return f'vectors-{number:06d}.bin'
 
 
