@@ -152,7 +152,7 @@ class GalleryStore(ABC):
 
         That is by ascending id in the embedded gallery. What changes meanwhile may be missed.
         """
-        return self.scan(parse_where(where), batch_size)
+        return self.scan_parsed(parse_where(where), batch_size)
 
     def search(
         self,
@@ -299,9 +299,10 @@ class GalleryStore(ABC):
     def _count(self, conditions: tuple[Condition, ...]) -> int: ...
 
     @abstractmethod
-    def scan(
+    def scan_parsed(
         self, conditions: tuple[Condition, ...], batch_size: int
-    ) -> Iterator[list[Item]]: ...
+    ) -> Iterator[list[Item]]:
+        """:meth:`scan` with conditions that have been read already."""
 
     def _batch(
         self,

@@ -210,7 +210,9 @@ class EmbeddedGallery(GalleryStore):
             query = f'SELECT count(*) FROM items WHERE {where}'
             return self._session.database.execute(query, parameters).fetchone()[0]
 
-    def scan(self, conditions: tuple[Condition, ...], batch_size: int) -> Iterator[list[Item]]:
+    def scan_parsed(
+        self, conditions: tuple[Condition, ...], batch_size: int
+    ) -> Iterator[list[Item]]:
         where, parameters = as_sql(conditions)
         last = ''
         while True:

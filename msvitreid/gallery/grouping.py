@@ -57,7 +57,7 @@ def mean_of_groups(
     sums = np.zeros((len(queries), 0))
     counts = np.zeros((len(queries), 0))
     query = torch.from_numpy(queries)
-    for items in store.scan(plan.conditions, 1024):
+    for items in store.scan_parsed(plan.conditions, 1024):
         groups = [_group(item.id, item.metadata, column) for item in items]
         own = np.array([codes.setdefault(group, len(codes)) for group in groups])
         grown = ((0, 0), (0, len(codes) - sums.shape[1]))

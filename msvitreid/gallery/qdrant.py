@@ -165,7 +165,7 @@ class QdrantGallery(GalleryStore):
     def build_index(self, kind: str, min_recall: float = 0.95, sample: int = 100) -> float:
         if kind != 'hnsw':
             raise GalleryError(f"Qdrant's index is 'hnsw', got {kind!r}")
-        items = next(self.scan((), sample), [])
+        items = next(self.scan_parsed((), sample), [])
         if not items:
             raise GalleryError('an empty gallery has no index')
         queries = np.stack([item.embedding for item in items])  # type: ignore[misc]
@@ -192,7 +192,7 @@ class QdrantGallery(GalleryStore):
 
     def verify(self) -> Report:
         count, problems = 0, []
-        for items in self.scan((), _STEP):
+        for items in self.scan_parsed((), _STEP):
             count += len(items)
             for item in items:
                 length = np.linalg.norm(item.embedding)  # type: ignore[arg-type]
@@ -254,7 +254,9 @@ class QdrantGallery(GalleryStore):
             )
         return answer.count
 
-    def scan(self, conditions: tuple[Condition, ...], batch_size: int) -> Iterator[list[Item]]:
+    def scan_parsed(
+        self, conditions: tuple[Condition, ...], batch_size: int
+    ) -> Iterator[list[Item]]:
         offset = None
         while True:
             with self._answers():
