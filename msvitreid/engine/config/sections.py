@@ -96,6 +96,7 @@ DEFAULT_HOOKS = {
     'start_summary': 'StartSummaryHook',
     'inference_net': 'InferenceNetHook',
     'validation_figures': 'ValidationFiguresHook',
+    'model_file': 'ModelFileHook',
     'run_result': 'RunResultHook',
     # After all that may refuse to start.
     'work_dir': 'WorkDirHook',
