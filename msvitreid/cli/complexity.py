@@ -98,10 +98,12 @@ def test_image_size(cfg: Config) -> tuple[int, int]:
         ConfigError: the config does not say.
     """
     from msvitreid.datasets.transforms.output_size import output_size
+    from msvitreid.engine.config.image_size import stated_image_size
 
     loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
     pipeline = loader.get('dataset', {}).get('pipeline')
-    size = output_size(pipeline) if pipeline else None
+    # What the test pipeline makes, or else what the config says of its files.
+    size = (output_size(pipeline) if pipeline else None) or stated_image_size(cfg)
     if size is None:
         reason = 'leaves images in their size' if pipeline else 'is missing'
         raise ConfigError(

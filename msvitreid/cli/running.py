@@ -64,7 +64,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         action=_ConfigOptions,
         default={},
         metavar='KEY=VALUE',
-        help='override the config, e.g. data_root=/data train_cfg.max_epochs=10',
+        help='override the config, e.g. data_root=/data train_dataloader.batch_size=32',
     )
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from msvitreid.cli.running import add_config_argument, add_config_options, add_launcher_option
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out is not None and is_main_process():
         computed_by: Any = BACKENDS.get(backend)
         result = {
-            'metrics': {name: float(value) for name, value in metrics.items()},
+            'metrics': {k: float(v) for k, v in metrics.items() if isinstance(v, Real)},
             'evaluator': cfg.test_evaluator.to_dict(),
             'config': args.config,
             'options': args.cfg_options,

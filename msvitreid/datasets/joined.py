@@ -7,7 +7,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
 
 from .base import ReIDDataset
-from .readers.name_numbers import describe_spellings, find_two_spellings
+from .readers.spellings import describe_spellings, find_two_spellings
 
 
 @DATASETS.register_module()

@@ -1,4 +1,4 @@
-"""The colour histogram baseline: how far one gets without learning."""
+"""The color histogram baseline: how far one gets without learning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def hsv_histogram(images: Sequence[np.ndarray]) -> np.ndarray:
     An image is cut into 6 horizontal stripes, and each gives a 32-bin histogram of hue, weighted
     by saturation so that greys do not vote, and 8-bin histograms of saturation and value. Each
     sums to one and is square-rooted, so the cosine of two images is the mean Bhattacharyya
-    coefficient of their histograms. Colour histograms of stripes are the classic hand-made
+    coefficient of their histograms. Color histograms of stripes are the classic hand-made
     descriptor of person re-identification (Gray and Tao, ECCV 2008).
 
     Args:

@@ -224,9 +224,6 @@ class ReIDRunner(Runner):
         with refusals(f'hook {short_type(hook)}'):
             super().register_hook(hook, *args, **kwargs)
 
-    def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
-        super().register_hooks(default_hooks, custom_hooks)
-
     def register_default_hooks(self, hooks: Mapping[str, Any] | None = None) -> None:
         """As mmengine's, with :data:`DEFAULT_HOOKS` too; ``None`` switches a hook off."""
         own = {name: {'type': kind} for name, kind in DEFAULT_HOOKS.items()}

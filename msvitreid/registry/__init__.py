@@ -29,6 +29,9 @@ from msvitreid.registry.mmpretrain import load_mmpretrain
 from msvitreid.registry.refusals import refusals
 from msvitreid.utils.near_names import did_you_mean
 
+#: As many components as an error lists.
+FEW = 8
+
 
 class SuggestingRegistry(Registry):
     """A registry whose failed look-up is an error with near matches.
@@ -134,7 +137,10 @@ class SuggestingRegistry(Registry):
             # Without the scope, in which all of them are alike.
             near = [known for known in names if did_you_mean(name, [known])]
             name, names = key, {f'{scope}.{known}' for known in near}
-        return f'no such component is registered{did_you_mean(name, names)}'
+        hint = did_you_mean(name, names)
+        if not hint and len(names) <= FEW:
+            hint = f'; there are {", ".join(sorted(names))}'
+        return f'no such component is registered{hint}'
 
 
 def _child(name: str, *locations: str) -> SuggestingRegistry:

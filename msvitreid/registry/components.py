@@ -192,7 +192,8 @@ def signature_of(component: Callable[..., Any]) -> Signature:
                 options.setdefault(parameter.name, Option(parameter.default, annotation))
         if not is_open:
             break
-    return Signature(options, is_open)
+    # Of a class that passes others on to nobody, though its base's signature lets them through.
+    return Signature(options, is_open and not getattr(component, 'names_all_options', False))
 
 
 def _hints(call: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ PACKAGE = __name__.partition('.')[0]
 #: Registries of what stands below these options of any component; all others are of the
 #: component's own registry.
 NESTED: dict[str, Registry] = {
+    'calibration': registry.DATASETS,
     'dataset': registry.DATASETS,
     'datasets': registry.DATASETS,
     'init_cfg': registry.WEIGHT_INITIALIZERS,

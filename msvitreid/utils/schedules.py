@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -26,8 +27,16 @@ def published_schedule(
         ``train_cfg``, ``param_scheduler`` and ``custom_hooks``.
 
     Raises:
-        ValueError: the tail would begin before the warm-up ends.
+        ValueError: a number is of another kind, or the tail would begin before the warm-up ends.
     """
+    whole = [*epochs, extra] if isinstance(epochs, Sequence) else []
+    if len(whole) != 3 or any(type(number) is not int for number in whole) or extra < 0:
+        raise ValueError(
+            'published_schedule takes epochs=(warm-up, end) and extra as whole numbers, extra '
+            f'from 0 on, got epochs={epochs!r}, extra={extra!r}'
+        )
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float):
+        raise ValueError(f'published_schedule takes a number as ratio, got {ratio!r}')
     warm, end = epochs
     tail = int(end * ratio)
     if not 0 < warm < tail <= end:

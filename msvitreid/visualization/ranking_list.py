@@ -182,15 +182,13 @@ def _check_lengths(
         )
 
 
-def _framed(
-    path: str | Path, layout: RankingListLayout, colour: tuple[Any, ...]
-) -> Image.Image:
+def _framed(path: str | Path, layout: RankingListLayout, color: tuple[Any, ...]) -> Image.Image:
     # Here, so that this module can be imported without the datasets.
     from msvitreid.datasets.transforms.image_decoding import read_image
 
     image = Image.fromarray(read_image(str(path)))
     thumbnail = ImageOps.pad(image, layout.thumb, color=_EMPTY)
-    return ImageOps.expand(thumbnail, layout.frame, colour)
+    return ImageOps.expand(thumbnail, layout.frame, color)
 
 
 def _write_below(
@@ -210,9 +208,9 @@ class _Legend:
         self._swatches = []
         left = layout.match_box(0, 0)[0]
         entries = (('same identity', SAME), ('different identity', DIFFERENT))
-        for text, colour in (('ranked gallery images:', None), *entries):
-            if colour is not None:
-                self._swatches.append((left, colour))
+        for text, color in (('ranked gallery images:', None), *entries):
+            if color is not None:
+                self._swatches.append((left, color))
                 left += self._swatch + 6
             self._texts.append((left, text))
             left += int(font.getlength(text)) + 12
@@ -222,6 +220,6 @@ class _Legend:
         for left, text in self._texts:
             draw.text((left, self._middle), text, font=self._font, fill=_FAINT, anchor='lm')
         top = self._middle - self._swatch // 2
-        for left, colour in self._swatches:
+        for left, color in self._swatches:
             corner = (left + self._swatch - 1, top + self._swatch - 1)
-            draw.rectangle((left, top, *corner), fill=colour)
+            draw.rectangle((left, top, *corner), fill=color)

@@ -20,7 +20,7 @@ MARKET = leaf('msvit-s_market1501')
 
 @pytest.fixture(scope='module')
 def hard_tree(tmp_path_factory):
-    """A Market-1501 whose test images have one of two colours, so that many matches are wrong."""
+    """A Market-1501 whose test images have one of two colors, so that many matches are wrong."""
     root = tmp_path_factory.mktemp('hard')
     shape = TreeShape(train_identities=2, test_identities=5, images=3)
     table = write_market1501(root, shape)

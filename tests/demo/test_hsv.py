@@ -8,8 +8,8 @@ import pytest
 from msvitreid.demo.hsv import hsv_histogram
 
 
-def plain(colour: tuple[int, int, int], height: int = 12, width: int = 5) -> np.ndarray:
-    return np.full((height, width, 3), colour, np.uint8)
+def plain(color: tuple[int, int, int], height: int = 12, width: int = 5) -> np.ndarray:
+    return np.full((height, width, 3), color, np.uint8)
 
 
 def test_a_red_picture_has_one_entry_a_histogram() -> None:
@@ -32,7 +32,7 @@ def test_a_grey_picture_has_no_hue() -> None:
 
 
 def test_against_a_pixelwise_count() -> None:
-    # Colours amid their bins: the two conversions may round differently at the edges.
+    # Colors amid their bins: the two conversions may round differently at the edges.
     rng = np.random.default_rng(0)
     image = np.empty((13, 7, 3), np.uint8)
     counts = np.zeros((6, 48))

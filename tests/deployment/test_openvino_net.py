@@ -56,7 +56,7 @@ def test_fewest_and_all_keys(ratio, act):
 
 @torch.inference_mode()
 def test_keeps_exactly_k_keys_that_tie(tiny):
-    """On one colour all tokens but those at the border are alike, so are their logits."""
+    """On one color all tokens but those at the border are alike, so are their logits."""
     batch = torch.full((1, 3, 128, 64), 0.5)
     expected, found = torch.cat(tiny(batch), 1), torch.cat(use_openvino(tiny)(batch), 1)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

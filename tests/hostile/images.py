@@ -78,7 +78,7 @@ def jpeg_of_many_scans() -> bytes:
 def webp_of_9000() -> bytes:
     """An animation of two small frames on a large canvas."""
     file = io.BytesIO()
-    frames = [Image.new('RGB', (8, 8), colour) for colour in ('red', 'blue')]
+    frames = [Image.new('RGB', (8, 8), color) for color in ('red', 'blue')]
     frames[0].save(file, 'WEBP', save_all=True, append_images=frames[1:])
     canvas = file.getvalue().index(b'VP8X') + 12
     side = struct.pack('<I', 9000 - 1)[:3]

@@ -22,7 +22,7 @@ from msvitreid.datasets.layouts.body_folders import parse_file_name, parse_folde
 from msvitreid.datasets.layouts.market_style import parse_market_name
 from msvitreid.datasets.readers.identity_folders import find_camera
 from msvitreid.datasets.readers.listed_values import path_below
-from msvitreid.datasets.readers.name_numbers import number_names
+from msvitreid.datasets.readers.spellings import number_names
 from msvitreid.errors import CheckpointError, DatasetError
 
 from .lists import HEADERS, annotations, read_released, write_released
@@ -124,7 +124,7 @@ def test_any_list(name, content, tmp_path):
 
 def images() -> list[bytes]:
     gradient = Image.linear_gradient('L').resize((16, 24)).convert('RGB')
-    frames = [Image.new('RGB', (16, 16), colour) for colour in ('red', 'blue')]
+    frames = [Image.new('RGB', (16, 16), color) for color in ('red', 'blue')]
     exif = Image.Exif()
     exif[0x0112] = 6
     written = []

@@ -40,13 +40,13 @@ DEFAULT_SHAPE = TreeShape()
 
 
 def write_image(path: Path, identity: int, image_size: tuple[int, int]) -> None:
-    """A noisy image with the colour of its identity, in the format of the path's suffix."""
+    """A noisy image with the color of its identity, in the format of the path's suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    colour = np.random.default_rng(identity + 1).integers(40, 216, size=3)
+    color = np.random.default_rng(identity + 1).integers(40, 216, size=3)
     # By more than the name: MSMT17 has files of one name in train and test.
     rng = np.random.default_rng(zlib.crc32('/'.join(path.parts[-3:]).encode()))
     noise = rng.integers(-40, 40, size=(*image_size, 3))
-    Image.fromarray((colour + noise).astype(np.uint8)).save(path)
+    Image.fromarray((color + noise).astype(np.uint8)).save(path)
 
 
 def write_clutter(folder: Path) -> None:

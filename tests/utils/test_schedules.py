@@ -20,7 +20,17 @@ def test_what_the_published_flags_mean(options, last, tail, length, start):
 
 
 @pytest.mark.parametrize(
-    'options', [{'epochs': (5, 6)}, {'ratio': 1.2}, {'epochs': (0, 75)}, {'ratio': 0}]
+    'options',
+    [
+        *({'epochs': (5, 6)}, {'ratio': 1.2}, {'epochs': (0, 75)}, {'ratio': 0}),
+        *(
+            {'epochs': 5},
+            {'epochs': (5.5, 20)},
+            {'ratio': '0.8'},
+            {'extra': -30},
+            {'extra': True},
+        ),
+    ],
 )
 def test_a_tail_outside_of_the_cosine_is_refused(options):
     with pytest.raises(ValueError, match='published_schedule'):

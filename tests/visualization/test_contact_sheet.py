@@ -9,13 +9,13 @@ from msvitreid.visualization import SheetRow, draw_contact_sheet
 RED, BLUE, WHITE = (200, 30, 30), (20, 40, 200), (255, 255, 255)
 
 
-def plain(colour: tuple, size: tuple[int, int] = (64, 32)) -> np.ndarray:
-    return np.full((*size, 3), colour, np.uint8)
+def plain(color: tuple, size: tuple[int, int] = (64, 32)) -> np.ndarray:
+    return np.full((*size, 3), color, np.uint8)
 
 
-def blocks(sheet: Image.Image, colour: tuple) -> list[tuple[int, int, int, int]]:
-    """Top, left, height and width of the full rectangles of a colour, in reading order."""
-    mask = (np.asarray(sheet) == colour).all(axis=2)
+def blocks(sheet: Image.Image, color: tuple) -> list[tuple[int, int, int, int]]:
+    """Top, left, height and width of the full rectangles of a color, in reading order."""
+    mask = (np.asarray(sheet) == color).all(axis=2)
     found = []
     while mask.any():
         top, left = np.argwhere(mask)[0]
@@ -92,7 +92,7 @@ def test_captions_do_not_run_into_each_other():
 
     both = np.asarray(drawn('camera north gate', 'camera south gate'))
     (_, left, _, width), (_, right, *_) = (
-        blocks(Image.fromarray(both), colour)[0] for colour in (RED, BLUE)
+        blocks(Image.fromarray(both), color)[0] for color in (RED, BLUE)
     )
     below = (both[-30:] != WHITE).any(axis=(0, 2))
     between = below[left + width // 2 : right + width // 2]

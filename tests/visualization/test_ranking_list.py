@@ -17,9 +17,9 @@ EMPTY = (241, 242, 244)
 
 @pytest.fixture
 def paths(tmp_path):
-    def save(name, colour, size=(64, 128)):
+    def save(name, color, size=(64, 128)):
         path = tmp_path / name
-        Image.new('RGB', size, colour).save(path)
+        Image.new('RGB', size, color).save(path)
         return path
 
     query = [save('q0.png', BLUE), save('q1.png', GOLD)]
@@ -27,7 +27,7 @@ def paths(tmp_path):
 
 
 def pixels(picture, box):
-    """Colours of the frame's top left corner and of the thumbnail's middle."""
+    """Colors of the frame's top left corner and of the thumbnail's middle."""
     left, top, right, bottom = box
     return (
         picture.getpixel((left, top)),

@@ -14,7 +14,7 @@ from msvitreid.errors import DatasetError
 
 from .id_names import IdNames
 from .listed_values import path_below, shown
-from .name_numbers import (
+from .spellings import (
     describe_spellings,
     find_two_spellings,
     number_names,

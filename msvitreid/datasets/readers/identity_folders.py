@@ -13,7 +13,7 @@ from msvitreid.errors import ConfigError, DatasetError
 from .id_names import IdNames
 from .image_files import list_folders, list_images
 from .listed_values import number, shown
-from .name_numbers import (
+from .spellings import (
     describe_spellings,
     find_two_spellings,
     number_names,

@@ -66,7 +66,7 @@ def fault_before_decoding(content: bytes) -> str:
     if pixels > MAX_PIXELS:
         return f'{TOO_LARGE} ({height}x{width})'
     if not whole:
-        # Some decoders fill the missing part with grey, or make colours of what is there.
+        # Some decoders fill the missing part with grey, or make colors of what is there.
         return 'the image is cut short'
     # Counting them takes longer than all else here, and most files are too short for so many.
     if scan and pixels * (len(content) // SHORTEST_SCAN) > MAX_SCANNED_PIXELS:

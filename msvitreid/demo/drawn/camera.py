@@ -91,7 +91,7 @@ def draw_cameras(count: int, rng: np.random.Generator) -> list[Camera]:
     tints = 2 * np.pi * (rng.permutation(count) + rng.uniform()) / count
     cameras = []
     for i in range(count):
-        # Opposite to each other on the colour circle, at equal strength.
+        # Opposite to each other on the color circle, at equal strength.
         phases = tints[i] + np.array([0.0, 2.0, 4.0]) * np.pi / 3
         cast = 1 + rng.uniform(0.03, 0.055) * np.cos(phases)
         cameras.append(

@@ -19,10 +19,10 @@ def upper_cloth(identity: Identity, sheet: Sheet, factor: float = 1.0) -> Paint:
 
     Logos belong to the torso only and are drawn by the garment's own code.
     """
-    base = shade(palette.GARMENT_COLOURS[identity.upper_colour], factor)
+    base = shade(palette.GARMENT_COLOURS[identity.upper_color], factor)
     if identity.pattern in ('plain', 'logo'):
         return base
-    second = shade(palette.GARMENT_COLOURS[identity.second_colour], factor)
+    second = shade(palette.GARMENT_COLOURS[identity.second_color], factor)
     return _weave(identity.pattern, base, second, sheet)
 
 

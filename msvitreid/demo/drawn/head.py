@@ -15,7 +15,7 @@ def draw_head(sheet: Sheet, identity: Identity, pose: Pose) -> None:
     size = 0.066 / palette.HEIGHTS[identity.height] ** 1.5
     x, y = pose.project(pose.head)
     skin = palette.SKINS[identity.skin]
-    hair = palette.HAIR_COLOURS[identity.hair_colour]
+    hair = palette.HAIR_COLOURS[identity.hair_color]
     # The face looks forward: hair shows on the other side of the head.
     front = 0.5 * size * pose.sideways
     away = pose.facing < -0.25
@@ -50,13 +50,13 @@ def draw_head(sheet: Sheet, identity: Identity, pose: Pose) -> None:
 
 def _draw_hat(sheet: Sheet, identity: Identity, pose: Pose, size: float) -> None:
     x, y = pose.project(pose.head)
-    colour = palette.ACCESSORY_COLOURS[identity.hat_colour]
+    color = palette.ACCESSORY_COLOURS[identity.hat_color]
     brim = y + 0.42 * size
     top = 1.25 if identity.hat == 'cap' else 1.5
     places = [(-0.98, 0.0), (-0.9, 0.6), (-0.5, 0.95), (0.5, 0.95), (0.9, 0.6), (0.98, 0.0)]
-    sheet.polygon([(x + a * size, brim + b * top * 0.8 * size) for a, b in places], colour)
+    sheet.polygon([(x + a * size, brim + b * top * 0.8 * size) for a, b in places], color)
     if identity.hat == 'beanie':
-        sheet.line([(x - size, brim), (x + size, brim)], 0.4 * size, shade(colour, 0.7))
+        sheet.line([(x - size, brim), (x + size, brim)], 0.4 * size, shade(color, 0.7))
     elif pose.facing > -0.25:
         peak = x + 0.95 * size * pose.sideways
-        sheet.ellipse((peak, brim), 0.75 * size, 0.22 * size, shade(colour, 0.7))
+        sheet.ellipse((peak, brim), 0.75 * size, 0.22 * size, shade(color, 0.7))

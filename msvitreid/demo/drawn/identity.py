@@ -14,7 +14,7 @@ from . import palette
 class Identity:
     """One person's look; every field is an entry of the palette of the same meaning.
 
-    A colour whose thing is absent (bag, hat, second colour of a plain garment) is 'none'.
+    A color whose thing is absent (bag, hat, second color of a plain garment) is 'none'.
     """
 
     height: str
@@ -22,37 +22,37 @@ class Identity:
     legs: str
     skin: str
     hair: str
-    hair_colour: str
-    upper_colour: str
+    hair_color: str
+    upper_color: str
     pattern: str
-    second_colour: str
+    second_color: str
     sleeves: str
     lower: str
-    lower_colour: str
+    lower_color: str
     shoes: str
     bag: str
-    bag_colour: str
+    bag_color: str
     hat: str
-    hat_colour: str
+    hat_color: str
     carried: str
 
     def cues(self) -> tuple[object, ...]:
-        """The independent things to tell a person by: a thing and its colour are one cue."""
+        """The independent things to tell a person by: a thing and its color are one cue."""
         return (
             self.height,
             self.build,
             self.legs,
             self.skin,
             self.hair,
-            self.hair_colour,
-            self.upper_colour,
-            (self.pattern, self.second_colour),
+            self.hair_color,
+            self.upper_color,
+            (self.pattern, self.second_color),
             self.sleeves,
             self.lower,
-            self.lower_colour,
+            self.lower_color,
             self.shoes,
-            (self.bag, self.bag_colour),
-            (self.hat, self.hat_colour),
+            (self.bag, self.bag_color),
+            (self.hat, self.hat_color),
             self.carried,
         )
 
@@ -63,26 +63,26 @@ PALETTES: dict[str, tuple[str, ...]] = {
     'legs': tuple(palette.LEGS),
     'skin': tuple(palette.SKINS),
     'hair': palette.HAIR_STYLES,
-    'hair_colour': tuple(palette.HAIR_COLOURS),
-    'upper_colour': tuple(palette.GARMENT_COLOURS),
+    'hair_color': tuple(palette.HAIR_COLOURS),
+    'upper_color': tuple(palette.GARMENT_COLOURS),
     'pattern': palette.PATTERNS,
-    'second_colour': tuple(palette.GARMENT_COLOURS),
+    'second_color': tuple(palette.GARMENT_COLOURS),
     'sleeves': palette.SLEEVES,
     'lower': palette.LOWERS,
-    'lower_colour': tuple(palette.LOWER_COLOURS),
+    'lower_color': tuple(palette.LOWER_COLOURS),
     'shoes': tuple(palette.SHOE_COLOURS),
     'bag': palette.BAGS,
-    'bag_colour': tuple(palette.ACCESSORY_COLOURS),
+    'bag_color': tuple(palette.ACCESSORY_COLOURS),
     'hat': palette.HATS,
-    'hat_colour': tuple(palette.ACCESSORY_COLOURS),
+    'hat_color': tuple(palette.ACCESSORY_COLOURS),
     'carried': palette.CARRIED,
 }
 
-# The colour that goes with a thing, and the value of the thing that has none.
+# The color that goes with a thing, and the value of the thing that has none.
 DEPENDENT = {
-    'second_colour': ('pattern', 'plain'),
-    'bag_colour': ('bag', 'none'),
-    'hat_colour': ('hat', 'none'),
+    'second_color': ('pattern', 'plain'),
+    'bag_color': ('bag', 'none'),
+    'hat_color': ('hat', 'none'),
 }
 
 
@@ -108,7 +108,7 @@ def deal_identities(count: int, rng: np.random.Generator) -> list[Identity]:
         for i, value in zip(takers, deal(values, len(takers), rng), strict=True):
             column[i] = value
         columns[name] = column
-    _swap_for_contrast(columns['upper_colour'], columns['second_colour'])
+    _swap_for_contrast(columns['upper_color'], columns['second_color'])
     return [
         Identity(**dict(zip(columns, row, strict=True)))
         for row in zip(*columns.values(), strict=True)
@@ -142,7 +142,7 @@ def distinguishable(identities: Sequence[Identity]) -> bool:
 
 
 def _swap_for_contrast(uppers: list[str], seconds: list[str]) -> None:
-    """Exchange second colours until each stands out against its upper colour.
+    """Exchange second colors until each stands out against its upper color.
 
     Exchanging keeps them dealt evenly. Among a few people there may be nobody to exchange with:
     they get white or black.

@@ -103,13 +103,13 @@ ACCESSORY_COLOURS: dict[str, RGB] = {
 CARRIED = ('none', 'none', 'none', 'phone', 'box', 'umbrella')
 
 
-def shade(colour: RGB, factor: float) -> RGB:
-    """``colour`` times ``factor``, clipped to [0, 255]."""
-    red, green, blue = (min(255, max(0, round(channel * factor))) for channel in colour)
+def shade(color: RGB, factor: float) -> RGB:
+    """``color`` times ``factor``, clipped to [0, 255]."""
+    red, green, blue = (min(255, max(0, round(channel * factor))) for channel in color)
     return red, green, blue
 
 
 def stands_out(garment: str, other: str) -> bool:
-    """Whether a pattern of one garment colour is visible on another."""
+    """Whether a pattern of one garment color is visible on another."""
     pair = np.array([GARMENT_COLOURS[garment], GARMENT_COLOURS[other]], float)
     return bool(np.linalg.norm(pair[0] - pair[1]) >= 120)

@@ -20,7 +20,7 @@ from .palette import shade
 from .pose import NECK_HEIGHT, Pose
 from .sheet import Place, Sheet
 
-# Far limbs are darker and near limbs have a rim, or same-coloured parts would melt together.
+# Far limbs are darker and near limbs have a rim, or same-colored parts would melt together.
 FAR, RIM = 0.78, 0.62
 
 
@@ -64,7 +64,7 @@ def draw_person(identity: Identity, pose: Pose, unit: float, light: float) -> Im
 def _draw_leg(sheet: Sheet, identity: Identity, pose: Pose, side: int, factor: float) -> None:
     hips = palette.BUILDS[identity.build].hips
     skin = shade(palette.SKINS[identity.skin], factor)
-    cloth = shade(palette.LOWER_COLOURS[identity.lower_colour], factor)
+    cloth = shade(palette.LOWER_COLOURS[identity.lower_color], factor)
     shoe = shade(palette.SHOE_COLOURS[identity.shoes], factor)
     hip, knee = pose.project(pose.hips[side]), pose.project(pose.knees[side])
     ankle = pose.project(pose.ankles[side])
@@ -87,7 +87,7 @@ def _draw_leg(sheet: Sheet, identity: Identity, pose: Pose, side: int, factor: f
 def _draw_lower(sheet: Sheet, identity: Identity, pose: Pose) -> None:
     """The seat of the lower garment, and all of a skirt."""
     build = palette.BUILDS[identity.build]
-    cloth = palette.LOWER_COLOURS[identity.lower_colour]
+    cloth = palette.LOWER_COLOURS[identity.lower_color]
     top = pose.hips[0][2]
     hip = pose.halfwidth(0.098 * build.hips, 0.078 * build.belly)
     waist = 0.92 * hip
@@ -131,11 +131,11 @@ def _draw_torso(sheet: Sheet, identity: Identity, pose: Pose) -> None:
         (0.0, NECK_HEIGHT - 0.02), pose.project(pose.head), 0.036, 0.034, shade(skin, 0.85)
     )
     sheet.polygon(outline, upper_cloth(identity, sheet))
-    colour = palette.GARMENT_COLOURS[identity.upper_colour]
-    sheet.line([(-hem, bottom), (hem, bottom)], 0.01, shade(colour, RIM))
+    color = palette.GARMENT_COLOURS[identity.upper_color]
+    sheet.line([(-hem, bottom), (hem, bottom)], 0.01, shade(color, RIM))
     if identity.pattern == 'logo':
         # On chest and back alike, so that it shows from either side.
-        logo = palette.GARMENT_COLOURS[identity.second_colour]
+        logo = palette.GARMENT_COLOURS[identity.second_color]
         x = abs(pose.facing) * 0.055 + 0.008
         middle = (pose.sideways * chest * 0.7 * np.sign(pose.facing), CHEST_HEIGHT + 0.02)
         sheet.ellipse((float(middle[0]), middle[1]), x, 0.055, logo)
@@ -150,7 +150,7 @@ def _draw_arm(sheet: Sheet, identity: Identity, pose: Pose, side: int, factor: f
     elbow, hand = pose.project(pose.elbows[side]), pose.project(pose.hands[side])
     thick, middle, thin = 0.036 * shoulders, 0.03 * shoulders, 0.021
     cloth = upper_cloth(identity, sheet, factor)
-    rim = shade(palette.GARMENT_COLOURS[identity.upper_colour], factor * RIM)
+    rim = shade(palette.GARMENT_COLOURS[identity.upper_color], factor * RIM)
     bare = shade(skin, RIM)
     sleeved = identity.sleeves
     edge = 0.008

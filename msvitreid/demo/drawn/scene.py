@@ -24,23 +24,21 @@ class _View:
         self.draw = ImageDraw.Draw(self.image)
         self.box(0, HORIZON, ASPECT, 1, ground)
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, colour: RGB) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, color: RGB) -> None:
         h = self.height
-        self.draw.rectangle((x0 * h, y0 * h, x1 * h, y1 * h), fill=colour)
+        self.draw.rectangle((x0 * h, y0 * h, x1 * h, y1 * h), fill=color)
 
-    def line(self, x0: float, y0: float, x1: float, y1: float, colour: RGB, w: float) -> None:
+    def line(self, x0: float, y0: float, x1: float, y1: float, color: RGB, w: float) -> None:
         h = self.height
-        self.draw.line(
-            (x0 * h, y0 * h, x1 * h, y1 * h), fill=colour, width=max(1, round(w * h))
-        )
+        self.draw.line((x0 * h, y0 * h, x1 * h, y1 * h), fill=color, width=max(1, round(w * h)))
 
-    def disc(self, x: float, y: float, rx: float, ry: float, colour: RGB) -> None:
+    def disc(self, x: float, y: float, rx: float, ry: float, color: RGB) -> None:
         h = self.height
-        self.draw.ellipse(((x - rx) * h, (y - ry) * h, (x + rx) * h, (y + ry) * h), fill=colour)
+        self.draw.ellipse(((x - rx) * h, (y - ry) * h, (x + rx) * h, (y + ry) * h), fill=color)
 
 
 def _tone(rng: np.random.Generator, low: int, high: int, tint: int = 14) -> RGB:
-    """A greyish colour: stone, plaster, asphalt."""
+    """A greyish color: stone, plaster, asphalt."""
     level = rng.integers(low, high)
     red, green, blue = (level + rng.integers(-tint, tint + 1, 3)).tolist()
     return shade((red, green, blue), 1.0)
@@ -75,10 +73,10 @@ def _park(height: int, rng: np.random.Generator) -> Image.Image:
     """Trees and bushes on a lawn with a path."""
     lawn = (int(rng.integers(80, 120)), int(rng.integers(125, 165)), int(rng.integers(50, 80)))
     view = _View(height, lawn, (176, 204, 226))
-    for low, colour in ((0.08, shade(lawn, 0.8)), (0.12, shade(lawn, 0.6))):
+    for low, color in ((0.08, shade(lawn, 0.8)), (0.12, shade(lawn, 0.6))):
         for x in _steps(rng, low, 0.2):
             r = rng.uniform(0.07, 0.17)
-            view.disc(x, HORIZON - r * 0.5, r, r, shade(colour, rng.uniform(0.85, 1.15)))
+            view.disc(x, HORIZON - r * 0.5, r, r, shade(color, rng.uniform(0.85, 1.15)))
     for x in _steps(rng, 0.35, 0.8):
         trunk = rng.uniform(0.02, 0.05)
         view.box(x - trunk, 0.1, x + trunk, HORIZON + 0.03, (84, 64, 48))
@@ -179,6 +177,6 @@ def draw_view(scenes: Sequence[str], seed: int, height: int) -> Image.Image:
     view = Image.new('RGB', (len(scenes) * round(ASPECT * height), height))
     for i, scene in enumerate(scenes):
         view.paste(SCENES[scene](height, rng), (i * round(ASPECT * height), 0))
-    # The lens focuses on the walkers, and the air between takes colour away.
+    # The lens focuses on the walkers, and the air between takes color away.
     view = view.filter(ImageFilter.GaussianBlur(height / 150))
     return ImageEnhance.Color(view).enhance(0.6)

@@ -19,7 +19,7 @@ Paint = RGB | Image.Image
 class Sheet:
     """An RGBA canvas around a body standing on the origin; places are (right, up).
 
-    Paint is a colour or a cloth, an RGB picture of the sheet's size that shows through.
+    Paint is a color or a cloth, an RGB picture of the sheet's size that shows through.
 
     Args:
         unit: Pixels of one body height.

@@ -20,26 +20,26 @@ class _Sprite:
         self.image = Image.new('RGBA', (round(aspect * HEIGHT), HEIGHT))
         self.draw = ImageDraw.Draw(self.image)
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, colour: RGB) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, color: RGB) -> None:
         corners = (x0 * HEIGHT, y0 * HEIGHT, x1 * HEIGHT - 1, y1 * HEIGHT - 1)
-        self.draw.rectangle(corners, fill=colour)
+        self.draw.rectangle(corners, fill=color)
 
-    def disc(self, x: float, y: float, rx: float, ry: float, colour: RGB) -> None:
+    def disc(self, x: float, y: float, rx: float, ry: float, color: RGB) -> None:
         corners = ((x - rx) * HEIGHT, (y - ry) * HEIGHT, (x + rx) * HEIGHT, (y + ry) * HEIGHT)
-        self.draw.ellipse(corners, fill=colour)
+        self.draw.ellipse(corners, fill=color)
 
-    def polygon(self, places: list[tuple[float, float]], colour: RGB) -> None:
-        self.draw.polygon([(x * HEIGHT, y * HEIGHT) for x, y in places], fill=colour)
+    def polygon(self, places: list[tuple[float, float]], color: RGB) -> None:
+        self.draw.polygon([(x * HEIGHT, y * HEIGHT) for x, y in places], fill=color)
 
 
-def _colour(rng: np.random.Generator) -> RGB:
+def _color(rng: np.random.Generator) -> RGB:
     red, green, blue = rng.integers(30, 235, 3).tolist()
     return red, green, blue
 
 
 def _car(rng: np.random.Generator) -> Image.Image:
     sprite = _Sprite(2.5)
-    body = _colour(rng)
+    body = _color(rng)
     sprite.polygon([(0.45, 0.42), (0.75, 0), (1.7, 0), (2.1, 0.42)], shade(body, 0.85))
     sprite.polygon([(0.6, 0.4), (0.8, 0.07), (1.17, 0.07), (1.17, 0.4)], (52, 60, 72))
     sprite.polygon([(1.25, 0.4), (1.25, 0.07), (1.64, 0.07), (1.92, 0.4)], (52, 60, 72))
@@ -98,7 +98,7 @@ def _plant(rng: np.random.Generator) -> Image.Image:
 
 def _sign(rng: np.random.Generator) -> Image.Image:
     sprite = _Sprite(0.62)
-    plate, edge = _colour(rng), (236, 236, 232)
+    plate, edge = _color(rng), (236, 236, 232)
     sprite.box(0.28, 0.0, 0.34, 1, (120, 122, 126))
     sprite.box(0, 0.02, 0.62, 0.6, edge)
     sprite.box(0.025, 0.045, 0.595, 0.575, plate)
@@ -120,7 +120,7 @@ def _sign(rng: np.random.Generator) -> Image.Image:
 
 def _bin(rng: np.random.Generator) -> Image.Image:
     sprite = _Sprite(0.7)
-    body = shade(_colour(rng), 0.8)
+    body = shade(_color(rng), 0.8)
     sprite.polygon([(0.02, 0.12), (0.68, 0.12), (0.6, 0.94), (0.1, 0.94)], body)
     sprite.box(0, 0, 0.7, 0.14, shade(body, 0.65))
     for x in (0.2, 0.35, 0.5):

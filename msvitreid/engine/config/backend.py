@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, cast
 
 from mmengine.config import Config
 
+from msvitreid.deployment import Backend
 from msvitreid.errors import ConfigError
 from msvitreid.registry import BACKENDS
 
@@ -33,6 +35,10 @@ def use_backend(cfg: Config, name: str | None) -> str:
     if name is None:
         return (hooks.get('inference_net') or {}).get('backend', 'torch')
     kind: Any = BACKENDS.get(name)
+    if not (inspect.isclass(kind) and issubclass(kind, Backend)):
+        raise ConfigError(
+            f'--backend {name}: {kind!r} is no subclass of msvitreid.deployment.Backend'
+        )
     hook: dict[str, Any] = dict(type='InferenceNetHook', backend=name)
     if kind.calibration_images:
         completed = cast(Config, complete_config(cfg))

@@ -38,7 +38,7 @@ from .sections import (
 )
 
 #: How alike a misspelt name is to the name that was meant; variables are less alike.
-NEAR = 0.85
+NEAR = 0.8
 
 #: What to do instead of a validation after no epoch.
 WITHOUT_VALIDATION = (
@@ -118,7 +118,7 @@ def _top_level(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
         if problem.path in sections or re.split(r'[.[]', problem.path)[0] in RUNNER_OPTIONS:
             yield problem
     for name in cfg:
-        near = [] if name in known else difflib.get_close_matches(name, known, 1, NEAR)
+        near = [] if name in known else difflib.get_close_matches(name.lower(), known, 1, NEAR)
         if near:
             yield Problem(
                 name,

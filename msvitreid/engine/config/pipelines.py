@@ -126,6 +126,11 @@ def require_effect(cfg: Config, keys: Mapping[str, Any]) -> None:
             for name, of in PIPELINES.items()
             if of == source and cfg.get(name)
         ]
+        if names and cfg.get(source) is None:
+            raise ConfigError(
+                f'option {sections[source]!r} leaves {" and ".join(names)} without a pipeline; '
+                'give a list of transforms'
+            )
         if names:
             raise ConfigError(
                 f'option {sections[source]!r} has no effect, as the datasets state their own '

@@ -35,6 +35,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         ConfigError: ``out_dir`` is given.
     """
 
+    #: A misspelt option would be an error at the first save only.
+    names_all_options = True
+
     max_keep_ckpts: int
     keep_ckpt_ids: list[int]
 

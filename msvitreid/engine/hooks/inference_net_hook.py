@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import Tensor
+from torch import Tensor, nn
 
 from msvitreid.engine.config.class_count import build_dataset
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
@@ -62,6 +62,10 @@ class InferenceNetHook(Hook):
             images = calibration_images(model, self.calibration, number)
             runner.logger.info(f'calibrating {self.name} with {len(images)} training images')
         net: Any = self.backend.convert(model, images)
+        if not isinstance(net, nn.Module):
+            raise ConfigError(
+                f'backend {self.name!r} must give a torch.nn.Module, got {type(net).__name__}'
+            )
         if is_model_wrapper(runner.model):
             runner.model.module = net
         else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from mmengine.hooks import ParamSchedulerHook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
@@ -31,6 +32,8 @@ def learning_rates(runner: Runner, name: str | None = None) -> list[float] | Non
         validation figures, or go on for too many steps.
     """
     wrapper = runner.optim_wrapper if name is None else runner.optim_wrapper[name]
+    if not any(isinstance(hook, ParamSchedulerHook) for hook in runner.hooks):
+        return None  # nobody steps the schedulers
     configs = runner.cfg.get('param_scheduler') or ()
     if isinstance(configs, Mapping):
         configs = [configs] if 'type' in configs else configs.get(name, [])

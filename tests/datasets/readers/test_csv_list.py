@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from msvitreid.datasets.readers.csv_list import read_csv
-from msvitreid.datasets.readers.name_numbers import find_two_spellings, stands_for_nothing
+from msvitreid.datasets.readers.spellings import find_two_spellings, stands_for_nothing
 from msvitreid.errors import DatasetError
 
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -25,7 +25,7 @@ def pixels():
 
 
 def smooth():
-    """Colours that survive a lossy format, and no symmetry."""
+    """Colors that survive a lossy format, and no symmetry."""
     image = np.zeros((48, 32, 3), np.uint8)
     image[..., 0] = np.linspace(0, 255, 32)
     image[..., 1] = np.linspace(0, 255, 48)[:, None]
@@ -56,7 +56,7 @@ def test_other_modes_become_three_channels(mode, tmp_path):
     assert np.array_equal(load(tmp_path / 'x.png')['img'], np.asarray(image.convert('RGB')))
 
 
-def test_cmyk_has_the_colours_that_pillow_sees(tmp_path):
+def test_cmyk_has_the_colors_that_pillow_sees(tmp_path):
     Image.fromarray(smooth()).convert('CMYK').save(tmp_path / 'x.jpg', quality=95)
     with Image.open(tmp_path / 'x.jpg') as image:
         assert image.mode == 'CMYK'
@@ -72,14 +72,14 @@ def test_of_16_bits_the_upper_8_are_taken(suffix, tmp_path):
     assert np.array_equal(load(tmp_path / f'x{suffix}')['img'], expected)
 
 
-def test_colour_of_16_bits(tmp_path):
+def test_color_of_16_bits(tmp_path):
     bgr = np.random.default_rng(0).integers(0, 65536, (7, 5, 3)).astype(np.uint16)
     cv2.imwrite(str(tmp_path / 'x.png'), bgr)
     assert np.array_equal(load(tmp_path / 'x.png')['img'], (bgr >> 8)[..., ::-1])
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.webp', '.tif'])
-def test_the_colour_below_a_transparent_pixel_shows(suffix, tmp_path):
+def test_the_color_below_a_transparent_pixel_shows(suffix, tmp_path):
     alpha = np.zeros((7, 5, 1), np.uint8)
     alpha[3:] = 128
     image = Image.fromarray(np.concatenate([pixels(), alpha], axis=2))
@@ -90,7 +90,7 @@ def test_the_colour_below_a_transparent_pixel_shows(suffix, tmp_path):
 
 @pytest.mark.parametrize('kind', ['GIF', 'WEBP', 'PNG', 'TIFF'])
 def test_of_an_animation_the_first_frame_is_read(kind, tmp_path):
-    first, second = (Image.new('RGB', (8, 6), colour) for colour in (RED, GREEN))
+    first, second = (Image.new('RGB', (8, 6), color) for color in (RED, GREEN))
     how = {'lossless': True} if kind == 'WEBP' else {}
     first.save(tmp_path / 'x', kind, save_all=True, append_images=[second], **how)
     assert np.array_equal(load(tmp_path / 'x')['img'], np.full((6, 8, 3), RED, np.uint8))

@@ -25,18 +25,18 @@ SOMEBODY = Identity(
     legs='long',
     skin='tan',
     hair='bob',
-    hair_colour='red',
-    upper_colour='green',
+    hair_color='red',
+    upper_color='green',
     pattern='dots',
-    second_colour='white',
+    second_color='white',
     sleeves='long',
     lower='skirt',
-    lower_colour='navy',
+    lower_color='navy',
     shoes='black',
     bag='backpack',
-    bag_colour='red',
+    bag_color='red',
     hat='none',
-    hat_colour='none',
+    hat_color='none',
     carried='none',
 )
 
@@ -68,14 +68,14 @@ def test_every_dealt_value_has_two_takers(count: int, seed: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(count=st.integers(2, 30), seed=st.integers(0, 2**32))
-def test_colours_of_absent_things_are_none(count: int, seed: int) -> None:
+def test_colors_of_absent_things_are_none(count: int, seed: int) -> None:
     for identity in deal_identities(count, np.random.default_rng(seed)):
-        assert (identity.second_colour == 'none') == (identity.pattern == 'plain')
-        assert (identity.bag_colour == 'none') == (identity.bag == 'none')
-        assert (identity.hat_colour == 'none') == (identity.hat == 'none')
-        if identity.second_colour != 'none':
-            colours = palette.GARMENT_COLOURS
-            pair = colours[identity.upper_colour], colours[identity.second_colour]
+        assert (identity.second_color == 'none') == (identity.pattern == 'plain')
+        assert (identity.bag_color == 'none') == (identity.bag == 'none')
+        assert (identity.hat_color == 'none') == (identity.hat == 'none')
+        if identity.second_color != 'none':
+            colors = palette.GARMENT_COLOURS
+            pair = colors[identity.upper_color], colors[identity.second_color]
             assert math.dist(*pair) >= 120
 
 
@@ -85,9 +85,9 @@ def test_colours_of_absent_things_are_none(count: int, seed: int) -> None:
         ({}, False),
         ({'shoes': 'red'}, False),
         ({'shoes': 'red', 'skin': 'pale'}, True),
-        # A bag and its colour are one cue.
-        ({'bag': 'none', 'bag_colour': 'none'}, False),
-        ({'bag': 'none', 'bag_colour': 'none', 'legs': 'short'}, True),
+        # A bag and its color are one cue.
+        ({'bag': 'none', 'bag_color': 'none'}, False),
+        ({'bag': 'none', 'bag_color': 'none', 'legs': 'short'}, True),
     ],
 )
 def test_distinguishable_asks_for_two_cues(changes: dict[str, str], expected: bool) -> None:

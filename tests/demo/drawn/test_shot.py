@@ -65,12 +65,12 @@ def test_every_attribute_shows() -> None:
     somebody = replace(
         IDENTITIES[0],
         pattern='logo',
-        upper_colour='red',
-        second_colour='white',
+        upper_color='red',
+        second_color='white',
         bag='handbag',
-        bag_colour='red',
+        bag_color='red',
         hat='cap',
-        hat_colour='red',
+        hat_color='red',
         carried='none',
     )
 

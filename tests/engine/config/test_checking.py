@@ -109,9 +109,9 @@ def test_variables_of_a_config_stay(demo):
 
 
 def test_members_of_a_joined_dataset_have_names(demo):
-    member = {'type': 'Market1501', 'name': 'a', 'colour': 1}
+    member = {'type': 'Market1501', 'name': 'a', 'color': 1}
     demo.train_dataloader.dataset = {'type': 'JoinedDataset', 'datasets': [member]}
-    assert paths(demo) == ['train_dataloader.dataset.datasets[0].colour']
+    assert paths(demo) == ['train_dataloader.dataset.datasets[0].color']
 
 
 def test_class_as_type(demo):

@@ -98,9 +98,9 @@ def draw(shares: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> Non
     ax = figure.subplots()
     names = list(shares)
     left = [0.0] * len(names)
-    for kind, colour in zip((*KINDS, OTHER), COLOURS, strict=True):
+    for kind, color in zip((*KINDS, OTHER), COLOURS, strict=True):
         widths = [median(shares[name][kind]) for name in names]
-        ax.barh(names, widths, left=left, color=colour, label=kind)
+        ax.barh(names, widths, left=left, color=color, label=kind)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     ax.invert_yaxis()
     ax.set_xlabel(f'seconds of the calling thread, CPU threads: {torch.get_num_threads()}')

@@ -170,8 +170,8 @@ def draw(results: Sequence[Result], path: Path) -> None:
     figure.savefig(path)
 
 
-def _draw_curve(ax: Axes, sizes: Sequence[int], values: Sequence[float], colour: str) -> None:
-    ax.plot(sizes, values, 'o-', color=colour, markersize=4)
+def _draw_curve(ax: Axes, sizes: Sequence[int], values: Sequence[float], color: str) -> None:
+    ax.plot(sizes, values, 'o-', color=color, markersize=4)
     ax.set_xlim(0, max(sizes) * 1.08)
     ax.set_ylim(0, max(values) * 1.15 or 1)
     ax.spines[['top', 'right']].set_visible(False)

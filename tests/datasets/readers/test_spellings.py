@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msvitreid.datasets.readers.name_numbers import (
+from msvitreid.datasets.readers.spellings import (
     describe_spellings,
     find_two_spellings,
     number_names,
