@@ -138,7 +138,7 @@ class SuggestingRegistry(Registry):
             near = [known for known in names if did_you_mean(name, [known])]
             name, names = key, {f'{scope}.{known}' for known in near}
         hint = did_you_mean(name, names)
-        if not hint and len(names) <= FEW:
+        if not hint and scope is None and len(names) <= FEW:
             hint = f'; there are {", ".join(sorted(names))}'
         return f'no such component is registered{hint}'
 
