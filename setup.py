@@ -44,10 +44,13 @@ setup(
         'pillow>=10',
         # Compares the values of a config with annotations.
         'pydantic>=2.7',
+        'safetensors>=0.4',
         'scipy>=1.11',
         'scikit-learn>=1.4',
     ],
     extras_require={
+        # Embeddings as a table, Embeddings.to_parquet().
+        'parquet': ['pyarrow>=15'],
         'openvino': ['openvino>=2026.4,<2027', 'nncf>=3.4,<4'],
         'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],
         # Kinds of images: Pillow reads AVIF by itself, HEIC needs a plug-in.

@@ -26,6 +26,8 @@ default_hooks = dict(
     # A run that only tests computes the net with this.
     inference_net=dict(type='InferenceNetHook', backend='torch'),
     validation_figures=dict(type='ValidationFiguresHook'),
+    # At the end: a file that ReIDInferencer takes without config; None leaves it out.
+    model_file=dict(type='ModelFileHook'),
     run_result=dict(type='RunResultHook'),
     work_dir=dict(type='WorkDirHook'),
 )

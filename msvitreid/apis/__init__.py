@@ -1,13 +1,17 @@
-"""Configs and nets by name, embedding a dataset: what other programs import.
+"""Embeddings of images, configs and nets by name, embedding a dataset: what other programs import.
 
 May use every room but ``cli``.
 """
 
 from .embedding import EmbeddedImages, embed_dataset
+from .inferencer import ReIDInferencer
 from .model_zoo import get_config, get_model, list_configs, list_models
+from .results import Embeddings
 
 __all__ = [
     'EmbeddedImages',
+    'Embeddings',
+    'ReIDInferencer',
     'embed_dataset',
     'get_config',
     'get_model',

@@ -1,4 +1,4 @@
-"""Checkpoint files: safe reading, filling a net, a run's saved files and its lock.
+"""Checkpoint and model files: safe reading, filling a net, a run's saved files and its lock.
 
 Everything that a file holds is checked here before anything else uses it. This room imports
 torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no runner and no model.
@@ -7,6 +7,7 @@ torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no ru
 from .class_weights import weights_of_classes
 from .filling import fill_model, keys_below
 from .load_report import LOADED, LoadReport, Reshaped, log_misfits
+from .model_file import ModelFile, read_model_file, write_model_file
 from .reading import digest, extract_state_dict, read_checkpoint, write_checkpoint
 from .schema import file_name_of, require_run_state
 from .training_options import option_differences, require_scheduled_values, saved_groups
@@ -16,6 +17,7 @@ from .values import are_finite, require_usable_values
 __all__ = [
     'LOADED',
     'LoadReport',
+    'ModelFile',
     'Reshaped',
     'are_finite',
     'digest',
@@ -26,6 +28,7 @@ __all__ = [
     'log_misfits',
     'option_differences',
     'read_checkpoint',
+    'read_model_file',
     'require_optimizer_state',
     'require_run_state',
     'require_scheduled_values',
@@ -33,4 +36,5 @@ __all__ = [
     'saved_groups',
     'weights_of_classes',
     'write_checkpoint',
+    'write_model_file',
 ]

@@ -43,7 +43,7 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = 'cpu') -> 
             than tensors and plain containers (they are not run).
     """
     path = Path(path)
-    size = _size(path)
+    size = size_of_checkpoint(path)
     try:
         _require_loadable(path, size)
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)
@@ -58,7 +58,7 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = 'cpu') -> 
             'not run: ask its author for a file of tensors only'
         ) from error
     except PermissionError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except Exception as error:
         # A file of another kind makes the unpickler stumble in many ways, KeyError included.
         raise CheckpointError(
@@ -81,13 +81,13 @@ def digest(path: str | os.PathLike[str]) -> str:
         CheckpointError: the file is missing, a folder or no regular file.
     """
     sha256 = hashlib.sha256()
-    if _size(path):
+    if size_of_checkpoint(path):
         try:
             with open(path, 'rb') as file:
                 while block := file.read(1 << 20):
                     sha256.update(block)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
     return sha256.hexdigest()
 
 
@@ -134,7 +134,12 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | os.PathLike[str]
         temporary.write_bytes(content.getbuffer())
 
 
-def _size(path: str | os.PathLike[str]) -> int:
+def size_of_checkpoint(path: str | os.PathLike[str]) -> int:
+    """Bytes of a file of weights, without opening it.
+
+    Raises:
+        CheckpointError: it is missing, a folder or no regular file.
+    """
     try:
         return size_of_regular_file(path)
     except IsADirectoryError as error:
@@ -144,10 +149,11 @@ def _size(path: str | os.PathLike[str]) -> int:
     except FileNotFoundError as error:
         raise CheckpointError(f'checkpoint {str(path)!r} does not exist') from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _unreadable(path: str | os.PathLike[str], error: OSError) -> CheckpointError:
+def unreadable(path: str | os.PathLike[str], error: OSError) -> CheckpointError:
+    """The error for a file of weights that the system does not let read."""
     return CheckpointError(f'checkpoint {str(path)!r} cannot be read ({error.strerror})')
 
 

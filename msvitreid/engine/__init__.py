@@ -22,11 +22,13 @@ from .hooks import (
     AmpSkipHook,
     CheckpointHook,
     DeferredInfoHook,
+    ModelFileHook,
     NonFiniteLossHook,
     UnreadableImageHook,
     WeightAverageHook,
 )
 from .loops.train_loop import ResumableTrainLoop
+from .model_files import describe_model, model_file_from_run
 from .runner import ReIDRunner
 from .work_dir import made_work_dir, own_work_dir
 
@@ -34,6 +36,7 @@ __all__ = [
     'AmpSkipHook',
     'CheckpointHook',
     'DeferredInfoHook',
+    'ModelFileHook',
     'NonFiniteLossHook',
     'ReIDRunner',
     'ResumableTrainLoop',
@@ -43,8 +46,10 @@ __all__ = [
     'complete_config',
     'default_test_dir',
     'default_work_dir',
+    'describe_model',
     'load_config',
     'made_work_dir',
+    'model_file_from_run',
     'own_work_dir',
     'require_sections',
     'start_new_run',

@@ -32,6 +32,7 @@ from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import atomic_write, make_folder, writing_into
 from msvitreid.utils.versions import versions
 
+from .config.checking import DEFAULT_HOOKS as MMENGINE_HOOKS
 from .config.checking import check_config
 from .config.class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config.completion import LOADERS, complete_loader
@@ -62,6 +63,7 @@ DEFAULT_HOOKS = {
     'start_summary': 'StartSummaryHook',
     'inference_net': 'InferenceNetHook',
     'validation_figures': 'ValidationFiguresHook',
+    'model_file': 'ModelFileHook',
     'run_result': 'RunResultHook',
     # After all that may refuse to start.
     'work_dir': 'WorkDirHook',
@@ -243,8 +245,9 @@ class ReIDRunner(Runner):
         """As mmengine's, with :data:`DEFAULT_HOOKS` too; ``None`` switches a hook off."""
         own = {name: {'type': kind} for name, kind in DEFAULT_HOOKS.items()}
         stated = {**own, **(hooks or {})}
-        off = [name for name in DEFAULT_HOOKS if stated[name] is None]
-        super().register_default_hooks({k: v for k, v in stated.items() if k not in off})
+        # mmengine takes None for hooks of its own only.
+        kept = {k: v for k, v in stated.items() if v is not None or k in MMENGINE_HOOKS}
+        super().register_default_hooks(kept)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         super().call_hook(fn_name, **kwargs)

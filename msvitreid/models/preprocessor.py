@@ -32,6 +32,9 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
             ``batch_augments`` is not a list.
     """
 
+    #: Options that do not matter to a trained net.
+    training_options = ('batch_augments', 'non_blocking')
+
     def __init__(
         self,
         mean: Sequence[float] | None = None,

@@ -36,6 +36,9 @@ class ReIDModel(BaseModel):
         ConfigError: a part is no config of a component, or an option has no such value.
     """
 
+    #: Options that do not matter to a trained net.
+    training_options = ('pretrained',)
+
     def __init__(
         self,
         backbone: Mapping[str, Any],

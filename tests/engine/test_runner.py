@@ -94,8 +94,11 @@ def test_default_runtime_states_the_hooks_that_a_run_has():
     assert {name: stated[name].type for name in DEFAULT_HOOKS} == DEFAULT_HOOKS
 
 
-def test_a_default_hook_can_be_switched_off(market, tmp_path):
-    cfg = tiny_config(market, tmp_path, **{'default_hooks.preemption': None})
+@pytest.mark.parametrize('name', ['preemption', 'model_file'])
+def test_a_default_hook_can_be_switched_off(name, market, tmp_path):
+    cfg = tiny_config(market, tmp_path, **{f'default_hooks.{name}': None})
+    cfg.default_hooks.update(logger=None, unreadable_images=None)
     runner = build_runner(cfg)
     kinds = {type(hook).__name__ for hook in runner.hooks}
-    assert {*DEFAULT_HOOKS.values()} - kinds == {'PreemptionHook'}
+    assert {*DEFAULT_HOOKS.values()} - kinds == {DEFAULT_HOOKS[name]}
+    assert 'LoggerHook' not in kinds

@@ -142,7 +142,12 @@ def _decode_with_pillow(content: bytes) -> np.ndarray | None:
     with image:
         if image.format == 'TIFF' and image.mode not in _ALPHA_MODES:
             return None
-        # A premultiplied or indexed image has its colors after one step more.
-        straight = {'RGBa': 'RGBA', 'La': 'LA', 'PA': 'RGBA'}.get(image.mode)
-        plain = image.convert(straight) if straight else image
-        return np.array(ImageOps.exif_transpose(plain).convert('RGB'))
+        return rgb_of_pillow(image)
+
+
+def rgb_of_pillow(image: Image.Image) -> np.ndarray:
+    """An image of Pillow's, of 8 bits, as ``(H, W, 3)`` uint8 RGB; see :func:`read_image`."""
+    # A premultiplied or indexed image has its colors after one step more.
+    straight = {'RGBa': 'RGBA', 'La': 'LA', 'PA': 'RGBA'}.get(image.mode)
+    plain = image.convert(straight) if straight else image
+    return np.array(ImageOps.exif_transpose(plain).convert('RGB'))

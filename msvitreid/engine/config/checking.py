@@ -420,7 +420,7 @@ def _default_hooks(hooks: Any) -> Iterator[Problem]:
         near = difflib.get_close_matches(name, DEFAULT_HOOKS, 1, NEAR)
         if near and name not in DEFAULT_HOOKS:
             yield Problem(path, f'no default hook has this name, did you mean {near[0]!r}?')
-        elif hook is None and name in DEFAULT_HOOKS:
+        elif hook is None:
             continue
         elif not isinstance(hook, Mapping | Hook):
             yield Problem(path, f'expected a dict with its type, got {hook!r}')

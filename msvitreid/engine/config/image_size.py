@@ -104,7 +104,9 @@ def made_sizes(loaders: Mapping[str, Any]) -> dict[str, Size]:
     sizes: dict[str, Size] = {}
     tried: list[tuple[Any, Size | None]] = []
     for name, loader in loaders.items():
-        pipelines = list(_pipelines(loader.get('dataset'))) if isinstance(loader, dict) else []
+        pipelines = (
+            list(pipelines_in(loader.get('dataset'))) if isinstance(loader, dict) else []
+        )
         made = set()
         for pipeline in pipelines:
             known = next((entry for entry in tried if entry[0] == pipeline), None)
@@ -139,14 +141,15 @@ def check_made_sizes(model: Any, sizes: Mapping[str, Size]) -> None:
             raise ConfigError(f'{error} (images of {name})') from error
 
 
-def _pipelines(dataset: Any) -> Iterator[Any]:
+def pipelines_in(dataset: Any) -> Iterator[Any]:
+    """The pipelines of a dataset's config; where datasets are joined or wrapped, of those."""
     if isinstance(dataset, Mapping):
         if dataset.get('pipeline'):
             yield dataset['pipeline']
             return
         members = dataset.get('datasets')
         for inner in (dataset.get('dataset'), *(members if isinstance(members, list) else ())):
-            yield from _pipelines(inner)
+            yield from pipelines_in(inner)
 
 
 def _tried(pipeline: Any) -> Size | None:

@@ -4,6 +4,7 @@ from .amp_skip_hook import AmpSkipHook
 from .checkpoint_hook import CheckpointHook
 from .deferred_info_hook import DeferredInfoHook
 from .inference_net_hook import InferenceNetHook
+from .model_file_hook import ModelFileHook
 from .non_finite_loss_hook import NonFiniteLossHook
 from .preemption_hook import PreemptionHook
 from .run_result_hook import RunResultHook
@@ -19,6 +20,7 @@ __all__ = [
     'CheckpointHook',
     'DeferredInfoHook',
     'InferenceNetHook',
+    'ModelFileHook',
     'NonFiniteLossHook',
     'PreemptionHook',
     'RunResultHook',

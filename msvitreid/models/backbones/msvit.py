@@ -63,6 +63,9 @@ class MSViT(BaseModule):
     Source: the public implementation; golden vectors are in ``tests/golden``.
     """
 
+    #: Options that do not matter to a trained net.
+    training_options = ('drop_path_rate', 'frozen_stages', 'with_cp')
+
     arch_zoo = {
         's': {'dims': (32, 64, 128, 256), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},
         'l': {'dims': (48, 96, 192, 384), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},

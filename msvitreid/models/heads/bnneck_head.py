@@ -59,6 +59,15 @@ class BNNeckHead(BaseModule):
 
     #: Children that the training identities have shaped.
     of_classes = ('classifiers', 'loss_cls', 'losses_triplet')
+    #: Options that do not matter to a trained net.
+    training_options = (
+        'num_classes',
+        'triplet_vectors',
+        'frozen_bias_from',
+        'triplet_weight',
+        'loss_cls',
+        'loss_triplet',
+    )
 
     def __init__(
         self,

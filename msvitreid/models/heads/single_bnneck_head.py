@@ -46,6 +46,8 @@ class SingleBNNeckHead(BaseModule):
 
     #: Children that the training identities have shaped.
     of_classes = ('classifier', 'loss_cls', 'loss_triplet')
+    #: Options that do not matter to a trained net.
+    training_options = ('num_classes', 'triplet_weight', 'loss_cls', 'loss_triplet')
 
     def __init__(
         self,
