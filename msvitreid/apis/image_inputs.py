@@ -141,7 +141,7 @@ def _expanded(value: Any, position: int) -> Iterator[ImageInput]:
         if not found:
             raise DatasetError(f'{path}: the folder has no images')
     elif any(char in path for char in WILDCARDS) and not os.path.lexists(path):
-        found = sorted(file for file in glob.glob(path, recursive=True) if _is_image(file))
+        found = sorted(_images_called(path))
         if not found:
             raise DatasetError(f'{path}: no image has such a name')
     else:
@@ -155,6 +155,16 @@ def _images_below(folder: str) -> Iterator[str]:
         yield from (os.path.join(root, name) for name in files if _is_image(name))
 
 
+def _images_called(pattern: str) -> Iterator[str]:
+    # The part without signs may lie in any folder, a hidden one too.
+    start = min(pattern.index(char) for char in WILDCARDS if char in pattern)
+    fixed = os.path.dirname(pattern[:start])
+    for path in glob.glob(pattern, recursive=True):
+        found = Path(path).relative_to(fixed).parts
+        if _is_image(path) and not any(map(is_clutter, found)):
+            yield path
+
+
 def _is_image(path: str) -> bool:
-    name = Path(path).name
+    name = os.path.basename(path)
     return is_image_name(name) and not is_clutter(name)
