@@ -3,6 +3,9 @@
 May use every room but ``cli``.
 """
 
+from msvitreid.engine.model_files import model_file_from_run
+from msvitreid.models.described import load_model
+
 from .embedding import EmbeddedImages, embed_dataset
 from .inferencer import ReIDInferencer
 from .model_zoo import get_config, get_model, list_configs, list_models
@@ -17,4 +20,6 @@ __all__ = [
     'get_model',
     'list_configs',
     'list_models',
+    'load_model',
+    'model_file_from_run',
 ]

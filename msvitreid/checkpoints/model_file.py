@@ -12,6 +12,7 @@ The file is safetensors. Its ``__metadata__`` has the description as JSON under 
 ``dimension``      numbers of an embedding
 ``training_data``  list of ``name``, ``images``, ``identities``, ``cameras``
 ``license``        a note
+``trained``        ``epochs`` and, of a run that counts those, ``iterations``; may be absent
 ``versions``       of the packages that wrote the file
 ``fingerprint``    SHA-256 of all that changes an embedding
 =================  ================================================================================
@@ -208,7 +209,8 @@ def check_description(description: Any) -> None:
             'license': text,
             'versions': mapping(text),
             'fingerprint': _fingerprint,
-        }
+        },
+        {'trained': fields({}, {'epochs': integer(), 'iterations': integer()})},
     )(description, 'description')
     for part, limit in (('architecture', MAX_NUMBER), ('pipeline', MAX_SIDE)):
         values = list(_walk(description[part], part))

@@ -32,6 +32,7 @@ def test_what_a_run_leaves(trained):
         'averaged.pth',
         'epoch_1.pth',
         'last_checkpoint',
+        'model.safetensors',
         'msvit-s_market1501.py',
     }
 

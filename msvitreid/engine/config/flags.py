@@ -15,6 +15,7 @@ from mmengine.hooks import EMAHook
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+from msvitreid.checkpoints.model_file import SUFFIX
 from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import CheckpointError, ConfigError
@@ -134,12 +135,14 @@ def use_resume(cfg: Config, checkpoint: Path | None) -> None:
 def _require_no_results(cfg: Config) -> None:
     """Refuse to replace an averaged or best net whose run's own checkpoints were removed."""
     hooks = cfg.get('custom_hooks') or ()
-    averaged = {hook.get('filename') for hook in hooks if isinstance(hook, Mapping)}
-    names = [path.name for path in sorted(Path(cfg.work_dir).glob('*.pth'))]
+    default = (cfg.get('default_hooks') or {}).values()
+    written = {hook.get('filename') for hook in (*hooks, *default) if isinstance(hook, Mapping)}
+    names = [path.name for path in sorted(Path(cfg.work_dir).glob('*.*'))]
     results = [
         name
         for name in names
-        if name.startswith('best_') or name in {'averaged.pth', *averaged}
+        if (name.startswith('best_') and name.endswith('.pth'))
+        or name in {'averaged.pth', f'model{SUFFIX}', *written}
     ]
     if results:
         raise ConfigError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.dist import master_only
 from mmengine.hooks import EMAHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
 from msvitreid.checkpoints.model_file import SUFFIX, write_model_file
@@ -53,6 +53,7 @@ class ModelFileHook(Hook):
             model, description = describe_model(
                 runner.cfg, weights, path, _training_data(runner), self.license
             )
+            description['trained'] = _position(runner)
             fingerprint = write_model_file(path, model, description)
         except (CheckpointError, ConfigError) as error:
             runner.logger.log(logging.WARNING, f'no {self.filename} is written: {error}')
@@ -69,6 +70,12 @@ def _result(runner: Runner) -> nn.Module:
             # What its checkpoints hold, and what is tested.
             return hook.ema_model.module
     return unwrap_model(runner)
+
+
+def _position(runner: Runner) -> dict[str, int]:
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
+        return {'epochs': 0, 'iterations': runner.iter}
+    return {'epochs': runner.epoch}
 
 
 def _training_data(runner: Runner) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from msvitreid.checkpoints import read_checkpoint
+from msvitreid.checkpoints import read_checkpoint, read_model_file
+from msvitreid.checkpoints.model_file import SUFFIX, is_model_file
 from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
@@ -33,11 +34,12 @@ def set_later_aside(work_dir: str | os.PathLike[str], epoch: int, batch: int) ->
 
     Returns:
         the new paths of the files that were written later: of a later epoch by their names, and
-        averaged nets of a later epoch by what they hold.
+        averaged nets and model files of a later epoch by what they hold.
     """
     later = [
         path
-        for path in sorted(Path(work_dir).glob('*.pth'))
+        for pattern in ('*.pth', f'*{SUFFIX}')
+        for path in sorted(Path(work_dir).glob(pattern))
         if not path.name.startswith('.')
         and not SET_ASIDE.match(path.name)
         and _position(path) > (epoch, batch)
@@ -64,6 +66,9 @@ def _position(path: Path) -> tuple[int, int]:
     if name := ITERATION.fullmatch(path.name):
         return 0, int(name[1])
     try:
+        if is_model_file(path):
+            trained = read_model_file(path).description.get('trained') or {}
+            return trained.get('epochs', -1), trained.get('iterations', 0)
         meta = read_checkpoint(path).get('meta')
     except CheckpointError:
         return -1, 0

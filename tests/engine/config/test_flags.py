@@ -197,11 +197,15 @@ def test_a_used_work_dir_is_refused(tmp_path):
         start_new_run(config(tmp_path))
 
 
-@pytest.mark.parametrize('name', ['averaged.pth', 'best_mAP_epoch_3.pth', 'mine.pth'])
+@pytest.mark.parametrize(
+    'name',
+    ['averaged.pth', 'best_mAP_epoch_3.pth', 'mine.pth', 'model.safetensors', 'my.safetensors'],
+)
 def test_a_result_is_not_replaced(name, tmp_path):
     """Class of faults: a run replaces what an earlier one left in its work directory."""
     cfg = config(tmp_path)
     cfg.custom_hooks[0].filename = 'mine.pth'
+    cfg.default_hooks = dict(model_file=dict(type='ModelFileHook', filename='my.safetensors'))
     start_new_run(cfg)
     (tmp_path / 'abandoned_averaged.pth').touch()
     (tmp_path / name).touch()

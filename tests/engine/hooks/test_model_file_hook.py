@@ -28,6 +28,7 @@ def test_a_run_leaves_its_averaged_net_as_a_file(market, tmp_path):
     assert {name for name in averaged if name not in file.tensors} == {
         f'head.classifiers.{i}.weight' for i in range(5)
     }
+    assert file.description['trained'] == {'epochs': 3}
     (data,) = file.description['training_data']
     dataset = runner.train_dataloader.dataset
     assert data['images'] == len(dataset)

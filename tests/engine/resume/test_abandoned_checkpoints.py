@@ -1,7 +1,9 @@
 import pytest
+from torch import nn
 
-from msvitreid.checkpoints import write_checkpoint
+from msvitreid.checkpoints import write_checkpoint, write_model_file
 from msvitreid.engine.resume.abandoned_checkpoints import set_later_aside
+from tests.checkpoints.test_model_file import DESCRIPTION
 
 AVERAGED = {'meta': {'epoch': 6, 'iter': 24, 'averaged_epochs': 2}, 'state_dict': {}}
 
@@ -35,6 +37,21 @@ def test_what_is_later(position, kept, tmp_path):
     set_later_aside(tmp_path, *position)
     later = [f'abandoned_{name}' for name in every if name not in kept]
     assert names(tmp_path) == sorted([*kept, *later])
+
+
+def test_a_model_file_of_a_later_epoch(tmp_path):
+    net = nn.Linear(2, 2)
+    trained = {'a': {'epochs': 6}, 'b': {'epochs': 0, 'iterations': 9}}
+    for name, position in trained.items():
+        path = tmp_path / f'{name}.safetensors'
+        write_model_file(path, net, {**DESCRIPTION, 'trained': position})
+    write_model_file(tmp_path / 'c.safetensors', net, DESCRIPTION)
+    (tmp_path / 'd.safetensors').write_text('none')
+    set_later_aside(tmp_path, 6, 0)
+    assert names(tmp_path) == [f'{name}.safetensors' for name in 'abcd']
+    set_later_aside(tmp_path, 0, 8)
+    kept = ['c.safetensors', 'd.safetensors']
+    assert names(tmp_path) == ['abandoned_a.safetensors', 'abandoned_b.safetensors', *kept]
 
 
 def test_an_earlier_one_set_aside_is_not_overwritten(tmp_path):
