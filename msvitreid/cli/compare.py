@@ -33,7 +33,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='METRIC',
         help='figures to show (default: all, two drawn)',
     )
-    add('--out', type=Path, default=Path('work_dirs/compare'), metavar='FOLDER')
+    add(
+        '--out',
+        type=Path,
+        default=Path('work_dirs/compare'),
+        metavar='FOLDER',
+        help='where picture and tables go (default: work_dirs/compare)',
+    )
     help_group = 'runs shown as one, with mean and standard deviation; wildcards are expanded'
     form = 'NAME=RUN,RUN,...'
     add('--group', action='append', default=[], type=group, metavar=form, help=help_group)

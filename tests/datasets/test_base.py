@@ -237,7 +237,7 @@ def test_an_edited_list_of_equal_size_and_time_is_read_again(tmp_path):
 
 
 def test_the_option_of_the_removed_cache_is_unknown(tmp_path):
-    with pytest.raises(ConfigError, match="'ReIDDataset' has no option 'listing_cache'"):
+    with pytest.raises(ConfigError, match=r'ReIDDataset\.listing_cache'):
         DATASETS.build(dict(type='ReIDDataset', data_root=str(tmp_path), listing_cache=True))
 
 

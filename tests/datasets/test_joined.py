@@ -145,7 +145,7 @@ def test_nothing_is_read_until_asked(tmp_path):
         (({**MARKET, 'split': 'train'},), 'the member Market1501 has its own split'),
         ((MARKET, {**DUKE, 'on_unreadable': 'redraw'}), 'DukeMTMC has its own on_unreadable'),
         (('Market1501',), "the member 'Market1501' is no dict"),
-        ((dict(type='Market1501', sizes=3),), "'Market1501' has no option 'sizes'"),
+        ((dict(type='Market1501', sizes=3),), r'Market1501\.sizes'),
         ((dict(type='Market1510'),), "did you mean 'Market1501'"),
         ((dict(type='ConcatDataset', datasets=[MARKET]),), 'ConcatDataset cannot be a member'),
         ((dict(type='JoinedDataset', datasets=[MARKET]),), 'JoinedDataset cannot be a member'),

@@ -93,7 +93,7 @@ def test_the_others_end_with_an_error(name, place, market, tmp_path):
 @pytest.mark.parametrize('timeout', ['10min', 0, None])
 def test_a_timeout_is_seconds(timeout, market, tmp_path):
     env_cfg = dict(dist_cfg=dict(timeout=timeout))
-    with pytest.raises(ConfigError, match=f'must be seconds, e.g. 1800, got {timeout!r}'):
+    with pytest.raises(ConfigError, match=r'env_cfg\.dist_cfg\.timeout'):
         build_runner(tiny_config(market, tmp_path, env_cfg=env_cfg))
 
 
