@@ -97,11 +97,6 @@ def test_another_backbone_and_no_weights(tmp_path):
             f"'{config('_base_/models/msvit-s')}' is missing; give it by --shape H W",
         ),
         (
-            [config('demo/msvit-demo')],
-            f'the size of the images is unknown, because the test pipeline of '
-            f"'{config('demo/msvit-demo')}' leaves images in their size; give it by --shape H W",
-        ),
-        (
             [config('_base_/default_runtime')],
             f"config '{config('_base_/default_runtime')}' has no model; is it a base to "
             'inherit from?',
@@ -125,3 +120,9 @@ def test_wrong_arguments(arguments, sentence):
     outcome = run(TOOL, leaf('msvit-s_market1501'), *arguments)
     assert outcome.code == 2
     assert outcome.err.endswith(f'error: {sentence}\n')
+
+
+def test_the_size_is_the_configs_where_the_pipeline_does_not_say(tmp_path):
+    outcome = run(TOOL, config('demo/msvit-demo'), '--out', tmp_path / 'net.json')
+    assert outcome.code == 0, outcome.err
+    assert json.loads((tmp_path / 'net.json').read_text())['image_size'] == [128, 64]
