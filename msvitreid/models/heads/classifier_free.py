@@ -15,7 +15,12 @@ NO_CLASSIFIER = (
 
 def leave_out_on_loading(head: nn.Module, names: tuple[str, ...]) -> None:
     """Let ``head`` load what a trained one has saved: these children's weights are passed over."""
-    head.register_load_state_dict_pre_hook(partial(_leave_out, names))
+    hook = partial(_leave_out, names)
+    if hasattr(head, 'register_load_state_dict_pre_hook'):
+        head.register_load_state_dict_pre_hook(hook)
+    else:  # torch 2.4
+        register = getattr(head, '_register_load_state_dict_pre_hook')  # noqa: B009
+        register(hook, with_module=True)
 
 
 def _leave_out(

@@ -15,7 +15,10 @@ from .selection import select_largest
 BLOCK = 2**19
 
 
-@torch.library.custom_op('msvitreid::sparse_softmax', mutates_args=())
+# Torch 2.4 does not read annotations that are text.
+@torch.library.custom_op(
+    'msvitreid::sparse_softmax', mutates_args=(), schema='(Tensor logits, int k) -> Tensor'
+)
 def sparse_softmax(logits: Tensor, k: int) -> Tensor:
     """Softmax of every row over exactly its ``k`` largest numbers, zero elsewhere.
 
