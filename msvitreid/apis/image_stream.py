@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from msvitreid.datasets.loading.seeded_loader import own_worker_warning
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
 from msvitreid.errors import DatasetError
+from msvitreid.utils.cpus import available_cpus
 
 from .image_inputs import ImageInput, prepare
 
@@ -117,9 +117,7 @@ def _prepared(image: ImageInput, preparation: ImagePreparation, color: str | Non
 def _worker_count(files: int) -> int:
     if files < MANY_FILES:
         return 0
-    has_affinity = hasattr(os, 'sched_getaffinity')
-    cpus = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return min(MOST_WORKERS, cpus)
+    return min(MOST_WORKERS, available_cpus())
 
 
 def _one_thread(worker: int) -> None:

@@ -203,8 +203,10 @@ class ReIDInferencer:
         with progress_bar(progress, total) as advance:
             for batch in stream:
                 embeddings = self._compute(batch, flipped)
-                for image, embedding in zip(batch, embeddings, strict=True):
-                    reason = image.reason or _fault(embedding, image.name)
+                # A sum of squares is NaN or infinite where a number is.
+                lengths = np.sqrt(np.square(embeddings, dtype=np.float64).sum(axis=1))
+                for image, embedding, length in zip(batch, embeddings, lengths, strict=True):
+                    reason = image.reason or _fault(length, image.name)
                     if reason and on_error == 'raise':
                         raise DatasetError(reason)
                     if reason:
@@ -278,9 +280,7 @@ def _device(device: str | torch.device | None, cpu_backend: str | None) -> torch
     return chosen
 
 
-def _fault(embedding: np.ndarray, name: str) -> str:
-    # A sum of squares is NaN or infinite where a number is.
-    length = float(np.sqrt(np.square(embedding, dtype=np.float64).sum()))
+def _fault(length: float, name: str) -> str:
     if abs(length - 1) <= TOLERANCE:
         return ''
     return f'{name}: the net gives an embedding of length {length:.3g}, which is of no use'

@@ -292,3 +292,10 @@ class ReIDDataset(BaseDataset):
 def _but(left_out: LeftOut) -> str:
     """What was found instead of images that are read, as part of a sentence."""
     return f', but there are {left_out}, which are not read' if left_out else ''
+
+
+def innermost(dataset: Any) -> Any:
+    """The dataset in wrappers that repeat it, or the like."""
+    while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    return dataset

@@ -8,7 +8,6 @@ every image is seeded by itself, from the seed, the epoch, the batch and the ima
 from __future__ import annotations
 
 import logging
-import os
 import random
 import warnings
 from collections import Counter
@@ -21,6 +20,8 @@ import numpy as np
 import torch
 from mmengine.logging import print_log
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, get_worker_info
+
+from msvitreid.utils.cpus import available_cpus
 
 
 class Draw(int):
@@ -146,9 +147,8 @@ def own_worker_warning() -> Iterator[None]:
 
 def warn_of_many_workers(loader: DataLoader[Any]) -> None:
     """Log a warning if the loader starts more processes than there are CPUs for this one."""
-    # sched_getaffinity: what a cluster's job may use; not on every system.
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    if cpus is not None and loader.num_workers > cpus:
+    cpus = available_cpus()
+    if loader.num_workers > cpus:
         print_log(
             f'num_workers={loader.num_workers} of a loader is more than the {cpus} CPUs that '
             'this process may use, which makes loading slower; lower num_workers',

@@ -10,7 +10,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
 from msvitreid.checkpoints.model_file import SUFFIX, write_model_file
-from msvitreid.datasets import ReIDDataset
+from msvitreid.datasets.base import innermost
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.model_files import describe_model
 from msvitreid.errors import CheckpointError, ConfigError
@@ -79,9 +79,7 @@ def _position(runner: Runner) -> dict[str, int]:
 
 
 def _training_data(runner: Runner) -> list[dict[str, Any]]:
-    dataset: Any = runner.train_dataloader.dataset
-    while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
-        dataset = dataset.dataset
+    dataset = innermost(runner.train_dataloader.dataset)
     name = str(getattr(dataset, 'name', type(dataset).__name__))
     facts: dict[str, Any] = {'name': name, 'images': len(dataset)}
     if hasattr(dataset, 'statistics'):

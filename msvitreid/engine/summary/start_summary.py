@@ -12,7 +12,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from msvitreid.datasets.base import ReIDDataset
+from msvitreid.datasets.base import ReIDDataset, innermost
 from msvitreid.datasets.joined import JoinedDataset
 from msvitreid.datasets.leaks import leak_warnings
 from msvitreid.engine.config.initial_weights import is_timm, pretrained_entries
@@ -37,8 +37,8 @@ USES = {
 
 def training_summary(runner: Runner) -> str:
     """One line a fact, of a run that is about to train; what is not known is left out."""
-    train = _inner(runner.train_dataloader.dataset)
-    test = None if runner.val_loop is None else _inner(runner.val_dataloader.dataset)
+    train = innermost(runner.train_dataloader.dataset)
+    test = None if runner.val_loop is None else innermost(runner.val_dataloader.dataset)
     amp = {w.cast_dtype for w in _optimizers(runner).values() if isinstance(w, AmpOptimWrapper)}
     facts = {
         'model': [title(unwrap_model(runner), trains=True)],
@@ -62,7 +62,7 @@ def evaluation_summary(runner: Runner, loader: DataLoader[Any]) -> str:
     loops: Any = (runner._test_loop, runner._val_loop)
     loop = next((one for one in loops if getattr(one, 'dataloader', None) is loader), None)
     metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
-    test = _inner(loader.dataset)
+    test = innermost(loader.dataset)
     nets = [hook for hook in runner.hooks if isinstance(hook, InferenceNetHook)]
     elsewhere = [f'{net.name}, on {net.backend.device}' for net in nets if net.backend.device]
     amp = [None] if getattr(loop, 'fp16', False) else []
@@ -114,13 +114,6 @@ def _initial_weights(runner: Runner) -> Iterator[str]:
     backbone = (runner.cfg.get('model') or {}).get('backbone') or {}
     if is_timm(backbone) and (backbone.get('checkpoint_path') or backbone.get('pretrained')):
         yield f'backbone: {backbone.get("checkpoint_path") or "timm"}'
-
-
-def _inner(dataset: Any) -> Any:
-    """The dataset in wrappers that repeat it, or the like."""
-    while not isinstance(dataset, ReIDDataset) and hasattr(dataset, 'dataset'):
-        dataset = dataset.dataset
-    return dataset
 
 
 def _data(dataset: Any, use: str) -> list[str]:
