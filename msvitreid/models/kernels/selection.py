@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 #: Up to this distance a number minus its row's threshold is exact enough for a softmax.
 WIDEST = 1000.0
@@ -45,19 +46,32 @@ def select_largest(rows: np.ndarray, k: int) -> ExactSelection:
         k: from 1 to ``n``.
     """
     ascending = np.sort(rows, axis=1)
-    thresholds, largest = ascending[:, -k, None], ascending[:, -1:]
+    thresholds, largest = ascending[:, -k].copy(), ascending[:, -1]
     with np.errstate(invalid='ignore', over='ignore'):
-        needs_mask = largest - thresholds > WIDEST
+        needs_mask = np.zeros(len(rows), dtype=bool)
         if k < rows.shape[1]:
-            next_ones = ascending[:, -k - 1, None]
-            # The second is for infinities, whose difference is NaN.
-            needs_mask |= next_ones - thresholds > -np.finfo(rows.dtype).tiny
-            needs_mask |= next_ones == thresholds
+            next_ones = ascending[:, -k - 1]
+            needs_mask = next_ones - thresholds > -np.finfo(rows.dtype).tiny
+        # One comparison for all rows; NaN is "not" as well.
+        if len(rows) and not largest.max() - thresholds.min() <= WIDEST:
+            needs_mask |= largest - thresholds > WIDEST
+            if k < rows.shape[1]:
+                # For infinities, whose difference is NaN.
+                needs_mask |= next_ones == thresholds
     masked = np.flatnonzero(needs_mask)
-    numbers, limits = rows[masked], thresholds[masked]
-    above, equal = ~(numbers <= limits), numbers == limits
-    # The smallest signed type that can count a row: these passes move few bytes.
-    count = np.min_scalar_type(-rows.shape[1] - 1)
-    missing = k - above.sum(axis=1, keepdims=True, dtype=count)
-    masks = above | (equal & (equal.cumsum(axis=1, dtype=count) <= missing))
-    return ExactSelection(thresholds, masked, masks)
+    masks = _exactly_k(rows[masked], thresholds[masked, None], k)
+    return ExactSelection(thresholds[:, None], masked, masks)
+
+
+def _exactly_k(rows: np.ndarray, thresholds: np.ndarray, k: int) -> np.ndarray:
+    # Every pass counts here: comparisons of arrays of one shape and torch's cumulative sum take
+    # a quarter of the time of broadcast ones and of NumPy's.
+    if not len(rows):
+        return np.empty(rows.shape, dtype=bool)
+    limits = np.repeat(thresholds, rows.shape[1], axis=1)
+    equal, dropped = rows == limits, rows <= limits
+    count = (np.int8, torch.int8) if rows.shape[1] <= 127 else (np.int32, torch.int32)
+    missing = k - rows.shape[1] + dropped.sum(axis=1, keepdims=True, dtype=count[0])
+    nth = torch.from_numpy(equal).cumsum(-1, dtype=count[1]).numpy()
+    masks: np.ndarray = ~dropped | (equal & (nth <= missing))
+    return masks

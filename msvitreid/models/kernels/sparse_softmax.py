@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,9 +66,9 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
         kept = block - torch.from_numpy(thresholds)
         torch.threshold_(kept, below, -math.inf)
         if len(masked):
-            numbers = block.numpy()[masked]
-            np.putmask(numbers, ~masks, -np.inf)
-            kept.numpy()[masked] = numbers
+            numbers = torch.from_numpy(block.numpy()[masked])
+            numbers.masked_fill_(torch.from_numpy(~masks), -math.inf)
+            kept.numpy()[masked] = numbers.numpy()
         torch.softmax(kept, -1, out=result[start : start + height])
     return result.view_as(logits)
 
