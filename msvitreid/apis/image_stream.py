@@ -68,6 +68,8 @@ def batches(
     """
     if isinstance(images, list) and all(isinstance(image.value, str) for image in images):
         count = _worker_count(len(images)) if workers is None else workers
+        # A worker has a batch at a time to do; more of them would only be started.
+        count = min(count, -(-len(images) // batch_size))
         if count:
             with own_worker_warning():
                 return DataLoader(

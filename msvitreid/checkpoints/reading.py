@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import pickle
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from msvitreid.errors import CheckpointError
-from msvitreid.utils.files import atomic_write
+from msvitreid.utils.files import atomic_write, sha256_of
 from msvitreid.utils.printable import printable
 from msvitreid.utils.regular_file import size_of_regular_file
 
@@ -80,15 +79,11 @@ def digest(path: str | os.PathLike[str]) -> str:
     Raises:
         CheckpointError: the file is missing, a folder or no regular file.
     """
-    sha256 = hashlib.sha256()
-    if size_of_checkpoint(path):
-        try:
-            with open(path, 'rb') as file:
-                while block := file.read(1 << 20):
-                    sha256.update(block)
-        except OSError as error:
-            raise unreadable(path, error) from error
-    return sha256.hexdigest()
+    size_of_checkpoint(path)
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def extract_state_dict(

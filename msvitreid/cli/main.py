@@ -30,6 +30,7 @@ COMMANDS = {
     'check-data': Command('check_data', 'check a dataset before it is used'),
     'browse': Command('browse', 'draw what a net is given, and statistics of a dataset'),
     'make-data': Command('make_data', 'draw the sample dataset'),
+    'list-configs': Command('list_configs', 'names of the configs that come with the package'),
     'print-config': Command('print_config', 'print the config that runs, or a difference'),
     'complexity': Command('complexity', "count a net's parameters and MACs"),
     'compare': Command('compare', 'several runs in one picture and one table'),

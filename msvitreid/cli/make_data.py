@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import sys
 from collections.abc import Sequence
 
 from msvitreid.demo.drawn import make_synthetic
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     root = options.pop('root')
     options['size'] = tuple(options['size'])
     try:
-        made = make_synthetic(root, progress=True, **options)
+        made = make_synthetic(root, progress=sys.stderr.isatty(), **options)
     except ReIDError as error:
         raise type(error)(in_options(str(error))) from error
     print(f'{root}: Occluded-Duke layout, {made.cams} cameras')

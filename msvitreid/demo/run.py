@@ -60,6 +60,8 @@ def run_demo(work_dir: Path, train_ids: int, test_ids: int, options: dict[str, A
 
     from msvitreid.demo.drawn import make_synthetic
 
+    # An option that is wrong is refused before minutes of drawing.
+    cfg = load_demo_config(work_dir, options)
     # What the datasets log while they are read is in the log of the training.
     MMLogger.get_instance('demo', log_level='WARNING')
     started = time.monotonic()
@@ -71,7 +73,6 @@ def run_demo(work_dir: Path, train_ids: int, test_ids: int, options: dict[str, A
     )
     images = made.train_images + made.query_images + made.gallery_images
     print(f'  {images} images of {train_ids} + {test_ids} identities', flush=True)
-    cfg = load_demo_config(work_dir, options)
     results = {}
 
     print('2/5 nearest neighbors of HSV histograms, without learning', flush=True)

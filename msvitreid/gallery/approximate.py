@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from msvitreid.errors import GalleryError
+from msvitreid.utils.files import sha256_of
 
 from .exact import Found, nearest, rescored
 from .vectors import VectorFile
@@ -105,7 +105,7 @@ def read(path: Path, facts: IndexFacts, dimension: int) -> Any:
     """
     faiss = load_faiss()
     try:
-        if sha256(path) != facts.sha256:
+        if sha256_of(path) != facts.sha256:
             raise GalleryError(f'{str(path)!r} is damaged; build the index again')
         index = faiss.read_index(str(path))
     except (OSError, RuntimeError) as error:
@@ -115,15 +115,6 @@ def read(path: Path, facts: IndexFacts, dimension: int) -> Any:
     if index.d != dimension or index.ntotal != facts.rows:
         raise GalleryError(f'{str(path)!r} is of another gallery; build the index again')
     return index
-
-
-def sha256(path: Path) -> str:
-    """Of a file, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def search(

@@ -15,7 +15,7 @@ import numpy as np
 
 from msvitreid.checkpoints.run_lock import LOCK_NAME
 from msvitreid.errors import GalleryError
-from msvitreid.utils.files import atomic_write, cannot_write
+from msvitreid.utils.files import atomic_write, cannot_write, sha256_of
 from msvitreid.utils.printable import printable
 
 from . import approximate, database
@@ -154,7 +154,7 @@ def write_index(
             approximate.load_faiss().write_index(index, str(temporary))
         except RuntimeError as error:
             raise OSError(str(error)) from error
-    return facts._replace(sha256=approximate.sha256(path))
+    return facts._replace(sha256=sha256_of(path))
 
 
 def flush_folder(folder: Path) -> None:

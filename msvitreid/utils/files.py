@@ -1,8 +1,9 @@
-"""Writing files so that a name always stands for a complete one."""
+"""Writing files so that a name always stands for a complete one, and their digests."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import socket
@@ -15,6 +16,15 @@ from msvitreid.errors import OutputError
 
 #: Errors of a write that no path explains: the disk or the quota is full, a limit is reached.
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 @contextmanager

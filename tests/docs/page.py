@@ -16,10 +16,16 @@ FILE_NAME = re.compile(r'`([\w./-]+\.(?:py|csv))`')
 
 # The file of each command that a page may call by its name.
 TOOLS = {
-    'print-config': 'analysis_tools/print_config.py',
+    'benchmark': 'analysis_tools/benchmark.py',
+    'browse': 'dataset_tools/browse_dataset.py',
+    'check-data': 'dataset_tools/check_dataset.py',
+    'compare-runs': 'analysis_tools/compare_runs.py',
     'complexity': 'analysis_tools/get_complexity.py',
-    'train': 'train.py',
+    'convert': 'model_converters/official_weights.py',
+    'make-data': 'dataset_tools/make_synthetic.py',
+    'print-config': 'analysis_tools/print_config.py',
     'test': 'test.py',
+    'train': 'train.py',
 }
 
 

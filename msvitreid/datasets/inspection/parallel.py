@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from typing import TypeVar
 from mmengine.utils import ProgressBar
 
 from msvitreid.errors import ConfigError
+from msvitreid.utils.cpus import available_cpus
 
 Job = TypeVar('Job')
 Result = TypeVar('Result')
@@ -32,19 +32,21 @@ def work_through(
         jobs: what to do.
         task: what is being done, for the progress line.
         workers: threads; ``None`` takes one for each CPU.
-        progress: whether to show a bar with the time left on stderr.
+        progress: whether to say on stderr what is done, on a terminal with a bar and the time
+            left.
 
     Raises:
         ConfigError: there is no worker.
     """
-    workers = workers if workers is not None else os.cpu_count() or 1
+    workers = workers if workers is not None else available_cpus()
     if workers < 1:
         raise ConfigError(f'workers is {workers}, give at least 1')
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
     shows = progress and bool(jobs)
     if shows:
         print(f'{task} {len(jobs):,} images', file=sys.stderr)
-    bar = ProgressBar(len(jobs), file=sys.stderr) if shows else None
+    # In a file, a bar would be thousands of lines.
+    bar = ProgressBar(len(jobs), file=sys.stderr) if shows and sys.stderr.isatty() else None
     with ThreadPoolExecutor(workers) as pool:
         try:
             results = pool.map(lambda chunk: [work(job) for job in chunk], chunks)
@@ -56,5 +58,5 @@ def work_through(
             # An error or an interrupt: what has not begun is not to be waited for.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if shows:
+    if bar:
         print(file=sys.stderr)

@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.utils import track_iter_progress
 
 from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.utils.cpus import available_cpus
 
 from .camera import Camera, draw_cameras
 from .identity import Identity, draw_identities
@@ -90,7 +91,7 @@ def make_synthetic(
         seed=seed,
     )
     if workers is None:
-        workers = os.cpu_count() or 1
+        workers = available_cpus()
     if workers < 1:
         raise ConfigError(f'workers is {workers}, give at least 1')
     root = Path(root)

@@ -66,7 +66,7 @@ def fill_pipelines(cfg: Config | dict[str, Any]) -> dict[str, str]:
         ``{'train_dataloader.dataset.pipeline': 'train_pipeline', ...}``, what was filled in.
 
     Raises:
-        ConfigError: a pipeline of the top level is no list.
+        ConfigError: a pipeline of the top level is no list, or empty.
     """
     filled = {}
     for name, source in PIPELINES.items():
@@ -86,6 +86,11 @@ def fill_pipeline(name: str, loader: Any, cfg: Mapping[str, Any] | Config) -> li
         return []
     if not isinstance(pipeline, list | tuple):
         raise ConfigError(f'{source} must be a list of transforms, got {pipeline!r}')
+    if not pipeline:
+        raise ConfigError(
+            f'{source} is empty; it needs at least a transform that reads the image and '
+            'PackReIDInputs'
+        )
     paths = []
     for path, dataset in _takers(loader.get('dataset'), f'{name}.dataset'):
         if 'pipeline' not in dataset:

@@ -61,6 +61,11 @@ def load_config(
             f'config {str(path)!r} names a base that is missing: {error}'
         ) from error
     except Exception as error:
+        if 'inheritance chain' in str(error):
+            raise ConfigError(
+                f'config {str(path)!r} begins with an import, as configs with read_base() do; '
+                'write _base_ above its imports, or inherit with read_base()'
+            ) from error
         # A config is code and may raise anything.
         raise ConfigError(
             f'config {str(path)!r} cannot be read: {str(error) or type(error).__name__}'

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
 #: What the tools report as a sentence; after others, such as a lack of memory, the log helps.
-REFUSALS = (ImportError, OSError, TypeError, ValueError)
+SHOWN_AS_SENTENCE = (ImportError, OSError, TypeError, ValueError)
 
 
 class StartLog:
@@ -34,7 +34,8 @@ class StartLog:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or not issubclass(kind, REFUSALS) or self.is_over or not self._folder:
+        refused = kind is not None and issubclass(kind, SHOWN_AS_SENTENCE)
+        if not refused or self.is_over or not self._folder:
             return
         # mmengine keeps loggers and visualizers by name; the next start would take them over.
         name = getattr(self._runner, '_experiment_name', '')

@@ -1,7 +1,7 @@
 """Ranking and retrieval measures as pure functions on arrays or tensors.
 
 Only torch and NumPy are imported (SciPy and scikit-learn where they are used), nothing of the rest
-of the package. Start with ``ranking.py``, which leads from similarities to mAP.
+of the package. Start with ``similarities_to_map.py``, which leads from similarities to mAP.
 """
 
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
@@ -13,7 +13,16 @@ from .clustering import (
 )
 from .market_rule import MarketRule
 from .rank_metrics import CameraPairs, camera_pair_metrics, rank_metrics
-from .ranking import (
+from .reranking import KReciprocalDistances, expand_queries, k_reciprocal_rerank
+from .retrieval import (
+    first_match_ranks,
+    rank_classes,
+    recall_at_k,
+    recall_of_first_ranks,
+    recall_values,
+    top_matches,
+)
+from .similarities_to_map import (
     AP_DEFINITIONS,
     EXTRA_MEASURES,
     QueryScores,
@@ -27,15 +36,6 @@ from .ranking import (
     rank_metrics_from_similarity,
     score_matches,
     summarize,
-)
-from .reranking import KReciprocalDistances, expand_queries, k_reciprocal_rerank
-from .retrieval import (
-    first_match_ranks,
-    rank_classes,
-    recall_at_k,
-    recall_of_first_ranks,
-    recall_values,
-    top_matches,
 )
 from .similarity import QUERY_CHUNK, inner_product_rows
 from .streamed_matches import rank_streamed_matches

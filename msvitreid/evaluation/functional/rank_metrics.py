@@ -11,7 +11,7 @@ import torch
 from .bootstrap import bootstrap_intervals, check_resamples
 from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk
 from .market_rule import MarketRule
-from .ranking import (
+from .similarities_to_map import (
     check_ap_definition,
     check_extra_measures,
     figures,

@@ -9,7 +9,7 @@ import torch
 
 from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk, check_whole
 from .market_rule import MarketRule
-from .ranking import RankedMatches, rank_matches, score_matches
+from .similarities_to_map import RankedMatches, rank_matches, score_matches
 from .similarity import (
     QUERY_CHUNK,
     check_similarities,

@@ -29,7 +29,7 @@ from .inputs import (
     require_finite,
 )
 from .market_rule import MarketRule
-from .ranking import RankedMatches, count_above, count_tied_before, in_order
+from .similarities_to_map import RankedMatches, count_above, count_tied_before, in_order
 from .similarity import QUERY_CHUNK, check_similarities, inner_products
 
 GALLERY_CHUNK = 8192

@@ -12,7 +12,7 @@ import torch
 from .bootstrap import check_resamples, draw_identities, percentile_interval
 from .inputs import Array, Labels, as_feature_pair, as_labels
 from .market_rule import MarketRule
-from .ranking import checked_blocks
+from .similarities_to_map import checked_blocks
 from .similarity import QUERY_CHUNK, SimilarityRows, product_rows
 
 

@@ -7,12 +7,12 @@ from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.evaluation.functional import MarketRule, inner_product_rows, mean_values
-from msvitreid.evaluation.functional.ranking import check_ap_definition
+from msvitreid.evaluation.functional.similarities_to_map import check_ap_definition
 from msvitreid.registry import METRICS
 
+from .across_processes import rank_across_processes
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
-from .ranking import rank_across_processes
 
 
 @METRICS.register_module()

@@ -18,19 +18,22 @@ from msvitreid.evaluation.functional import (
     inner_product_rows,
     mean_values,
 )
-from msvitreid.evaluation.functional.ranking import check_ap_definition, check_extra_measures
 from msvitreid.evaluation.functional.reranking import (
     check_expansion_parameters,
     check_rerank_parameters,
+)
+from msvitreid.evaluation.functional.similarities_to_map import (
+    check_ap_definition,
+    check_extra_measures,
 )
 from msvitreid.evaluation.functional.similarity import SimilarityRows
 from msvitreid.evaluation.functional.verification import check_fprs
 from msvitreid.registry import METRICS
 from msvitreid.utils.exchange import split_rows
 
+from .across_processes import rank_across_processes, verify_across_processes
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
-from .ranking import rank_across_processes, verify_across_processes
 from .self_retrieval import one_gallery_of_all
 
 RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}

@@ -17,7 +17,7 @@ from msvitreid.evaluation.functional import (
     score_matches,
 )
 from msvitreid.evaluation.functional.inputs import check_whole
-from msvitreid.evaluation.functional.ranking import check_extra_measures
+from msvitreid.evaluation.functional.similarities_to_map import check_extra_measures
 from msvitreid.registry import METRICS
 from msvitreid.utils.exchange import split_rows
 

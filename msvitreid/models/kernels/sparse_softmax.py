@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .selection import select_largest
+from .selection import mask_of_largest, select_largest
 
 #: Numbers worked on at once: enough for torch's threads, and no second copy of all of them.
 BLOCK = 2**19
@@ -46,13 +46,7 @@ def sparse_softmax(logits: Tensor, k: int) -> Tensor:
 
 
 def _on_device(logits: Tensor, k: int) -> Tensor:
-    """Without waiting for the device, which decides by itself what of the ties is kept."""
-    threshold = logits.topk(k).values[..., -1:]
-    # Not ``>``: NaN is kept, so that it is seen in the result.
-    above, equal = ~(logits <= threshold), logits == threshold
-    missing = k - above.sum(-1, keepdim=True)
-    kept = above | (equal & (equal.cumsum(-1) <= missing))
-    return logits.masked_fill(~kept, -math.inf).softmax(-1)
+    return logits.masked_fill(~mask_of_largest(logits, k), -math.inf).softmax(-1)
 
 
 def _in_blocks(logits: Tensor, k: int) -> Tensor:

@@ -184,3 +184,9 @@ def test_the_resolved_config_shows_them(tmp_path):
     assert shown.code == 0, shown.err
     cfg = Config.fromfile(out)
     assert json.dumps(cfg.train_dataloader.dataset.pipeline) == json.dumps(cfg.train_pipeline)
+
+
+def test_an_empty_pipeline_is_refused_before_training():
+    """Class of faults: what cannot work is noticed at the first batch only."""
+    with pytest.raises(ConfigError, match='train_pipeline is empty'):
+        fill_pipelines({'train_pipeline': [], 'train_dataloader': {'dataset': {'type': 'A'}}})

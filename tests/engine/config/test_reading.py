@@ -25,10 +25,17 @@ def test_options_override(tmp_path):
         ('a = (', r"a\.py' cannot be read"),
         ("_base_ = 'gone.py'", r"a\.py' names a base that is missing.*gone\.py"),
         ('a = b', r"a\.py' cannot be read: name 'b' is not defined"),
+        (
+            "_base_ = 'mmpretrain::resnet/resnet18.py'",
+            r"a\.py'.*mmpretrain::resnet.*copy the file",
+        ),
+        ("import os\n_base_ = 'b.py'", r"a\.py' begins with an import.*above its imports"),
+        ('_base_ = "b.py"\nc = 1\nc[0]', r"a\.py'"),
     ],
 )
 def test_broken_configs(tmp_path, text, sentence):
     (tmp_path / 'a.py').write_text(text)
+    (tmp_path / 'b.py').write_text('b = 1\n')
     with pytest.raises(ConfigError, match=sentence):
         load_config(tmp_path / 'a.py')
 

@@ -15,7 +15,7 @@ from mmengine.dist import get_rank
 from msvitreid.errors import DatasetError, ReIDError
 from msvitreid.evaluation import RandomGalleryMetric, ReIDMetric, RetrievalMetric
 from msvitreid.evaluation.functional import reranking
-from msvitreid.evaluation.metrics import ranking, retrieval_metric
+from msvitreid.evaluation.metrics import across_processes, retrieval_metric
 from tests.processes import run_ranks
 
 from .samples import make_samples
@@ -134,7 +134,7 @@ def test_figures_are_those_of_one_process(world_size, deal, cases, expected):
     ('metric', 'module', 'function', 'shares'),
     [
         # 600 queries are 3 blocks of 256, 1201 images 5 of them or 3 of 512.
-        (ReIDMetric, ranking, 'rank_matches', [(0, 256), (256, 600)]),
+        (ReIDMetric, across_processes, 'rank_matches', [(0, 256), (256, 600)]),
         (RetrievalMetric, retrieval_metric, 'rank_classes', [(0, 256), (256, 600)]),
         (ReIDMetric, reranking, 'nearest_neighbors', [(0, 512), (512, 1201)]),
     ],
