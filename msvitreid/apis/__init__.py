@@ -3,8 +3,8 @@
 May use every room but ``cli``.
 """
 
-from msvitreid.engine.model_files import model_file_from_run
-from msvitreid.models.described import load_model
+from msvitreid.engine.run_description import model_file_from_run
+from msvitreid.models.model_description import load_model
 
 from .embedding import EmbeddedImages, embed_dataset
 from .inferencer import ReIDInferencer

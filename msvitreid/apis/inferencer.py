@@ -12,10 +12,10 @@ from torch import Tensor
 from msvitreid.checkpoints import extract_state_dict, read_checkpoint
 from msvitreid.checkpoints.model_file import is_model_file
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
-from msvitreid.engine.model_files import describe_model
+from msvitreid.engine.run_description import describe_model
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.models import ReIDModel
-from msvitreid.models.described import load_model
+from msvitreid.models.model_description import load_model
 from msvitreid.registry import BACKENDS
 from msvitreid.utils.checks import require_whole
 from msvitreid.utils.printable import counted

@@ -1,7 +1,6 @@
 """Datasets, samplers and transforms; importing this package registers them."""
 
 from .base import ImageRecord, ReIDDataset
-from .counts import About, SplitStatistics
 from .joined import JoinedDataset
 from .layouts.body_folders import OccludedREID, PartialREID, PDukeMTMC
 from .layouts.cars196 import Cars196
@@ -20,6 +19,7 @@ from .layouts.university1652 import University1652
 from .layouts.vehicleid import VehicleID
 from .layouts.veri776 import VeRi776
 from .samplers import IdentitySampler
+from .split_statistics import About, SplitStatistics
 from .transforms import LoadImage, PackReIDInputs, RandomCrop
 
 __all__ = [

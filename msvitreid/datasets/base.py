@@ -12,7 +12,6 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS, TRANSFORMS
 
-from .counts import SplitStatistics, count_entries, differences, separate_cameras
 from .dataset_root import find_dataset_root, resolve_data_root
 from .image_record import ImageRecord
 from .left_out import LeftOut
@@ -20,6 +19,7 @@ from .loading.redraw import load_or_redraw
 from .readers.csv_list import read_csv
 from .readers.id_names import IdNames
 from .readers.identity_folders import check_camera_pattern, read_identity_folders
+from .split_statistics import SplitStatistics, count_entries, differences, separate_cameras
 
 __all__ = ['ImageRecord', 'ReIDDataset']
 

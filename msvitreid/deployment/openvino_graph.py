@@ -19,7 +19,7 @@ from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from openvino.passes import ConstantFolding, Manager
 from torch import Tensor, nn
 
-from .row_limits import RowLimits
+from .openvino_largest import RowLimits
 
 #: Nodes that int8 would harm most, and that take little time: gates of whole channels, what
 #: stands first, and what makes the features. Of nets other than MSViT, the last.

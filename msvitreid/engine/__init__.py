@@ -28,7 +28,7 @@ from .hooks import (
     WeightAverageHook,
 )
 from .loops.train_loop import ResumableTrainLoop
-from .model_files import describe_model, model_file_from_run
+from .run_description import describe_model, model_file_from_run
 from .runner import ReIDRunner
 from .work_dir import made_work_dir, own_work_dir
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from msvitreid.checkpoints.checkpoint_names import remove_leftovers
 from msvitreid.checkpoints.run_lock import run_lock
-from msvitreid.checkpoints.saved_files import remove_leftovers
 from msvitreid.errors import ConfigError
 
 #: Where the launchers say which process this is.

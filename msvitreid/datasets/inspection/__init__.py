@@ -1,7 +1,7 @@
 """What is wrong, or odd, with a dataset on this machine; nothing here changes a file."""
 
 from .contents import Contents, read_contents
-from .counts import count_findings
+from .count_findings import count_findings
 from .decoding import unreadable_findings
 from .duplicates import duplicate_findings
 from .findings import Finding, Item

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from msvitreid.datasets.base import ReIDDataset
-from msvitreid.datasets.counts import SplitStatistics
 from msvitreid.datasets.left_out import LeftOut
+from msvitreid.datasets.split_statistics import SplitStatistics
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from msvitreid.datasets.counts import separate_cameras
+from msvitreid.datasets.split_statistics import separate_cameras
 
 from .contents import Contents
 from .findings import Finding, Item

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from msvitreid.datasets.counts import About, SplitStatistics, count_entries
+from msvitreid.datasets.split_statistics import About, SplitStatistics, count_entries
 from msvitreid.utils.printable import escaped, printable
 
 from .contents import Contents

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import About, SplitStatistics
 from msvitreid.datasets.left_out import LeftOut
 from msvitreid.datasets.readers.image_files import list_folders, list_images
 from msvitreid.datasets.readers.listed_values import NUMBER, number
+from msvitreid.datasets.split_statistics import About, SplitStatistics
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS
 

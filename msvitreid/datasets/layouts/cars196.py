@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import About, SplitStatistics
 from msvitreid.datasets.readers.listed_values import number, path_below
 from msvitreid.datasets.readers.mat_table import read_mat_table
+from msvitreid.datasets.split_statistics import About, SplitStatistics
 from msvitreid.errors import DatasetError
 from msvitreid.registry import DATASETS
 from msvitreid.utils.regular_file import read_regular_file

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import About, SplitStatistics
 from msvitreid.datasets.readers.listed_values import number, path_below, shown
 from msvitreid.datasets.readers.text_files import parse_rows
+from msvitreid.datasets.split_statistics import About, SplitStatistics
 from msvitreid.errors import DatasetError
 from msvitreid.registry import DATASETS
 

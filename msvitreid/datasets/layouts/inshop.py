@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import SplitStatistics
 from msvitreid.datasets.readers.listed_values import NUMBER, path_below
 from msvitreid.datasets.readers.text_files import parse_rows
+from msvitreid.datasets.split_statistics import SplitStatistics
 from msvitreid.registry import DATASETS
 
 PARTITION = 'list_eval_partition.txt'

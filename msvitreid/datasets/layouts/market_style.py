@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import SplitStatistics
 from msvitreid.datasets.left_out import LeftOut
 from msvitreid.datasets.readers.image_files import list_images
 from msvitreid.datasets.readers.listed_values import NUMBER
+from msvitreid.datasets.split_statistics import SplitStatistics
 from msvitreid.errors import DatasetError
 from msvitreid.registry import DATASETS
 

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import About, SplitStatistics
 from msvitreid.datasets.readers.listed_values import NUMBER, number, path_below
 from msvitreid.datasets.readers.text_files import parse_rows
+from msvitreid.datasets.split_statistics import About, SplitStatistics
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import DATASETS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import About, SplitStatistics
+from msvitreid.datasets.split_statistics import About, SplitStatistics
 from msvitreid.registry import DATASETS
 
 from .body_folders import read_identities

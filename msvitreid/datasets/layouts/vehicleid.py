@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import SplitStatistics
 from msvitreid.datasets.readers.listed_values import number, path_below
 from msvitreid.datasets.readers.text_files import parse_rows
+from msvitreid.datasets.split_statistics import SplitStatistics
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATASETS
 

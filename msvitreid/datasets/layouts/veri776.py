@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msvitreid.datasets.base import ImageRecord, ReIDDataset
-from msvitreid.datasets.counts import SplitStatistics
+from msvitreid.datasets.split_statistics import SplitStatistics
 from msvitreid.registry import DATASETS
 
 from .market_style import read_market_folder

@@ -15,8 +15,8 @@ from mmengine.hooks import EMAHook
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+from msvitreid.checkpoints.checkpoint_names import saved_checkpoints
 from msvitreid.checkpoints.model_file import SUFFIX
-from msvitreid.checkpoints.saved_files import saved_checkpoints
 from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS

@@ -12,7 +12,7 @@ from torch import nn
 from msvitreid.checkpoints.model_file import SUFFIX, write_model_file
 from msvitreid.datasets.base import innermost
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
-from msvitreid.engine.model_files import describe_model
+from msvitreid.engine.run_description import describe_model
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
 

@@ -9,7 +9,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import distributed
 
-from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name, remove_overtaken
+from msvitreid.checkpoints.checkpoint_names import (
+    checkpoint_name,
+    iteration_name,
+    remove_overtaken,
+)
 from msvitreid.engine.distributed.gloo import group_timeout
 from msvitreid.engine.loops.train_loop import ResumableTrainLoop
 from msvitreid.errors import PREEMPTED, CheckpointError

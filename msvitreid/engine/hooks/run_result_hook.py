@@ -9,7 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name
+from msvitreid.checkpoints.checkpoint_names import checkpoint_name, iteration_name
 from msvitreid.registry import HOOKS
 
 from .validation_figures_hook import LAST_VALIDATION, ValidationFiguresHook

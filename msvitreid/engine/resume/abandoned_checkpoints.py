@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from msvitreid.checkpoints import read_checkpoint, read_model_file
+from msvitreid.checkpoints.checkpoint_names import checkpoint_name, iteration_name
 from msvitreid.checkpoints.model_file import SUFFIX, is_model_file
-from msvitreid.checkpoints.saved_files import checkpoint_name, iteration_name
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from msvitreid.checkpoints import are_finite, read_checkpoint
-from msvitreid.checkpoints.saved_files import saved_checkpoints
+from msvitreid.checkpoints.checkpoint_names import saved_checkpoints
 from msvitreid.errors import CheckpointError
 
 #: The log may hold a loss that was not finite and did no harm; the rest must be finite.

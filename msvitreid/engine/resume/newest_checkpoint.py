@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from msvitreid.checkpoints import read_checkpoint
-from msvitreid.checkpoints.saved_files import saved_checkpoints
+from msvitreid.checkpoints.checkpoint_names import saved_checkpoints
 from msvitreid.errors import CheckpointError
 
 

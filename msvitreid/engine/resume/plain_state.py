@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 from msvitreid.checkpoints import file_name_of
 from msvitreid.checkpoints.schema import BEST_FILE, BEST_SCORE
 
-from .checking import training_types
 from .experiment_changes import experiment_record
+from .resumable import training_types
 
 #: What the resumed run knows of itself; ``last_ckpt`` is set when it saves.
 OF_THIS_RUN = frozenset(

@@ -11,8 +11,8 @@ from .clustering import (
     kmeans_nmi,
     normalized_mutual_information,
 )
+from .features_to_map import CameraPairs, camera_pair_metrics, rank_metrics
 from .market_rule import MarketRule
-from .rank_metrics import CameraPairs, camera_pair_metrics, rank_metrics
 from .reranking import KReciprocalDistances, expand_queries, k_reciprocal_rerank
 from .retrieval import (
     first_match_ranks,

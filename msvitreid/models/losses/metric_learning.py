@@ -11,7 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from msvitreid.utils.near_names import did_you_mean
 
-from .across_ranks import gather_with_gradient
+from .across_processes import gather_with_gradient
 
 
 @MODELS.register_module()

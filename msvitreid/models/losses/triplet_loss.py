@@ -9,7 +9,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
 from msvitreid.utils.checks import require_number
 
-from .across_ranks import gather_with_gradient
+from .across_processes import gather_with_gradient
 
 
 @MODELS.register_module()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from msvitreid.datasets.counts import count_entries, differences
+from msvitreid.datasets.split_statistics import count_entries, differences
 
 from .contents import Contents
 from .findings import Finding, Item

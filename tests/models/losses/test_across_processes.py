@@ -5,7 +5,7 @@ from torch import distributed
 
 from msvitreid.errors import ConfigError
 from msvitreid.models import BatchHardTripletLoss
-from msvitreid.models.losses.across_ranks import gather_with_gradient
+from msvitreid.models.losses.across_processes import gather_with_gradient
 from tests.processes import run_ranks
 
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5])

@@ -5,9 +5,8 @@ openvino = pytest.importorskip('openvino')
 
 from openvino import opset15 as ops  # noqa: E402
 
-from msvitreid.deployment import row_limits  # noqa: E402
 from msvitreid.deployment.openvino_graph import core  # noqa: E402
-from msvitreid.deployment.row_limits import RowLimits  # noqa: E402
+from msvitreid.deployment.openvino_largest import RowLimits  # noqa: E402
 
 
 def run(numbers, k):
@@ -29,7 +28,7 @@ def by_hand(row, k):
 
 @pytest.mark.parametrize('k', [1, 3, 7])
 def test_threshold_and_last_position(k, monkeypatch):
-    monkeypatch.setattr(row_limits, 'BLOCK_ROWS', 4)
+    monkeypatch.setattr(openvino_largest, 'BLOCK_ROWS', 4)
     rng = np.random.default_rng(0)
     # Half of the numbers tie with another.
     numbers = rng.integers(-5, 5, (2, 3, 3, 7)).astype(np.float32)

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from msvitreid.checkpoints import read_model_file
 from msvitreid.engine import describe_model, load_config, model_file_from_run
 from msvitreid.errors import CheckpointError, ConfigError, OutputError
-from msvitreid.models.described import load_model
+from msvitreid.models.model_description import load_model
 from msvitreid.registry import MODELS
 from tests.models.tiny import tiny_reid_model, tiny_tested_net
 

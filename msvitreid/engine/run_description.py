@@ -18,7 +18,7 @@ from msvitreid.datasets.transforms.image_preparation import (
 )
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
-from msvitreid.models.described import architecture_of, build_described, input_range
+from msvitreid.models.model_description import architecture_of, build_described, input_range
 from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import require_writable
 

@@ -5,7 +5,7 @@ import torch
 
 from msvitreid.checkpoints import ModelFile, read_model_file, write_model_file
 from msvitreid.errors import CheckpointError, ConfigError
-from msvitreid.models.described import architecture_of, build_described, load_model
+from msvitreid.models.model_description import architecture_of, build_described, load_model
 from msvitreid.registry import MODELS
 from tests.models.tiny import tiny_reid_model, tiny_tested_net
 

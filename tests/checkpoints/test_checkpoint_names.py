@@ -2,7 +2,7 @@ import multiprocessing
 import os
 import socket
 
-from msvitreid.checkpoints.saved_files import (
+from msvitreid.checkpoints.checkpoint_names import (
     checkpoint_name,
     remove_leftovers,
     remove_overtaken,
