@@ -1,4 +1,4 @@
-"""Checkpoint and model files: safe reading, filling a net, a run's saved files and its lock.
+"""Checkpoint and model files: safe reading, filling a net, names of a run's checkpoints, its lock.
 
 Everything that a file holds is checked here before anything else uses it. This room imports
 torch, mmengine's logging and the ground (``errors``, ``utils``); it knows no runner and no model.

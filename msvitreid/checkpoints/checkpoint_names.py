@@ -11,6 +11,12 @@ from typing import NamedTuple
 NAME = re.compile(r'epoch_(\d+)(?:_batch_(\d+))?\.pth')
 ITERATION_NAME = re.compile(r'iter_(\d+)\.pth')
 
+#: The position in a name: of ``epoch_6.pth``, ``best_mAP_epoch_6.pth``, ``epoch_6-0123abcd.pth``.
+POSITION = re.compile(r'(?:.+_)?epoch_(\d+)(?:_batch_(\d+))?(?:-[0-9a-f]{8})?\.pth')
+
+#: The same of a run that counts iterations, which is one epoch of them.
+ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
+
 #: Of a file that is being written, as :func:`~msvitreid.utils.files.atomic_write` names it.
 TEMPORARY = re.compile(r'\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
 

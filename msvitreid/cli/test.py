@@ -29,7 +29,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--rerank',
         action='store_true',
-        help='also rank by k-reciprocal re-ranking (20, 6, 0.3)',
+        help='also rank by k-reciprocal re-ranking',
     )
     parser.add_argument(
         '--bootstrap',

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONFIG = configs_folder() / 'demo' / 'msvit-demo.py'
 COLUMNS = ('mAP', 'rank-1', 'rank-5', 'mINP')
-ROWS_SHOWN = 8
+ROWS_SHOWN, HITS_SHOWN = 8, 10
 
 INTRODUCTION = """\
 The demo downloads nothing. It draws pedestrians, trains a small net on some of them and looks for
@@ -88,7 +88,7 @@ def run_demo(work_dir: Path, train_ids: int, test_ids: int, options: dict[str, A
     results['averaged net'] = shown_score(averaged)
 
     write_results(work_dir, results)
-    draw_picture(averaged, work_dir / 'ranking.jpg')
+    draw_ranking_picture(averaged, work_dir / 'ranking.jpg')
     print(f'\n{table(results)}\n')
     seconds = time.monotonic() - started
     print(CONCLUSION.format(work_dir=shlex.quote(str(work_dir)), seconds=seconds), end='')
@@ -210,7 +210,7 @@ def score(images: dict[str, EmbeddedImages]) -> dict[str, float]:
     return {column: float(metrics[column]) for column in COLUMNS}
 
 
-def draw_picture(images: dict[str, EmbeddedImages], path: Path) -> None:
+def draw_ranking_picture(images: dict[str, EmbeddedImages], path: Path) -> None:
     """Ranking lists of queries spread evenly over the set."""
     from msvitreid.evaluation.functional import top_matches
     from msvitreid.visualization import draw_ranking_lists
@@ -220,7 +220,7 @@ def draw_picture(images: dict[str, EmbeddedImages], path: Path) -> None:
     matches = top_matches(
         query.embeddings[shown],
         gallery.embeddings,
-        10,
+        HITS_SHOWN,
         query.pids[shown],
         gallery.pids,
         query.camids[shown],

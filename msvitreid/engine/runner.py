@@ -35,12 +35,12 @@ from msvitreid.utils.versions import versions
 from .config.checking import check_config
 from .config.class_count import build_dataset, count_classes, needs_classes, with_class_count
 from .config.completion import LOADERS, complete_loader
+from .config.default_hooks import DEFAULT_HOOKS, OF_MMENGINE
 from .config.image_size import check_made_sizes, fill_image_size, made_sizes, stated_image_size
 from .config.initial_weights import require_initial_weights
 from .config.lazy import with_names
 from .config.load_except import load_exceptions
 from .config.log_backends import require_packages
-from .config.sections import DEFAULT_HOOKS, OF_MMENGINE
 from .distributed.gloo import group_timeout, join_processes
 from .distributed.rank_agreement import require_same_config, require_same_listing
 from .distributed.unwrap_model import unwrap_model
@@ -48,10 +48,10 @@ from .hooks.work_dir_hook import WorkDirHook
 from .loops.stop_request import StopRequest
 from .loops.train_loop import ResumableTrainLoop
 from .resume.accepted_changes import StatedSchedule
-from .resume.checking import require_same_experiment, require_same_file, require_training_state
 from .resume.experiment_changes import Change
 from .resume.plain_state import make_plain, restore_history
 from .resume.position import take_accepted
+from .resume.resumable import require_same_experiment, require_same_file, require_training_state
 from .summary.start_log import StartLog
 from .summary.terminal import begin_start
 

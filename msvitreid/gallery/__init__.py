@@ -1,7 +1,8 @@
 """Galleries: embeddings with ids and metadata, stored, changed and searched.
 
 A gallery knows a model's fingerprint and the length of its embeddings, and no model, dataset or
-runner. ``base.py`` is what every store does; stores are registered in ``GALLERIES``.
+runner. ``base.py`` is what every store does; stores are registered in ``GALLERIES``. A write
+that fails is undone by ``vectors.py`` for vectors and by ``database.py`` for the rest.
 """
 
 from .base import GalleryStore

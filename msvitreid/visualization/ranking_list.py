@@ -1,4 +1,7 @@
-"""Ranking lists as a picture: each query next to the gallery images it found."""
+"""Ranking lists as a picture: each query next to the gallery images it found.
+
+Who draws decides how many are shown: the width of ``matches``.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ openvino = pytest.importorskip('openvino')
 
 from openvino import opset15 as ops  # noqa: E402
 
+from msvitreid.deployment import openvino_largest  # noqa: E402
 from msvitreid.deployment.openvino_graph import core  # noqa: E402
 from msvitreid.deployment.openvino_largest import RowLimits  # noqa: E402
 

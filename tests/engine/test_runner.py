@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from msvitreid.engine import load_config, use_test_only
-from msvitreid.engine.config.sections import DEFAULT_HOOKS
+from msvitreid.engine.config.default_hooks import DEFAULT_HOOKS
 from msvitreid.errors import CheckpointError
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.tools.user import leaf

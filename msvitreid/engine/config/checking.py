@@ -24,14 +24,13 @@ from msvitreid.registry.components import (
 )
 from msvitreid.registry.tree import check_component, check_each, resolve_type
 
+from .default_hooks import DEFAULT_HOOKS, OF_MMENGINE
 from .pipelines import copied, resolve
 from .sections import (
-    DEFAULT_HOOKS,
     DIST_OPTIONS,
     ENVIRONMENT_OPTIONS,
     GROUPS,
     LOADER_OPTIONS,
-    OF_MMENGINE,
     PROCESS_OPTIONS,
     RUNNER_OPTIONS,
     Seed,

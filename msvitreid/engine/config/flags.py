@@ -19,7 +19,7 @@ from msvitreid.checkpoints.checkpoint_names import saved_checkpoints
 from msvitreid.checkpoints.model_file import SUFFIX
 from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import CheckpointError, ConfigError
-from msvitreid.evaluation.metrics.reid_metric import RERANK_DEFAULTS
+from msvitreid.evaluation.functional.reranking import RERANK_DEFAULTS
 from msvitreid.registry import HOOKS, METRICS, OPTIM_WRAPPERS
 
 from .initial_weights import without_initial_weights

@@ -1,4 +1,7 @@
-"""Hooks of a run; `configs/_base_/default_runtime.py` states those that a run has by default."""
+"""Hooks of a run; `configs/_base_/default_runtime.py` states those that a run has by default.
+
+Where a config is silent, `engine/config/default_hooks.py` decides.
+"""
 
 from .amp_skip_hook import AmpSkipHook
 from .checkpoint_hook import CheckpointHook

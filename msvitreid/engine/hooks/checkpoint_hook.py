@@ -27,12 +27,12 @@ class CheckpointHook(MMEngineCheckpointHook):
     checkpoint less than ``max_keep_ckpts``, or none, and no best one. Here there are at every
     moment as many complete files as are to be kept, and for the time of a save one more.
 
-    The options are mmengine's but for ``out_dir``: all that looks for checkpoints looks in the
-    work directory. ``last_checkpoint`` and published files appear under their names when they
-    are complete.
+    The options are mmengine's but for ``out_dir`` and ``filename_tmpl``: all that looks for
+    checkpoints looks in the work directory, for these names. ``last_checkpoint`` and published
+    files appear under their names when they are complete.
 
     Raises:
-        ConfigError: ``out_dir`` is given.
+        ConfigError: ``out_dir`` or another ``filename_tmpl`` is given.
     """
 
     #: A misspelt option would be an error at the first save only.
@@ -43,6 +43,12 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        name = 'epoch_{}.pth' if self.by_epoch else 'iter_{}.pth'
+        if self.filename_tmpl != name:
+            raise ConfigError(
+                f'default_hooks.checkpoint.filename_tmpl is {self.filename_tmpl!r}, but --resume '
+                f'finds checkpoints by the name {name}; remove the option'
+            )
         if self.out_dir:
             raise ConfigError(
                 f'default_hooks.checkpoint.out_dir is {str(self.out_dir)!r}, but checkpoints lie '

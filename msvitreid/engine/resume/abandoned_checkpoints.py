@@ -7,16 +7,15 @@ import re
 from pathlib import Path
 
 from msvitreid.checkpoints import read_checkpoint, read_model_file
-from msvitreid.checkpoints.checkpoint_names import checkpoint_name, iteration_name
+from msvitreid.checkpoints.checkpoint_names import (
+    ITERATION,
+    POSITION,
+    checkpoint_name,
+    iteration_name,
+)
 from msvitreid.checkpoints.model_file import SUFFIX, is_model_file
 from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
-
-#: The position in a name: of ``epoch_6.pth``, ``best_mAP_epoch_6.pth``, ``epoch_6-0123abcd.pth``.
-POSITION = re.compile(r'(?:.+_)?epoch_(\d+)(?:_batch_(\d+))?(?:-[0-9a-f]{8})?\.pth')
-
-#: The same of a run that counts iterations, which is one epoch of them.
-ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
 
 SET_ASIDE = re.compile(r'abandoned\d*_')
 

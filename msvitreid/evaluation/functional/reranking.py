@@ -48,6 +48,10 @@ from .similarity import (
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+#: As published, of ReIDMetric, ``--rerank`` and galleries too.
+RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}
+EXPANSION_DEFAULTS = {'k': 10, 'alpha': 3.0}
+
 _PAIRS = 1 << 12
 """Feature pairs gathered at once for their distances."""
 
@@ -58,9 +62,9 @@ _MIXED = 32
 def k_reciprocal_rerank(
     query_features: Array,
     gallery_features: Array,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_value: float = 0.3,
+    k1: int = int(RERANK_DEFAULTS['k1']),
+    k2: int = int(RERANK_DEFAULTS['k2']),
+    lambda_value: float = RERANK_DEFAULTS['lambda_value'],
     self_index: Labels | None = None,
 ) -> np.ndarray:
     """Distances from every query to the gallery, re-ranked.
@@ -124,9 +128,9 @@ class KReciprocalDistances:
         self,
         query_features: Array,
         gallery_features: Array,
-        k1: int = 20,
-        k2: int = 6,
-        lambda_value: float = 0.3,
+        k1: int = int(RERANK_DEFAULTS['k1']),
+        k2: int = int(RERANK_DEFAULTS['k2']),
+        lambda_value: float = RERANK_DEFAULTS['lambda_value'],
         split: RowSplit = all_at_once,
         self_index: Labels | None = None,
     ) -> None:
@@ -274,8 +278,8 @@ def _expand(reciprocal: csr_array, half: csr_array) -> csr_array:
 def expand_queries(
     query_features: Array,
     gallery_features: Array,
-    k: int = 10,
-    alpha: float = 3.0,
+    k: int = int(EXPANSION_DEFAULTS['k']),
+    alpha: float = EXPANSION_DEFAULTS['alpha'],
     self_index: Labels | None = None,
     start: int = 0,
     stop: int | None = None,

@@ -19,6 +19,8 @@ from msvitreid.evaluation.functional import (
     mean_values,
 )
 from msvitreid.evaluation.functional.reranking import (
+    EXPANSION_DEFAULTS,
+    RERANK_DEFAULTS,
     check_expansion_parameters,
     check_rerank_parameters,
 )
@@ -35,9 +37,6 @@ from .across_processes import rank_across_processes, verify_across_processes
 from .embedding_metric import EmbeddingMetric, check_topk
 from .embeddings import Embeddings
 from .self_retrieval import one_gallery_of_all
-
-RERANK_DEFAULTS = {'k1': 20, 'k2': 6, 'lambda_value': 0.3}
-EXPANSION_DEFAULTS = {'k': 10, 'alpha': 3.0}
 
 
 @METRICS.register_module()

@@ -223,5 +223,8 @@ def test_published_files(market, tmp_path):
 
 def test_checkpoints_lie_in_the_work_directory(tmp_path):
     """Class of faults: a folder that is written to, but not looked in on resuming."""
+    with pytest.raises(ConfigError, match=r'checkpoint\.filename_tmpl.*epoch_'):
+        # Class of faults: an option of mmengine's that is taken, and then --resume starts over.
+        HOOKS.build(dict(type='CheckpointHook', filename_tmpl='my_{}.pth'))
     with pytest.raises(ConfigError, match=r'default_hooks\.checkpoint\.out_dir.*--work-dir'):
         HOOKS.build(dict(type='CheckpointHook', out_dir=str(tmp_path)))
