@@ -43,7 +43,7 @@ setup(
         'mmcv-lite>=2.2,<2.3',
         'pillow>=10',
         # Compares the values of a config with annotations.
-        'pydantic>=2.7',
+        'pydantic>=2.9',
         'safetensors>=0.4',
         'scipy>=1.11',
         'scikit-learn>=1.4',

@@ -74,5 +74,5 @@ def test_finite_numbers():
     assert not are_finite(torch.tensor([1.0, float('nan')]))
     assert are_finite(torch.ones(3, dtype=torch.int64))
     assert not are_finite(torch.tensor(float('nan')).expand(10**6, 10**6, 10**3))
-    assert are_finite(torch.ones(2, dtype=torch.float8_e4m3fn))
+    assert are_finite(torch.ones(2).to(torch.float8_e4m3fn))
     assert not are_finite(torch.tensor([1e5]), torch.float16)

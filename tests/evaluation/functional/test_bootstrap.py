@@ -29,7 +29,12 @@ def test_agrees_with_scipy():
         return sums.sum(axis=axis) / counts.sum(axis=axis)
 
     theirs = stats.bootstrap(
-        (sums, counts), mean, paired=True, method='percentile', n_resamples=20_000, rng=0
+        (sums, counts),
+        mean,
+        paired=True,
+        method='percentile',
+        n_resamples=20_000,
+        random_state=0,
     ).confidence_interval
     low, high = bootstrap_intervals({'mAP': values}, pids, 20_000)['mAP']
     assert low == pytest.approx(theirs.low, abs=0.005)
