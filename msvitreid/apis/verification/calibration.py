@@ -77,14 +77,7 @@ def calibrate(
         CalibrationError: an argument is wrong, or images or identities are too few for the
             rates; the sentence says how many are needed.
     """
-    for option, rate in (('fmr', fmr), ('fnmr', fnmr), ('fpir', fpir)):
-        if not is_number(rate) or not 0 < rate < 1:
-            raise CalibrationError(f'{option} must be above 0 and below 1, got {rate!r}')
-    for option, number, lowest in (('resamples', resamples, 1), ('seed', seed, 0)):
-        if not is_whole(number) or number < lowest:
-            raise CalibrationError(
-                f'{option} must be a whole number from {lowest} on, got {number!r}'
-            )
+    check_options(fmr, fnmr, fpir, resamples, seed)
     unit, paths, fingerprint = _checked(embeddings, fingerprint)
     labels = pair_labels(pids, camids, paths, genuine, len(unit))
     kept = _first_of_each(paths, labels)
@@ -145,6 +138,22 @@ def calibrate(
         ),
         versions=versions('scikit-learn'),
     )
+
+
+def check_options(fmr: float, fnmr: float, fpir: float, resamples: int, seed: int) -> None:
+    """Check the numbers that :func:`calibrate` is given.
+
+    Raises:
+        CalibrationError: one is out of its range.
+    """
+    for option, rate in (('fmr', fmr), ('fnmr', fnmr), ('fpir', fpir)):
+        if not is_number(rate) or not 0 < rate < 1:
+            raise CalibrationError(f'{option} must be above 0 and below 1, got {rate!r}')
+    for option, number, lowest in (('resamples', resamples, 1), ('seed', seed, 0)):
+        if not is_whole(number) or number < lowest:
+            raise CalibrationError(
+                f'{option} must be a whole number from {lowest} on, got {number!r}'
+            )
 
 
 def require_enough(labels: PairLabels, fmr: float, fnmr: float) -> None:
