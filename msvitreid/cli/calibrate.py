@@ -13,6 +13,9 @@ from msvitreid.errors import ConfigError
 if TYPE_CHECKING:
     from msvitreid.apis.verification import CalibrationCard
 
+#: Pairs of cameras in the summary.
+WORST_SHOWN = 5
+
 EPILOG = """\
 DATA is one of
   a CSV list with the columns path, pid and perhaps camid and split; paths are relative to it
@@ -152,13 +155,17 @@ def summary(card: CalibrationCard) -> str:
         f'EER   {card.eer:8.4f}',
         f'expected error of probabilities {card.reliability.expected_error:.4f}',
     ]
-    for pair in card.camera_pairs:
-        if pair.fmr is not None:
-            missed = '-' if pair.fnmr is None else f'{pair.fnmr:.4f}'
-            lines.append(
-                f'cameras {pair.cameras[0]} and {pair.cameras[1]}: FMR {pair.fmr:.2e}, '
-                f'FNMR {missed}, own threshold {pair.threshold:.4f}'
-            )
+    measured = [pair for pair in card.camera_pairs if pair.fmr is not None]
+    for pair in sorted(measured, key=lambda pair: -(pair.fmr or 0))[:WORST_SHOWN]:
+        missed = '-' if pair.fnmr is None else f'{pair.fnmr:.4f}'
+        lines.append(
+            f'cameras {pair.cameras[0]} and {pair.cameras[1]}: FMR {pair.fmr:.2e}, FNMR {missed}, '
+            f'own threshold {pair.threshold:.4f}'
+        )
+    if len(measured) > WORST_SHOWN:
+        lines.append(
+            f'{len(measured) - WORST_SHOWN} pairs of cameras with lower FMR: in the card'
+        )
     for one in card.galleries:
         lines.append(
             f'gallery of {one.images:,}: FPIR {one.fpir:.4f} and FNIR {one.fnir:.4f} at this '
