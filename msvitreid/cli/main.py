@@ -33,7 +33,9 @@ COMMANDS = {
     'list-configs': Command('list_configs', 'names of the configs that come with the package'),
     'print-config': Command('print_config', 'print the config that runs, or a difference'),
     'complexity': Command('complexity', "count a net's parameters and MACs"),
-    'compare': Command('compare', 'several runs in one picture and one table'),
+    'calibrate': Command('calibrate', 'measure thresholds and error rates of a model'),
+    'compare': Command('compare', 'say whether two images show the same identity'),
+    'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),
     'convert': Command('convert', "convert the authors' weights files to our names, or back"),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }

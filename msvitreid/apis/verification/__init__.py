@@ -1,0 +1,19 @@
+"""Decisions with known error rates: calibrate a threshold, compare two images, identify or say new.
+
+A card is measured once on labeled images and holds for one model. What decides by a similarity
+enters here; measures that are pure numbers are in ``evaluation.functional``.
+"""
+
+from .calibration import calibrate
+from .card import CalibrationCard
+from .decisions import Candidate, Decision, Identification
+from .verifier import Verifier
+
+__all__ = [
+    'CalibrationCard',
+    'Candidate',
+    'Decision',
+    'Identification',
+    'Verifier',
+    'calibrate',
+]
