@@ -7,6 +7,7 @@ of the package. Start with ``ranking.py``, which leads from similarities to mAP.
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
 from .clustering import (
     adjusted_mutual_information,
+    clustering_metrics,
     kmeans,
     kmeans_nmi,
     normalized_mutual_information,
@@ -54,6 +55,7 @@ __all__ = [
     'bootstrap_intervals',
     'bootstrap_labelings',
     'camera_pair_metrics',
+    'clustering_metrics',
     'expand_queries',
     'extra_values',
     'first_match_ranks',
