@@ -33,6 +33,7 @@ COMMANDS = {
     'print-config': Command('print_config', 'print the config that runs, or a difference'),
     'complexity': Command('complexity', "count a net's parameters and MACs"),
     'compare': Command('compare', 'several runs in one picture and one table'),
+    'cluster': Command('cluster', 'group the images of a gallery by identity'),
     'convert': Command('convert', "convert the authors' weights files to our names, or back"),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }

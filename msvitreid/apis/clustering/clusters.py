@@ -80,7 +80,7 @@ def cluster(
     ``dbscan`` is scikit-learn's, on cosine distances up to ``1 - threshold``. ``hdbscan`` is
     scikit-learn's, which knows no threshold, on the lengths of chords between embeddings,
     ``sqrt(2 - 2 * similarity)``; of the pairs above, those within one of its clusters are
-    joined. What these two call noise stays alone.
+    joined, or all if it finds none. What these two call noise stays alone.
 
     Images of one tracklet are in one cluster, whatever their similarity; two images of one
     frame never are: a union that would bring them together is refused, so the more similar
@@ -204,10 +204,10 @@ def _hdbscan(unit: np.ndarray) -> np.ndarray:
     if len(unit) < 2:
         return np.full(len(unit), NONE)
     # By a tree, whose distances must be a metric: a matrix of all pairs takes 8 N * N bytes.
-    search = HDBSCAN(
-        min_cluster_size=2, allow_single_cluster=True, algorithm='kd_tree', copy=True
-    )
-    return search.fit_predict(unit.astype(np.float64))
+    search = HDBSCAN(min_cluster_size=2, algorithm='kd_tree', copy=True)
+    labels = search.fit_predict(unit.astype(np.float64))
+    # It finds no cluster where there is one only; the threshold decides then.
+    return labels if (labels != NONE).any() else np.zeros(len(unit), np.int64)
 
 
 def _join_rest(groups: Groups, base: np.ndarray) -> None:
