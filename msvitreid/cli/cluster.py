@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default='components',
         help='components (default), dbscan or hdbscan',
     )
-    add('--neighbors', type=int, default=20, metavar='K', help='neighbors looked at (20)')
+    add('--neighbors', type=int, default=6, metavar='K', help='neighbors looked at (6)')
     for name, standard in (('tracklet', 'tracklet'), ('frame', 'frame'), ('label', 'pid')):
         add(
             f'--{name}-column',

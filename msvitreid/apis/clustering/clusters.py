@@ -67,7 +67,7 @@ def cluster(
     threshold: float,
     *,
     method: str = 'components',
-    k_reciprocal: int = 20,
+    k_reciprocal: int = 6,
     min_samples: int = 2,
     tracklets: Iterable[Hashable | None] | None = None,
     frames: Iterable[Hashable | None] | None = None,
@@ -91,7 +91,8 @@ def cluster(
         threshold: smallest similarity of images that are joined, such as
             ``CalibrationCard.threshold(fmr)``.
         method: one of :data:`METHODS`.
-        k_reciprocal: how many neighbors of an image are looked at.
+        k_reciprocal: how many neighbors of an image are looked at. Few of them break the chains
+            by which two identities become one; 3 break identities apart.
         min_samples: images, itself included, that a core image of ``dbscan`` has near it.
         tracklets: of each image what names its tracklet, or None. Numbers that begin anew in
             every video must be combined with its name: ``('cam1', 7)``.
