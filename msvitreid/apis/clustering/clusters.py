@@ -15,7 +15,7 @@ from msvitreid.utils.checks import is_number, require_whole
 from msvitreid.utils.printable import printable
 
 from .merging import NONE, Groups
-from .neighbors import similar_pairs
+from .neighbors import Pairs, similar_pairs
 
 METHODS = ('components', 'dbscan', 'hdbscan')
 
@@ -172,8 +172,10 @@ def assign(
         members = np.flatnonzero(clusters.labels == label).tolist()
         groups.require(members, f'cluster {label}')
     _require_tracklets(groups, of_tracklet)
-    groups.refused = 0
-    groups.merge(similar_pairs(unit, clusters.threshold, clusters.k_reciprocal))
+    pairs = similar_pairs(unit, clusters.threshold, clusters.k_reciprocal)
+    # Left is below right: these are pairs with a new image.
+    with_new = pairs.right >= len(clusters.labels)
+    groups.merge(Pairs(*(part[with_new] for part in pairs)))
     return Clusters(
         groups.labels(),
         unit,

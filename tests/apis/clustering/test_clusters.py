@@ -125,7 +125,10 @@ def test_two_clusters_never_become_one_and_frames_count_for_old_images():
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     first = cluster(rows[:2], 0.95, frames=['x', 'y'])
     assert first.labels.tolist() == [0, 1]
-    assert assign(first, rows[2:3]).labels.tolist() == [0, 1, 0]
+    found = assign(first, rows[2:3])
+    assert found.labels.tolist() == [0, 1, 0]
+    # The new image is near both; the two old ones are no pair that a constraint keeps apart.
+    assert found.refused == 1
     # Its own frame forbids the nearer cluster.
     assert assign(first, rows[2:3], frames=['x']).labels.tolist() == [0, 1, 1]
     assert assign(first, rows[3:], frames=['y']).labels.tolist() == [0, 1, 0]
