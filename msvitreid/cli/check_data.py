@@ -126,7 +126,7 @@ def find_configs(target: str, options: Mapping[str, Any]) -> list[dict[str, Any]
     """
     if target.endswith('.py') or os.path.isfile(target):
         return _of_config(find_config(target), options)
-    classes = _dataset_classes()
+    classes = dataset_classes()
     aliases = _aliases(classes)
     if name := aliases.get(_plain(target)):
         # A set for testing only names no source of training images.
@@ -189,7 +189,8 @@ def _members(node: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[dict
         yield {key: value for key, value in {**given, **node}.items() if key != 'name'}
 
 
-def _dataset_classes() -> dict[str, Any]:
+def dataset_classes() -> dict[str, Any]:
+    """The datasets that can be read by a name of their own."""
     from msvitreid.datasets import JoinedDataset, ReIDDataset
     from msvitreid.registry import DATASETS
 

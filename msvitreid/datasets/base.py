@@ -91,6 +91,9 @@ class ReIDDataset(BaseDataset):
     numbers_splits_apart: bool = False
     """Whether training and test lists number identities from 0 each: equal numbers say nothing."""
 
+    distractor_pid: int | None = None
+    """The identity number of gallery images of many people whom no query shows."""
+
     draws_gallery: bool = False
     """Whether the protocol draws one image of each identity as the gallery of the others."""
 

@@ -60,7 +60,7 @@ def test_a_command_without_arguments_prints_usage(name, capsys):
         ('test', 'work_dirs/<name of the config>/test'),
         ('browse', 'work_dirs/<name of the config>/browse'),
         ('demo', 'work_dirs/demo'),
-        ('compare', 'work_dirs/compare'),
+        ('compare-runs', 'work_dirs/compare'),
     ],
 )
 def test_help_says_where_results_go(name, folder, capsys):

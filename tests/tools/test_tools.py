@@ -12,7 +12,7 @@ COMMANDS = {
     'test.py': 'test',
     'demo.py': 'demo',
     'analysis_tools/benchmark.py': 'benchmark',
-    'analysis_tools/compare_runs.py': 'compare',
+    'analysis_tools/compare_runs.py': 'compare_runs',
     'analysis_tools/get_complexity.py': 'complexity',
     'analysis_tools/print_config.py': 'print_config',
     'dataset_tools/browse_dataset.py': 'browse',

@@ -1,6 +1,6 @@
-"""``msvitreid compare``."""
+"""``msvitreid compare-runs``."""
 
-from msvitreid.cli.compare import main
+from msvitreid.cli.compare_runs import main
 from msvitreid.cli.running import run_tool
 
 if __name__ == '__main__':

@@ -4,6 +4,16 @@ A card is measured once on labeled images and holds for one model. What decides 
 enters here; measures that are pure numbers are in ``evaluation.functional``.
 """
 
+from .calibration import calibrate
 from .card import CalibrationCard
+from .decisions import Candidate, Decision, Identification
+from .verifier import Verifier
 
-__all__ = ['CalibrationCard']
+__all__ = [
+    'CalibrationCard',
+    'Candidate',
+    'Decision',
+    'Identification',
+    'Verifier',
+    'calibrate',
+]

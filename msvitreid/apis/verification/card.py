@@ -193,8 +193,12 @@ class CalibrationCard:
 
     @property
     def lowest_fmr(self) -> float:
-        """The lowest rate that the number of impostor pairs supports: 30 false matches."""
-        return min(1.0, FEWEST_ERRORS / self.data.impostor_pairs)
+        """The lowest rate that the impostor pairs support: 30 false matches.
+
+        It is higher if ``det`` ends before it.
+        """
+        lowest = min(point.fmr for point in self.det)
+        return min(1.0, max(lowest, FEWEST_ERRORS / self.data.impostor_pairs))
 
     def threshold(self, fmr: float | None = None) -> float:
         """The similarity from which two images are "same" at a false match rate.
@@ -211,11 +215,9 @@ class CalibrationCard:
             return self.same_threshold
         if not is_number(fmr) or not 0 < fmr <= 1:
             raise CalibrationError(f'fmr must be a number above 0 and up to 1, got {fmr!r}')
-        # The table may end above the lowest rate that is supported.
-        lowest = max(self.lowest_fmr, min(point.fmr for point in self.det))
-        if fmr < lowest:
+        if fmr < self.lowest_fmr:
             raise CalibrationError(
-                f'fmr {fmr:g} is below {lowest:.2g}, the lowest rate that the '
+                f'fmr {fmr:g} is below {self.lowest_fmr:.2g}, the lowest rate that the '
                 f'{self.data.impostor_pairs:,} impostor pairs of the card support; calibrate '
                 f'with at least {pairs_needed(fmr):,} pairs'
             )

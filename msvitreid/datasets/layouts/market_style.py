@@ -68,6 +68,7 @@ class MarketStyleDataset(ReIDDataset):
     # Not 'query': other layouts have a folder of that name.
     markers = (MARKET_FOLDERS['train'], MARKET_FOLDERS['gallery'])
     sources = MARKET_FOLDERS
+    distractor_pid = 0
 
     def read_split(self, root: Path, split: str) -> Iterator[ImageRecord]:
         return read_market_folder(root / MARKET_FOLDERS[split], self.left_out)

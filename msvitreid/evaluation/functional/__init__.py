@@ -12,7 +12,16 @@ from .clustering import (
     kmeans_nmi,
     normalized_mutual_information,
 )
+from .error_intervals import error_rate_intervals
+from .identification import (
+    Searches,
+    fmr_of_fpir,
+    fpir_of_fmr,
+    identification_metrics,
+    search_outcomes,
+)
 from .market_rule import MarketRule
+from .pair_similarities import PairSimilarities, pair_similarities
 from .rank_metrics import CameraPairs, camera_pair_metrics, rank_metrics
 from .ranking import (
     AP_DEFINITIONS,
@@ -49,22 +58,29 @@ __all__ = [
     'CameraPairs',
     'KReciprocalDistances',
     'MarketRule',
+    'PairSimilarities',
     'QueryScores',
     'RankedMatches',
+    'Searches',
     'adjusted_mutual_information',
     'bootstrap_intervals',
     'bootstrap_labelings',
     'camera_pair_metrics',
     'clustering_metrics',
+    'error_rate_intervals',
     'expand_queries',
     'extra_values',
     'first_match_ranks',
+    'fmr_of_fpir',
+    'fpir_of_fmr',
+    'identification_metrics',
     'inner_product_rows',
     'k_reciprocal_rerank',
     'kmeans',
     'kmeans_nmi',
     'mean_values',
     'normalized_mutual_information',
+    'pair_similarities',
     'precision_at_hits',
     'query_values',
     'rank_classes',
@@ -77,6 +93,7 @@ __all__ = [
     'recall_of_first_ranks',
     'recall_values',
     'score_matches',
+    'search_outcomes',
     'summarize',
     'top_matches',
     'verification_intervals',
