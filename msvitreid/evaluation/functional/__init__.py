@@ -7,6 +7,7 @@ of the package. Start with ``similarities_to_map.py``, which leads from similari
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
 from .clustering import (
     adjusted_mutual_information,
+    clustering_metrics,
     kmeans,
     kmeans_nmi,
     normalized_mutual_information,
@@ -65,6 +66,7 @@ __all__ = [
     'bootstrap_intervals',
     'bootstrap_labelings',
     'camera_pair_metrics',
+    'clustering_metrics',
     'error_rate_intervals',
     'expand_queries',
     'extra_values',

@@ -1,4 +1,4 @@
-"""k-means, and how well its clusters agree with the true classes.
+"""k-means, and how well clusters agree with the true classes.
 
 Clustering and mutual information are scikit-learn's, imported where they are used: that takes
 more than a second.
@@ -132,6 +132,50 @@ def adjusted_mutual_information(classes: Labels, clusters: Labels) -> float:
     from sklearn.metrics import adjusted_mutual_info_score
 
     return float(adjusted_mutual_info_score(*_labelings(classes, clusters)))
+
+
+def clustering_metrics(classes: Labels, clusters: Labels) -> dict[str, float]:
+    """How well clusters of any number and size agree with the classes.
+
+    B-cubed (Bagga and Baldwin, 1998) averages over images: of an image's own cluster, itself
+    included, the share that is of its class (precision), and of its class the share that is
+    in its cluster (recall). Pairwise figures count pairs of two images: of the pairs in one
+    cluster the share in one class, and the reverse; no pair at all counts as 1, because no
+    wrong one was made. F is the harmonic mean of the two, 0 if both are 0.
+
+    Args:
+        classes: ``(N,)`` true labels.
+        clusters: ``(N,)`` labels; an image alone is a cluster with a label of its own.
+
+    Returns:
+        ``b3-precision``, ``b3-recall``, ``b3-F``, ``pair-precision``, ``pair-recall`` and
+        ``pair-F`` in [0, 1], ``AMI``, and the numbers of ``clusters`` and ``classes``.
+
+    Raises:
+        ValueError: there is no label, or not one of each for every image.
+    """
+    labelings = _labelings(classes, clusters)
+    of_class, of_cluster, of_both = (
+        np.unique(labels, axis=0, return_inverse=True, return_counts=True)[1:]
+        for labels in (*labelings, np.stack(labelings, axis=1))
+    )
+    # Sizes of each image's class, cluster and their intersection.
+    in_class, in_cluster, in_both = (
+        counts[inverse.reshape(-1)] for inverse, counts in (of_class, of_cluster, of_both)
+    )
+    joined, true, right = (
+        int((counts * (counts - 1) // 2).sum()) for _, counts in (of_cluster, of_class, of_both)
+    )
+    b3 = float((in_both / in_cluster).mean()), float((in_both / in_class).mean())
+    pair = right / joined if joined else 1.0, right / true if true else 1.0
+    figures: dict[str, float] = {}
+    for name, (precision, recall) in (('b3', b3), ('pair', pair)):
+        figures[f'{name}-precision'], figures[f'{name}-recall'] = precision, recall
+        total = precision + recall
+        figures[f'{name}-F'] = 2 * precision * recall / total if total else 0.0
+    figures['AMI'] = adjusted_mutual_information(*labelings)
+    figures['clusters'], figures['classes'] = len(of_cluster[1]), len(of_class[1])
+    return figures
 
 
 def _labelings(classes: Labels, clusters: Labels) -> tuple[np.ndarray, np.ndarray]:

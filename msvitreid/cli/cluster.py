@@ -1,0 +1,178 @@
+"""Cluster the images of a gallery, and write them as a training list.
+
+Images whose similarity reaches the threshold and that are among each other's nearest are one
+identity. Images of one tracklet are always together, two images of one frame never. The list
+CLUSTERS.csv has the columns path (the id), pid (the cluster) and camid, and is read by ReIDDataset.
+Where the gallery has labels, the clusters are measured by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msvitreid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from msvitreid.apis.clustering import GalleryClusters
+
+EPILOG = """\
+exit codes: 0 done, 1 an image of the picture could not be drawn, 2 wrong usage or files.
+
+example:
+  msvitreid cluster people.gallery --card card.json --fmr 1e-3 --out clusters.csv --show sheet.jpg
+"""
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='msvitreid cluster',
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('gallery', metavar='GALLERY', help='folder or URL of a gallery')
+    add('--threshold', type=float, metavar='S', help='smallest similarity of joined images')
+    add('--card', metavar='FILE', help='take the threshold of this calibration card')
+    add('--fmr', type=float, metavar='RATE', help="at this false match rate (the card's own)")
+    add(
+        '--method',
+        metavar='NAME',
+        default='components',
+        help='components (default), dbscan or hdbscan',
+    )
+    add('--neighbors', type=int, default=6, metavar='K', help='neighbors looked at (6)')
+    for name, standard in (('tracklet', 'tracklet'), ('frame', 'frame'), ('label', 'pid')):
+        add(
+            f'--{name}-column',
+            metavar='COLUMN',
+            help=f'column of the gallery ({standard}, where there is one)',
+        )
+    add('--previous', metavar='FILE', help='clusters that are extended and stay as they are')
+    add('--out', metavar='FILE', default='clusters.csv', help='the list (clusters.csv)')
+    add('--show', metavar='PICTURE', help='draw the largest clusters, to a .jpg or .png file')
+    add('--root', metavar='FOLDER', help='where the images are, for --show')
+    add('--json', action='store_true', help='print one JSON document')
+    args = parser.parse_args(argv)
+    if (args.threshold is None) == (args.card is None):
+        parser.error('give either --threshold or --card')
+    if args.fmr is not None and args.card is None:
+        parser.error('--fmr needs --card')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    if Path(args.out).suffix.lower() != '.csv':
+        raise ConfigError(f'--out {args.out!r} must end with .csv')
+
+    from msvitreid.apis.clustering import (
+        check_picture_name,
+        cluster_gallery,
+        draw_clusters,
+        read_list,
+        write_list,
+    )
+    from msvitreid.gallery import open_gallery
+    from msvitreid.utils.files import make_folder, require_writable
+
+    outputs = [args.out] if args.show is None else [args.out, args.show]
+    if args.show is not None:
+        check_picture_name(args.show)
+    for path in outputs:
+        require_writable(path)
+    previous = None if args.previous is None else read_list(args.previous)
+    with open_gallery(args.gallery, readonly=True) as gallery:
+        found = cluster_gallery(
+            gallery,
+            threshold_of(args, gallery.fingerprint),
+            previous=previous,
+            tracklet_column=args.tracklet_column,
+            frame_column=args.frame_column,
+            label_column=args.label_column,
+            method=args.method,
+            k_reciprocal=args.neighbors,
+        )
+        fingerprint = gallery.fingerprint
+    make_folder(Path(args.out).absolute().parent)
+    write_list(args.out, found.ids, found.pids, found.cameras)
+    missing = [] if args.show is None else draw_clusters(found, args.show, args.root)
+    facts = summary(found, fingerprint)
+    if args.json:
+        written = {'out': args.out, 'show': args.show, 'not_drawn': missing}
+        print(json.dumps({**facts, **written}, indent=2))
+    else:
+        print(as_text(facts))
+        print(', '.join(outputs))
+    if found.lost:
+        shown = ', '.join(found.lost[:3]) + ', ...' * (len(found.lost) > 3)
+        print(
+            f'{len(found.lost)} images of {args.previous} are not in the gallery and are left '
+            f'out: {shown}',
+            file=sys.stderr,
+        )
+    if missing:
+        print(f'not drawn: {len(missing)} images, such as {missing[0]!r}', file=sys.stderr)
+        sys.exit(1)
+
+
+def threshold_of(args: argparse.Namespace, fingerprint: str) -> float:
+    """The similarity by the options.
+
+    Raises:
+        CalibrationError: the card cannot be used, or is of another model than the gallery.
+    """
+    if args.card is None:
+        return args.threshold
+
+    from msvitreid.apis.verification.card import CalibrationCard
+    from msvitreid.errors import CalibrationError
+
+    card = CalibrationCard.load(args.card)
+    if card.fingerprint != fingerprint:
+        raise CalibrationError(
+            f'{args.card!r} is the card of the model {card.fingerprint[:12]}, the gallery holds '
+            f'embeddings of {fingerprint[:12]}; calibrate the model of the gallery'
+        )
+    return card.threshold(args.fmr)
+
+
+def summary(found: GalleryClusters, fingerprint: str) -> dict[str, Any]:
+    """What the command prints."""
+    sizes = list(found.clusters.sizes.values())
+    return {
+        'images': len(found.ids),
+        'clusters': len(sizes),
+        'alone': sizes.count(1),
+        'largest': max(sizes, default=0),
+        'threshold': found.clusters.threshold,
+        'method': found.clusters.method,
+        'kept_apart': found.clusters.refused,
+        'fingerprint': fingerprint,
+        'lost': found.lost,
+        'figures': found.figures,
+    }
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    lines = [
+        f'{facts["images"]:,} images in {facts["clusters"]:,} clusters, the largest of '
+        f'{facts["largest"]:,}, {facts["alone"]:,} images alone (similarity from '
+        f'{facts["threshold"]:.4f} on, {facts["method"]})'
+    ]
+    if facts['kept_apart']:
+        lines.append(f'{facts["kept_apart"]:,} similar pairs kept apart by a constraint')
+    if figures := facts['figures']:
+        shown = '  '.join(
+            f'{name} {value:.4f}' for name, value in figures.items() if isinstance(value, float)
+        )
+        lines.append(
+            f'of {figures["labelled"]:,} images with labels, {figures["classes"]:,} classes in '
+            f'{figures["clusters"]:,} clusters: {shown}'
+        )
+    return '\n'.join(lines)
