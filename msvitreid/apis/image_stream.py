@@ -64,11 +64,12 @@ def batches(
         preparation: how.
         batch_size: of all batches but the last.
         color: of arrays and tensors.
-        workers: processes for a list of files; ``None`` chooses by their number.
+        workers: processes for a list of files, no more than batches; ``None`` chooses by the
+            number of files.
     """
     if isinstance(images, list) and all(isinstance(image.value, str) for image in images):
         count = _worker_count(len(images)) if workers is None else workers
-        # A worker has a batch at a time to do; more of them would only be started.
+        # More than there are batches would have nothing to do, and each takes memory.
         count = min(count, -(-len(images) // batch_size))
         if count:
             with own_worker_warning():

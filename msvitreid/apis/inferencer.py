@@ -14,6 +14,7 @@ from msvitreid.checkpoints.model_file import is_model_file
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
 from msvitreid.engine.run_description import describe_model
 from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.evaluation.functional.inputs import as_matrix
 from msvitreid.models import ReIDModel
 from msvitreid.models.model_description import load_model
 from msvitreid.registry import BACKENDS
@@ -288,16 +289,17 @@ def _fault(length: float, name: str) -> str:
 
 def _crops(pixels: np.ndarray, xyxy: Any) -> Iterable[tuple[list[float], np.ndarray]]:
     """Each box and its part of the frame, which may be empty."""
-    if isinstance(xyxy, Tensor):
-        xyxy = xyxy.detach().cpu().numpy()
+    is_array = isinstance(xyxy, np.ndarray | Tensor)
+    if (0 in xyxy.shape) if is_array else (isinstance(xyxy, list | tuple) and not xyxy):
+        return []
     try:
-        boxes = np.asarray(xyxy, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f'boxes must be (N, 4) numbers: {error}') from error
+        boxes = as_matrix(xyxy, 'boxes', '(N, 4)').cpu().double().numpy()
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
     if boxes.size == 0:
         return []
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise DatasetError(f'boxes must be (N, 4) numbers, got {boxes.shape}')
+    if boxes.shape[1] != 4:
+        raise DatasetError(f'boxes must have shape (N, 4), got {boxes.shape}')
     height, width = pixels.shape[:2]
     limits = np.array([width, height, width, height])
     low, high = np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])

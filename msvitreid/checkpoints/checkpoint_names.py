@@ -21,6 +21,13 @@ ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
 TEMPORARY = re.compile(r'\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
 
 
+#: Beginnings of names that have a meaning in a work directory.
+TAKEN = ('.', 'best_', 'abandoned')
+
+#: Characters of a name, to which others are added while its file is written.
+LONGEST_NAME = 100
+
+
 class SavedCheckpoint(NamedTuple):
     """A checkpoint of ``epoch`` whole epochs and ``batch`` batches of the next.
 
@@ -40,6 +47,19 @@ def checkpoint_name(epoch: int, batch: int = 0) -> str:
 def iteration_name(iteration: int) -> str:
     """``iter_300.pth``, of a run that counts iterations."""
     return f'iter_{iteration}.pth'
+
+
+def is_result_name(name: str, suffix: str) -> bool:
+    """Whether a run's result may be called so: a plain name that no other file of a run has."""
+    is_checkpoint = NAME.fullmatch(name) or ITERATION_NAME.fullmatch(name)
+    return (
+        name.endswith(suffix)
+        and len(name) <= LONGEST_NAME
+        and name.isprintable()
+        and not any(separator in name for separator in '/\\')
+        and not name.startswith(TAKEN)
+        and not is_checkpoint
+    )
 
 
 def saved_checkpoints(work_dir: str | os.PathLike[str]) -> list[SavedCheckpoint]:

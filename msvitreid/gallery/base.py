@@ -18,13 +18,14 @@ from .checks import (
     as_ids,
     as_metadata,
     as_unit_embeddings,
+    check_batch_size,
     check_fingerprint,
 )
 from .copying import copy
 from .grouping import best_of_groups, mean_of_groups
 from .items import Batch, CopyReport, Hit, Item, Plan, Report, SearchResults
 from .reranking import expanded, reranked
-from .where import Condition, check_column, parse_exclude, parse_where
+from .where import OWN_COLUMNS, Condition, check_column, parse_exclude, parse_where
 
 DEFAULT_K = 10
 
@@ -152,6 +153,7 @@ class GalleryStore(ABC):
 
         That is by ascending id in the embedded gallery. What changes meanwhile may be missed.
         """
+        check_batch_size(batch_size)
         return self.scan_parsed(parse_where(where), batch_size)
 
     def search(
@@ -181,13 +183,14 @@ class GalleryStore(ABC):
             exclude: ``{column: [a value or None for each query]}``: items that have one of a
                 query's values are no hits of it: ``id`` or ``hash`` for the same image,
                 ``camera`` for the same camera.
-            group_by: a column, such as ``pid``: one hit for each of its values, the most
-                similar item. An item without the column is a group of its own.
+            group_by: a column of metadata, such as ``pid``: one hit for each of its values,
+                the most similar item. An item without the column is a group of its own.
             reduce: a group's similarity: ``best`` of its items, or their ``mean``.
             expand: average query expansion by so many hits, or a dict of ``k`` and ``alpha``;
                 similarities are then those of the expanded queries.
             rerank: k-reciprocal re-ranking of so many hits, or a dict of ``first``, ``k1``,
                 ``k2`` and ``lambda_value``. Similarities stay cosines; the order is another.
+                Hits after those, where a threshold gives more, follow in their own order.
             recall: use an index whose measured recall is at least this; exact by default.
             normalize: divide queries by their length.
             fingerprint: of the model that made the queries.
@@ -210,6 +213,11 @@ class GalleryStore(ABC):
             raise GalleryError(f"reduce must be 'best' or 'mean', got {reduce!r}")
         if group_by is not None and rerank is not None:
             raise GalleryError('group_by and rerank cannot be combined; choose one of them')
+        if group_by is not None and check_column(group_by) in OWN_COLUMNS:
+            raise GalleryError(
+                f'group_by takes a column of metadata, and {group_by!r} is none; add the items '
+                f'with a column to group them by'
+            )
         k = DEFAULT_K if k is None and threshold is None else k
         excluded = parse_exclude(exclude, len(unit))
         plan = Plan(k, threshold, parse_where(where), excluded, recall)
@@ -217,7 +225,7 @@ class GalleryStore(ABC):
             unit = expanded(self, unit, plan, expand)
         if group_by is not None:
             group = best_of_groups if reduce == 'best' else mean_of_groups
-            hits, exactness = group(self, unit, plan, check_column(group_by))
+            hits, exactness = group(self, unit, plan, group_by)
         elif rerank is not None:
             hits, exactness = reranked(self, unit, plan, rerank)
         else:
@@ -235,6 +243,7 @@ class GalleryStore(ABC):
             GalleryError: the other gallery is of another model or dimension.
             OutputError: it cannot be written.
         """
+        check_batch_size(batch_size)
         return copy(self, other, batch_size)
 
     @abstractmethod

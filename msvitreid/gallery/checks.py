@@ -10,14 +10,16 @@ import numpy as np
 import torch
 
 from msvitreid.errors import GalleryError
-from msvitreid.utils.checks import is_whole
+from msvitreid.evaluation.functional.inputs import as_matrix
+from msvitreid.utils.checks import is_number, is_whole
 from msvitreid.utils.printable import printable
 
-from .where import OWN_COLUMNS, check_column
+from .where import COMPARABLE, OWN_COLUMNS, check_column, is_comparable, is_listing
 
 PRECISIONS = ('float32', 'float16', 'int8')
 MAX_DIMENSION = 2**16
 MAX_ID = 1024
+MAX_BATCH = 2**20
 TOLERANCE = 1e-3
 """How far an embedding's length may be from 1; float16 leaves it a tenth of this off."""
 
@@ -52,12 +54,36 @@ def check_fingerprint(own: str, other: str | None) -> None:
         )
 
 
+def check_batch_size(batch_size: object) -> None:
+    """Raises:
+    GalleryError: it is no number of items that a step can have.
+    """
+    if not is_whole(batch_size) or not 1 <= batch_size <= MAX_BATCH:  # type: ignore[operator]
+        raise GalleryError(
+            f'batch_size must be a whole number from 1 to {MAX_BATCH:,}, got {batch_size!r}'
+        )
+
+
+def check_index(min_recall: object, sample: object) -> None:
+    """Raises:
+    GalleryError: an index cannot be measured with so many items, or have such a recall.
+    """
+    if not is_number(min_recall) or not 0 <= min_recall <= 1:  # type: ignore[operator]
+        raise GalleryError(f'min_recall must be a number from 0 to 1, got {min_recall!r}')
+    if not is_whole(sample) or not 1 <= sample <= MAX_BATCH:  # type: ignore[operator]
+        raise GalleryError(
+            f'sample must be a whole number from 1 to {MAX_BATCH:,}, got {sample!r}'
+        )
+
+
 def as_ids(ids: Iterable[str]) -> list[str]:
     """Raises:
     GalleryError: one is no text of 1 to 1024 characters, or is there twice.
     """
     if isinstance(ids, (str, bytes)):
         raise GalleryError(f'ids must be a list of texts, got the single {ids!r:.100}')
+    if not isinstance(ids, Iterable):
+        raise GalleryError(f'ids must be a list of texts, got a {type(ids).__name__}')
     given = [str(one) if isinstance(one, np.str_) else one for one in ids]
     for position, one in enumerate(given):
         if not isinstance(one, str) or not _is_text(one) or not 1 <= len(one) <= MAX_ID:
@@ -80,18 +106,19 @@ def as_unit_embeddings(
         GalleryError: another shape or type, not finite, all zero, or not of unit length and
             not to be normalized.
     """
-    if isinstance(embeddings, torch.Tensor):
-        embeddings = embeddings.detach().float().cpu().numpy()
+    if isinstance(embeddings, np.ndarray) and not embeddings.flags.writeable:
+        embeddings = embeddings.copy()  # of others torch warns
+    wanted = f'({"N" if count is None else count}, {dimension})'
     try:
-        array = np.asarray(embeddings)
+        tensor = as_matrix(embeddings, name, wanted)
     except ValueError as error:
-        raise GalleryError(f'{name} must be an array of numbers ({error})') from error
-    wanted = 'N' if count is None else str(count)
-    if array.dtype.kind != 'f' and not (array.dtype.kind in 'iu' and normalize):
-        raise GalleryError(f'{name} must be an array of floats, got type {array.dtype}')
-    if array.ndim != 2 or array.shape[1] != dimension or count not in (None, len(array)):
-        raise GalleryError(f'{name} must have shape ({wanted}, {dimension}), got {array.shape}')
-    array = np.ascontiguousarray(array, dtype=np.float32)
+        raise GalleryError(str(error)) from error
+    is_integer = not tensor.is_floating_point() and tensor.dtype != torch.bool
+    if not tensor.is_floating_point() and not (is_integer and normalize):
+        raise GalleryError(f'{name} must be an array of floats, got type {tensor.dtype}')
+    if tensor.shape[1] != dimension or count not in (None, len(tensor)):
+        raise GalleryError(f'{name} must have shape {wanted}, got {tuple(tensor.shape)}')
+    array = np.ascontiguousarray(tensor.cpu().float().numpy())
     lengths = np.linalg.norm(array.astype(np.float64) if normalize else array, axis=1)
     for wrong, what in (
         (~np.isfinite(lengths), 'holds NaN or infinite values'),
@@ -118,7 +145,7 @@ def as_metadata(
     """
     if metadata is None:
         return None
-    if isinstance(metadata, Mapping) or len(metadata) != len(ids):
+    if not is_listing(metadata, len(ids)):
         raise GalleryError(f'metadata must be a list of {len(ids)} dicts, one for each id')
     return [_as_json(one, id_) for one, id_ in zip(metadata, ids, strict=True)]
 
@@ -129,7 +156,7 @@ def as_hashes(hashes: Sequence[str | None] | None, count: int) -> list[str | Non
     """
     if hashes is None:
         return None
-    if isinstance(hashes, (str, bytes)) or len(hashes) != count:
+    if not is_listing(hashes, count):
         raise GalleryError(f'hashes must be a list of {count} texts, one for each id')
     for one in hashes:
         if one is not None and not (isinstance(one, str) and one and _is_text(one)):
@@ -155,10 +182,15 @@ def read_metadata(text: object, id_: object) -> dict[str, Any]:
 def _as_json(metadata: Mapping[str, Any], id_: str) -> str:
     if not isinstance(metadata, Mapping):
         raise GalleryError(f'the metadata of {printable(id_)!r} must be a dict')
-    for column in metadata:
+    for column, value in metadata.items():
         if check_column(column) in OWN_COLUMNS:
             raise GalleryError(
                 f'{column!r} is no column of metadata: ids and hashes are given by themselves'
+            )
+        if not is_comparable(value):
+            raise GalleryError(
+                f'the metadata of {printable(id_)!r} has {value!r:.100} in {column!r}, which '
+                f'cannot be told from others in a search; {COMPARABLE}'
             )
     try:
         text = json.dumps(

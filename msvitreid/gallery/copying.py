@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,9 @@ def copy(source: GalleryStore, target: GalleryStore, batch_size: int) -> CopyRep
 
 
 def _is_same(item: Item, there: Item, is_exact: bool) -> bool:
-    if item.metadata != there.metadata or item.hash != there.hash:
+    # As JSON: in Python True equals 1, in a column it does not.
+    metadata, other = (json.dumps(one.metadata, sort_keys=True) for one in (item, there))
+    if metadata != other or item.hash != there.hash:
         return False
     if item.hash is not None or is_exact:
         return item.hash is not None or np.array_equal(item.embedding, there.embedding)  # type: ignore[arg-type]

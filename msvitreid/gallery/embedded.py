@@ -20,7 +20,7 @@ from msvitreid.utils.printable import printable
 
 from . import approximate, database, maintenance
 from .base import GalleryStore
-from .checks import check_fingerprint, check_header, read_metadata
+from .checks import check_fingerprint, check_header, check_index, read_metadata
 from .database import State, damaged
 from .exact import nearest
 from .items import Batch, Hit, Item, Plan, Report
@@ -60,10 +60,12 @@ class EmbeddedGallery(GalleryStore):
     ) -> EmbeddedGallery:
         check_header(dimension, fingerprint, precision)
         path = Path(path)
-        if path.is_symlink() or (path.exists() and not _is_empty_folder(path)):
-            raise GalleryError(f'{str(path)!r} exists already; give a gallery a new folder')
+        if '\0' in str(path):
+            raise GalleryError(f'{str(path)!r} is no path: it has a NUL character')
         made: str | None = None
         try:
+            if os.path.lexists(path) and (path.is_symlink() or not _is_empty_folder(path)):
+                raise GalleryError(f'{str(path)!r} exists already; give a gallery a new folder')
             path.parent.mkdir(parents=True, exist_ok=True)
             made = tempfile.mkdtemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
             database.create(Path(made), int(dimension), fingerprint, precision)
@@ -107,6 +109,7 @@ class EmbeddedGallery(GalleryStore):
         return hits, exactness
 
     def build_index(self, kind: str, min_recall: float = 0.95, sample: int = 100) -> float:
+        check_index(min_recall, sample)
         self._session.require_writable()
         with self._session.reading() as snapshot:
             state, vectors, live = snapshot

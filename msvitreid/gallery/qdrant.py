@@ -25,6 +25,7 @@ from .checks import (
     TOLERANCE,
     check_fingerprint,
     check_header,
+    check_index,
     read_metadata,
 )
 from .items import Batch, Hit, Item, Plan, Report
@@ -165,6 +166,7 @@ class QdrantGallery(GalleryStore):
     def build_index(self, kind: str, min_recall: float = 0.95, sample: int = 100) -> float:
         if kind != 'hnsw':
             raise GalleryError(f"Qdrant's index is 'hnsw', got {kind!r}")
+        check_index(min_recall, sample)
         items = next(self.scan_parsed((), sample), [])
         if not items:
             raise GalleryError('an empty gallery has no index')

@@ -49,17 +49,19 @@ def reranked(
     """
     chosen = _options('rerank', 'first', options, ('first', 'k1', 'k2', 'lambda_value'))
     first = max(chosen.pop('first'), plan.k or 0)
-    hits, exactness = store.nearest(queries, replace(plan, k=first))
+    # With a threshold alone, all above it are hits.
+    wanted = None if plan.k is None else first
+    hits, exactness = store.nearest(queries, replace(plan, k=wanted))
     result = []
     for position, row in enumerate(hits):
         order = np.arange(len(row))
         if row:
-            query, near = queries[position : position + 1], _embeddings(store, row)
+            query, near = queries[position : position + 1], _embeddings(store, row[:first])
             try:
                 distances = k_reciprocal_rerank(query, near, **chosen)[0]
             except ValueError as error:
                 raise GalleryError(f'rerank: {error}') from error
-            order = np.argsort(distances, kind='stable')
+            order[: len(distances)] = np.argsort(distances, kind='stable')
         result.append([row[place] for place in order[: plan.k]])
     return result, f'{exactness}, the first {first} re-ranked'
 

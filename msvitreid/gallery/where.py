@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,12 @@ from msvitreid.errors import GalleryError
 OPERATORS = ('<', '<=', '>', '>=')
 OWN_COLUMNS = ('id', 'hash')
 """Columns that every item has and that are no metadata."""
+
+MOST_CONDITIONS = 100
+"""Of one search and of one query's exclusions; SQLite takes a depth of 1000."""
+
+COMPARABLE = 'write such a number as a text, and texts without NUL characters'
+"""What to do about a value that :func:`is_comparable` refuses."""
 
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
 
@@ -52,7 +58,7 @@ def parse_where(where: Mapping[str, Any] | None) -> tuple[Condition, ...]:
         return ()
     if not isinstance(where, Mapping):
         raise GalleryError(f'where must be a dict of columns, got {where!r}')
-    conditions = []
+    conditions: list[Condition] = []
     for column, wanted in where.items():
         check_column(column)
         if isinstance(wanted, Mapping):
@@ -73,7 +79,7 @@ def parse_where(where: Mapping[str, Any] | None) -> tuple[Condition, ...]:
             conditions.append(Condition(column, '=', values))
         else:
             conditions.append(Condition(column, '=', (_value(column, wanted),)))
-    return tuple(conditions)
+    return _few('where', conditions)
 
 
 def parse_exclude(
@@ -85,9 +91,11 @@ def parse_exclude(
         GalleryError: there is not one value for each query, or one cannot be compared.
     """
     found: list[list[Condition]] = [[] for _ in range(queries)]
+    if not isinstance(exclude, Mapping | None):
+        raise GalleryError(f'exclude must be a dict of columns, got {exclude!r:.100}')
     for column, values in (exclude or {}).items():
         check_column(column)
-        if isinstance(values, (str, bytes)) or len(values) != queries:
+        if not is_listing(values, queries):
             raise GalleryError(
                 f'exclude[{column!r}] must be a list with one value for each of the {queries} '
                 f'queries (None excludes nothing)'
@@ -95,7 +103,27 @@ def parse_exclude(
         for conditions, value in zip(found, values, strict=True):
             if value is not None:
                 conditions.append(Condition(column, '=', (_value(column, value),)))
-    return tuple(map(tuple, found))
+    return tuple(_few('exclude', conditions) for conditions in found)
+
+
+def is_listing(values: object, count: int) -> bool:
+    """Whether these are ``count`` values in a list or array, no single text or dict."""
+    is_list = isinstance(values, Collection) and not isinstance(
+        values, (str, bytes, Mapping, Set)
+    )
+    return is_list and len(values) == count  # type: ignore[arg-type]
+
+
+def is_comparable(value: object) -> bool:
+    """Whether SQLite tells a value from all others.
+
+    It reads integers beyond 64 bits as the nearest float, and ends texts at a NUL.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return not (isinstance(value, str) and '\0' in value)
 
 
 def as_sql(conditions: Sequence[Condition], joined: str = 'AND') -> tuple[str, list[Any]]:
@@ -118,10 +146,12 @@ def _value(column: str, value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, str)):
-        if isinstance(value, str) and not _encodable(value):
-            raise GalleryError(f'{column!r} is compared with a text that is no Unicode')
+        if isinstance(value, str) and not (_encodable(value) and is_comparable(value)):
+            raise GalleryError(
+                f'{column!r} is compared with a text that is no Unicode or has a NUL character'
+            )
         return value
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
+    if isinstance(value, int) and is_comparable(value):
         return value
     if isinstance(value, float) and abs(value) < float('inf'):
         return value
@@ -129,6 +159,15 @@ def _value(column: str, value: Any) -> Any:
         f'{column!r} is compared with {value!r}; give a text, a finite number of 64 bits, True, '
         f'False or None'
     )
+
+
+def _few(name: str, conditions: Sequence[Condition]) -> tuple[Condition, ...]:
+    if len(conditions) > MOST_CONDITIONS:
+        raise GalleryError(
+            f'{name} has {len(conditions):,} conditions, more than {MOST_CONDITIONS}; a list of '
+            f'values is one condition'
+        )
+    return tuple(conditions)
 
 
 def _encodable(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -31,7 +32,7 @@ def parse_value(text: str) -> Any:
             return _literal(ast.parse(text.strip(), mode='eval').body)
         except (ValueError, SyntaxError) as error:
             raise ValueError(
-                f'{text!r} is not a Python literal; put texts in it in quotes'
+                f'{text!r} is not a Python literal ({error}); put texts in it in quotes'
             ) from error
     if QUOTED.fullmatch(text):
         # Whole, with its spaces and commas, which mmengine would drop or split at.
@@ -59,14 +60,24 @@ def _literal(node: ast.expr) -> Any:
             raise ValueError('a call other than dict(key=value)')
         if any(keyword.arg is None for keyword in node.keywords):
             raise ValueError('** in a dict')
-        return {str(keyword.arg): _literal(keyword.value) for keyword in node.keywords}
+        return _as_dict([(keyword.arg, keyword.value) for keyword in node.keywords])
     if isinstance(node, ast.Dict):
         if None in node.keys:
             raise ValueError('** in a dict')
         keys = [ast.literal_eval(key) for key in node.keys if key is not None]
-        return dict(zip(keys, map(_literal, node.values), strict=True))
+        return _as_dict(list(zip(keys, node.values, strict=True)))
     if isinstance(node, ast.List):
         return [_literal(item) for item in node.elts]
     if isinstance(node, ast.Tuple):
         return tuple(_literal(item) for item in node.elts)
     return ast.literal_eval(node)
+
+
+def _as_dict(items: Sequence[tuple[Any, ast.expr]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, value in items:
+        if key in found:
+            # Python takes the last one without a word.
+            raise ValueError(f'the key {key!r} is there twice')
+        found[key] = _literal(value)
+    return found

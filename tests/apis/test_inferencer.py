@@ -240,8 +240,13 @@ def test_boxes_are_clipped_and_empty_ones_reported(folder, inferencer):
     )
     assert inferencer.embed_boxes(frame, [], color='bgr').embeddings.shape == (0, 80)
     assert len(inferencer.embed_boxes(frame, torch.tensor([[0, 0, 9, 9.5]]), color='rgb')) == 1
-    for boxes in ([[1, 2, 3]], [1, 2, 3, 4], 'abc'):
-        with pytest.raises(DatasetError, match=r'\(N, 4\)'):
+    assert (
+        len(inferencer.embed_boxes(frame, torch.tensor([[0, 0, 9, 9]]).bfloat16(), color='rgb'))
+        == 1
+    )
+    sparse, masked = torch.eye(4).to_sparse(), np.ma.masked_array(np.eye(4), mask=True)
+    for boxes in ([[1, 2, 3]], [1, 2, 3, 4], 'abc', None, 3, sparse, masked, 1j * np.eye(4)):
+        with pytest.raises(DatasetError, match='boxes must'):
             inferencer.embed_boxes(frame, boxes, color='bgr')
     with pytest.raises(ConfigError, match='color'):
         inferencer.embed_boxes(frame, [[0, 0, 9, 9]])
@@ -314,3 +319,18 @@ def test_options_that_cannot_be(model_file, tmp_path):
             ReIDInferencer(*arguments, **options)
     with pytest.raises(CheckpointError, match='does not exist'):
         ReIDInferencer(tmp_path / 'gone.safetensors')
+
+
+def test_no_more_workers_than_batches(folder, inferencer, monkeypatch):
+    """The class: a number that takes the machine down. A million processes were started."""
+    started = []
+
+    def loader(images, batch_size, num_workers, **options):
+        started.append(num_workers)
+        return []
+
+    monkeypatch.setattr('msvitreid.apis.image_stream.DataLoader', loader)
+    files = sorted(folder.iterdir())
+    inferencer(files[:1], workers=10**6)
+    inferencer(files[:3], batch_size=2, workers=10**6)
+    assert started == [1, 2]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from msvitreid.datasets import JoinedDataset, Market1501, ReIDDataset, VeRi776
+from msvitreid.datasets import JoinedDataset, LoadImage, Market1501, ReIDDataset, VeRi776
 from msvitreid.datasets.inspection import left_out_findings, read_contents
 from msvitreid.datasets.left_out import DEEPER, LOOSE, LeftOut
 from msvitreid.datasets.readers.image_kinds import IMAGE_SUFFIXES, advice
@@ -93,6 +93,18 @@ def test_links_below_an_identity_are_not_followed(tmp_path):
     write(tmp_path, 'anna/1.jpg')
     os.symlink(tmp_path, tmp_path / 'anna' / 'loop')
     assert counts(build(ReIDDataset, tmp_path)) == {}
+
+
+def test_a_link_to_itself_is_a_missing_image(tmp_path):
+    """The class: a file that ends the listing of all others in a traceback."""
+    write(tmp_path, 'anna/1.jpg')
+    for name in ('anna/2.jpg', 'anna/3.psd', 'bert'):
+        os.symlink(os.path.basename(name), tmp_path / name)
+    dataset = build(ReIDDataset, tmp_path)
+    assert len(dataset) == 2
+    assert counts(dataset) == {'.psd files': 1}
+    with pytest.raises(DatasetError, match=r'2\.jpg'):
+        LoadImage()(dataset.get_data_info(1))
 
 
 def test_reading_again_does_not_count_twice(tmp_path):

@@ -148,3 +148,12 @@ def test_two_lists_without_brackets_around_them():
     """mmengine's own action never ends on it."""
     with pytest.raises(ValueError, match='put brackets around'):
         parse_value('(1,2),(3,4)')
+
+
+@pytest.mark.parametrize(
+    'text', ["{'lr': 1, 'lr': 2}", 'dict(lr=1, lr=2)', "[dict(a={'lr': 1, 'lr': 2})]"]
+)
+def test_a_key_that_is_there_twice(text):
+    """The class: a stated value that is lost without a word; Python takes the last one."""
+    with pytest.raises(ValueError, match="'lr' is there twice"):
+        parse_value(text)

@@ -17,8 +17,8 @@ def list_images(
     """Names of the images directly in ``folder``, sorted.
 
     An image is known by its suffix, in any case; see
-    :data:`~msvitreid.datasets.readers.image_kinds.KINDS`. A link to nothing is an image,
-    one that is missing: loading it says so.
+    :data:`~msvitreid.datasets.readers.image_kinds.KINDS`. A link to nothing, or to itself, is an
+    image, one that is missing: loading it says so.
 
     Args:
         folder: Where to look.
@@ -30,7 +30,7 @@ def list_images(
     """
     names = []
     for entry in sorted(_scan(folder), key=lambda entry: entry.name):
-        if entry.is_dir():
+        if _is_folder(entry):
             if left_out is not None and not folders_are_read and not entry.is_symlink():
                 left_out.add_folder(entry.path)
         elif is_image_name(entry.name):
@@ -52,7 +52,7 @@ def list_folders(folder: Path, left_out: LeftOut | None = None) -> list[str]:
     """
     folders = []
     for entry in sorted(_scan(folder), key=lambda entry: entry.name):
-        if entry.is_dir():
+        if _is_folder(entry):
             folders.append(entry.name)
         elif left_out is not None and is_image_name(entry.name):
             left_out.add(LOOSE, entry.path)
@@ -70,3 +70,10 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
         ) from None
     except OSError as error:
         raise DatasetError(f'{folder}: the folder cannot be read ({error.strerror})') from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to where nothing may be read
+        return False

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 #: What programs and people write where they have no value, in lower case.
 MISSING_WORDS = frozenset(
     ('', 'nan', 'none', 'null', 'nil', 'na', 'n/a', 'n.a', 'nat', 'inf', 'infinity', 'unknown',
-     'undefined', 'missing', 'pd.na', '\\n', 'value!', 'ref!', 'div/0!', 'nan(ind', '1.#qnan')
+     'undefined', 'undef', 'missing', 'pd.na', 'np.nan', '\\n', 'n/an/a', 'nan(ind')
 )  # fmt: skip
 # Around such a word: <NA>, #N/A, -inf, (none), N.A.; a dash or question mark is one by itself.
-WRAPPING = '<>()[]#+-–—?. '
+WRAPPING = '<>()[]{}#+-–—?. '
+# What spreadsheets show in place of a value, as #VALUE! or Err:502, and C of MSVC, as -1.#IND.
+ERROR_VALUE = re.compile(r'#[a-z0/]+[!?]|err:\d{3}|-?1\.#[a-z]+', re.IGNORECASE | re.ASCII)
 DECIMAL = re.compile(r'([+-]?)(\d*)(?:[.,](\d*))?(?:[eE]([+-]?\d{1,18}))?', re.ASCII)
 # Hyphens and dashes of all widths, and the minus sign.
 DASHES = re.compile('[\u2010-\u2015\u2212]')
@@ -22,8 +24,8 @@ GROUPED = re.compile(
 )
 # The separators of Arabic digits.
 SEPARATORS = str.maketrans('\u066b\u066c', '.,')
-# How spreadsheets and careful exports mark a text: '1, ="1", =1, "1".
-MARKED_AS_TEXT = re.compile(r"""'(.+)|="(.*)"|"(.*)"|=(.+)""")
+# How spreadsheets and careful exports mark a text: '1, '1', ="1", =1, "1".
+MARKED_AS_TEXT = re.compile(r"""'(.+?)'?|="(.*)"|"(.*)"|=(.+)""")
 # Not between digits: '1 1' is hardly 11.
 IDLE_SPACE = re.compile(r'(?<!\d) | (?!\d)')
 # What shows nothing: Unicode's Default_Ignorable_Code_Point (variation selectors, joiners,
@@ -53,7 +55,8 @@ def stands_for_nothing(name: str) -> bool:
     numbers = _numbers(text)
     if numbers:
         return any(is_negative for is_negative, *_ in numbers)
-    return text.strip(WRAPPING).casefold() in MISSING_WORDS
+    is_word = text.strip(WRAPPING).casefold() in MISSING_WORDS
+    return is_word or ERROR_VALUE.fullmatch(text) is not None
 
 
 def readings(name: str) -> tuple[object, ...]:

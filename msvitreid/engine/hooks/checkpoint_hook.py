@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from msvitreid.checkpoints import read_checkpoint, write_checkpoint
 from msvitreid.errors import ConfigError
@@ -28,11 +28,13 @@ class CheckpointHook(MMEngineCheckpointHook):
     moment as many complete files as are to be kept, and for the time of a save one more.
 
     The options are mmengine's but for ``out_dir`` and ``filename_tmpl``: all that looks for
-    checkpoints looks in the work directory, for these names. ``last_checkpoint`` and published
-    files appear under their names when they are complete.
+    checkpoints looks for ``epoch_N.pth`` and ``iter_N.pth`` in the work directory. ``by_epoch``
+    has to be the loop's. ``last_checkpoint`` and published files appear under their names when
+    they are complete.
 
     Raises:
-        ConfigError: ``out_dir`` or another ``filename_tmpl`` is given.
+        ConfigError: ``out_dir`` or another ``filename_tmpl`` is given; before the first step, if
+            ``by_epoch`` is not the loop's.
     """
 
     #: A misspelt option would be an error at the first save only.
@@ -43,19 +45,32 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        name = 'epoch_{}.pth' if self.by_epoch else 'iter_{}.pth'
-        if self.filename_tmpl != name:
-            raise ConfigError(
-                f'default_hooks.checkpoint.filename_tmpl is {self.filename_tmpl!r}, but --resume '
-                f'finds checkpoints by the name {name}; remove the option'
-            )
         if self.out_dir:
             raise ConfigError(
                 f'default_hooks.checkpoint.out_dir is {str(self.out_dir)!r}, but checkpoints lie '
                 'in work_dir; remove the option and give the folder as --work-dir'
             )
+        usual = f'{"epoch" if self.by_epoch else "iter"}_{{}}.pth'
+        if self.filename_tmpl != usual:
+            raise ConfigError(
+                f'default_hooks.checkpoint.filename_tmpl is {self.filename_tmpl!r}, but --resume '
+                f'looks for {usual.format("N")}; remove the option'
+            )
 
     def before_train(self, runner: Runner) -> None:
+        counts_iterations = isinstance(runner.train_loop, IterBasedTrainLoop)
+        if self.by_epoch and counts_iterations:
+            raise ConfigError(
+                'default_hooks.checkpoint.by_epoch is True in a run that counts iterations, '
+                'which would save nothing before its end; set it to False, and its interval to '
+                'a number of iterations'
+            )
+        if not self.by_epoch and not counts_iterations:
+            raise ConfigError(
+                'default_hooks.checkpoint.by_epoch is False in a run of epochs, which cannot be '
+                'resumed from iter_N.pth, somewhere in an epoch; remove it, and set its interval '
+                'to a number of epochs'
+            )
         limit, self.max_keep_ckpts = self.max_keep_ckpts, -1
         super().before_train(runner)
         self.max_keep_ckpts = limit

@@ -9,6 +9,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
+from msvitreid.checkpoints.checkpoint_names import is_result_name
 from msvitreid.checkpoints.model_file import SUFFIX, write_model_file
 from msvitreid.datasets.base import innermost
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
@@ -38,7 +39,7 @@ class ModelFileHook(Hook):
     only_trains = True
 
     def __init__(self, filename: str = f'model{SUFFIX}', license: str = '') -> None:
-        if Path(filename).name != filename or not filename.endswith(SUFFIX):
+        if not is_result_name(filename, SUFFIX):
             raise ConfigError(
                 f'ModelFileHook filename must be a name such as model{SUFFIX}, got {filename!r}'
             )

@@ -12,6 +12,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import Tensor, nn
 
 from msvitreid.checkpoints import write_checkpoint
+from msvitreid.checkpoints.checkpoint_names import is_result_name
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.loops.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
@@ -41,11 +42,11 @@ class WeightAverageHook(Hook):
 
     Args:
         begin: first epoch (1-based) whose end is a snapshot.
-        filename: of the averaged net's checkpoint.
+        filename: of the averaged net's checkpoint, in the work directory.
 
     Raises:
-        ConfigError: ``begin`` is no epoch of the run, the run is counted in iterations, or an
-            ``EMAHook`` averages too; before the first step.
+        ConfigError: ``filename`` is no name of its own, ``begin`` is no epoch of the run, the run
+            is counted in iterations, or an ``EMAHook`` averages too; before the first step.
         CheckpointError: the checkpoint to resume from averages other epochs.
 
     Source: the published training command's "EMA", which is a uniform average.
@@ -60,6 +61,11 @@ class WeightAverageHook(Hook):
         if begin < 1:
             raise ConfigError(
                 f'WeightAverageHook begin must be an epoch from 1 on, got {begin}'
+            )
+        if not is_result_name(filename, '.pth'):
+            raise ConfigError(
+                'WeightAverageHook filename must be a name such as averaged.pth that no '
+                f'checkpoint of the run has, got {filename!r}'
             )
         self.begin = begin
         self.filename = filename

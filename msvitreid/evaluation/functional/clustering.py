@@ -73,7 +73,7 @@ def kmeans(
     samples = as_features(samples, 'samples').cpu()
     check_whole(num_clusters, 1, 'num_clusters')
     check_whole(iterations, 1, 'iterations')
-    check_whole(seed, 0, 'seed')
+    check_whole(seed, 0, 'seed', 2**63 - 1)
     if num_clusters > len(samples):
         raise ValueError(
             f'num_clusters must be from 1 to the number of images, {len(samples)}, '

@@ -14,6 +14,9 @@ import torch
 Array = np.ndarray | torch.Tensor
 Labels = np.ndarray | torch.Tensor | Sequence[int]
 
+LEAST = (torch.finfo(torch.float32).tiny / torch.finfo(torch.float32).eps) ** 0.5
+"""The square of it, 1e-31, and what is added to that, have all digits of float32."""
+
 NO_INDEX = -1
 """In place of an index: there is none."""
 
@@ -22,12 +25,16 @@ def as_features(features: Array, name: str) -> torch.Tensor:
     """Features as a float32 ``(N, D)`` tensor, left on their device.
 
     Raises:
-        ValueError: not a two-dimensional array of real numbers, or a value is not finite.
+        ValueError: not a two-dimensional array of real numbers, a value is not finite, or all
+            are so small that products vanish.
     """
-    tensor = as_matrix(features, name, '(N, D)').float()
+    matrix = as_matrix(features, name, '(N, D)')
+    tensor = matrix.float()
     if not tensor.shape[1]:
         raise ValueError(f'{name} must have at least one column, got {tuple(tensor.shape)}')
-    require_finite(tensor, name)
+    # What is 0 in float32 may not be in float64.
+    largest = require_finite(tensor, name) or require_finite(matrix, name)
+    require_products(largest, name)
     return tensor
 
 
@@ -44,6 +51,8 @@ def as_matrix(values: Array, name: str, shape: str) -> torch.Tensor:
                 f'{name} must be a dense tensor of real numbers, got layout {tensor.layout} and '
                 f'type {tensor.dtype}'
             )
+        if tensor.is_meta:
+            raise ValueError(f'{name} must hold numbers, got a tensor on the meta device')
     else:
         array = _real_numbers(values, name)
         if array.dtype.byteorder not in '=|' or array.dtype.itemsize > 8:
@@ -54,15 +63,37 @@ def as_matrix(values: Array, name: str, shape: str) -> torch.Tensor:
     return tensor
 
 
-def require_finite(tensor: torch.Tensor, name: str) -> None:
-    """Check that features are numbers.
+def require_finite(tensor: torch.Tensor, name: str) -> float:
+    """Check that features are numbers, and give the largest magnitude.
 
     Raises:
         ValueError: a value is NaN or infinite.
     """
+    if not tensor.numel():
+        return 0.0
     # The extremes carry any NaN or infinity, and cost a twentieth of torch.isfinite.
-    if tensor.numel() and not torch.isfinite(torch.stack(tensor.aminmax())).all():
+    extremes = torch.stack(tensor.aminmax())
+    if not torch.isfinite(extremes).all():
         raise ValueError(f'{name} holds NaN or infinite values')
+    return float(extremes.abs().max())
+
+
+def vanish(largest: float) -> bool:
+    """Whether products of numbers up to ``largest`` lose digits in float32, or are 0."""
+    return 0 < largest < LEAST
+
+
+def require_products(largest: float, name: str) -> None:
+    """Check that products of features differ from 0; of zeros only they need not.
+
+    Raises:
+        ValueError: they do not: images would be ranked by their place in the gallery.
+    """
+    if vanish(largest):
+        raise ValueError(
+            f'{name} holds nothing above {largest:.3g}, whose products vanish in float32; '
+            'normalize the features'
+        )
 
 
 def as_feature_pair(query: Array, gallery: Array) -> tuple[torch.Tensor, torch.Tensor]:
@@ -169,14 +200,17 @@ def as_topk(topk: Iterable[int], name: str = 'topk') -> tuple[int, ...]:
     return tuple(int(k) for k in values)
 
 
-def check_whole(value: int, lowest: int, name: str) -> None:
+def check_whole(value: int, lowest: int, name: str, highest: int | None = None) -> None:
     """Check that an argument is a whole number.
 
     Raises:
-        ValueError: not a whole number, or below ``lowest``.
+        ValueError: not a whole number, below ``lowest`` or above ``highest``.
     """
-    if not (_is_whole(value) and value >= lowest):
-        raise ValueError(f'{name} must be a whole number, at least {lowest}, got {value!r}')
+    if not _is_whole(value) or value < lowest or (highest is not None and value > highest):
+        end = '' if highest is None else f' and at most {highest}'
+        raise ValueError(
+            f'{name} must be a whole number, at least {lowest}{end}, got {value!r}'
+        )
 
 
 def check_range(start: int, stop: int, size: int) -> None:

@@ -159,7 +159,7 @@ class KReciprocalDistances:
         nearest = Neighbors(*split(search, count, BLOCK))
         neighbors = nearest.indices
         # All items may coincide; then every distance is 0 whatever it is divided by.
-        self._largest = nearest.largest.clip(min=1e-12)
+        self._largest = np.where(nearest.largest > 0, nearest.largest, np.float32(1))
         reciprocal = _reciprocal(neighbors[:, : k1 + 1])
         half = _reciprocal(neighbors[:, : int(np.around(k1 / 2)) + 1])
         encodings = self._encode(_expand(reciprocal, half), nearest)

@@ -44,7 +44,7 @@ def rank_metrics_from_similarity(
 
     Args:
         similarity: ``(Q, G)``, larger is more similar; give a distance matrix
-            negated. It is not modified.
+            negated. It is not modified. Integers are below 2**53.
 
     The other arguments, the result and the errors are those of
     :func:`rank_metrics`.
@@ -58,7 +58,13 @@ def rank_metrics_from_similarity(
     dtype = torch.promote_types(matrix.dtype, least)
 
     def rows(start: int, stop: int) -> torch.Tensor:
-        return matrix[start:stop].to(dtype, copy=True)
+        block = matrix[start:stop].to(dtype, copy=True)
+        if not matrix.is_floating_point() and block.numel() and block.abs().max() >= 2**53:
+            raise ValueError(
+                'similarity holds integers from 2**53 on, which float64 cannot tell apart; '
+                'scale them'
+            )
+        return block
 
     return rank_metrics_from_rows(rows, rule, ap, topk, query_chunk, per_query, extra)
 

@@ -27,6 +27,7 @@ from .inputs import (
     check_whole,
     check_widths,
     require_finite,
+    require_products,
 )
 from .market_rule import MarketRule
 from .similarities_to_map import RankedMatches, count_above, count_tied_before, in_order
@@ -108,6 +109,7 @@ def rank_streamed_matches(
             similarity[:, rows.stop - first :] = -torch.inf
             rule.mask_same_identity(similarity, chunk.start, first)
             chunk.add(similarity, first)
+    require_products(reader.largest, 'gallery_features')
     parts = [chunk.ranks() for chunk in chunks]
     queries = np.concatenate([np.empty(0, dtype=np.int64), *(rows for rows, _ in parts)])
     ranks = np.concatenate([np.empty(0, dtype=np.int64), *(ranks for _, ranks in parts)])
@@ -218,6 +220,7 @@ class BlockReader:
         self._block = torch.zeros(length, file.shape[1])
         self._device = device
         self._name = name
+        self.largest = 0.0  # magnitude of all that was read
 
     def read(self, rows: slice | np.ndarray) -> torch.Tensor:
         """``(length, D)`` float32, zeros after the rows; valid until the next call.
@@ -228,5 +231,5 @@ class BlockReader:
         read = as_matrix(self._file[rows], self._name, '(N, D)')
         self._block[: len(read)] = read
         self._block[len(read) :] = 0
-        require_finite(self._block, self._name)
+        self.largest = max(self.largest, require_finite(self._block, self._name))
         return self._block.to(self._device)

@@ -66,12 +66,21 @@ def check_fprs(fprs: Iterable[float]) -> tuple[float, ...]:
     """Check false positive rates.
 
     Raises:
-        ValueError: not a list of numbers above 0 and below 1.
+        ValueError: not a list of numbers above 0 and below 1, or two differ too little to have
+            names of their own.
     """
-    is_list = isinstance(fprs, (list, tuple, np.ndarray))
+    is_list = isinstance(fprs, (list, tuple)) or (isinstance(fprs, np.ndarray) and fprs.ndim)
     if not is_list or not all(isinstance(fpr, Real) and 0 < fpr < 1 for fpr in fprs):
         raise ValueError(f'fprs must be a list of rates above 0 and below 1, got {fprs!r}')
-    return tuple(float(fpr) for fpr in fprs)
+    rates = tuple(dict.fromkeys(float(fpr) for fpr in fprs))
+    if len({rate_name(rate) for rate in rates}) < len(rates):
+        raise ValueError(f'two of the fprs have the same six digits, got {fprs!r}')
+    return rates
+
+
+def rate_name(fpr: float) -> str:
+    """What the true positive rate at this false positive rate is called."""
+    return f'TPR@FPR={fpr:g}'
 
 
 class MatchingPairs(NamedTuple):
@@ -184,7 +193,7 @@ def curve_rates(
     tpr, fpr = (np.append(0.0, counts / counts[-1]) for counts in (matching, differing))
     rates = {'EER': _equal_error_rate(tpr, fpr)}
     for wanted in fprs:
-        rates[f'TPR@FPR={wanted:g}'] = float(tpr[fpr <= wanted].max())
+        rates[rate_name(wanted)] = float(tpr[fpr <= wanted].max())
     return rates
 
 

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 from msvitreid.evaluation.functional import bootstrap_intervals
-from msvitreid.evaluation.functional.inputs import as_topk
+from msvitreid.evaluation.functional.inputs import as_topk, vanish
 from msvitreid.utils.exchange import of_first_rank
 
 from .embeddings import Embeddings, file_id, gather_embeddings
@@ -135,16 +135,21 @@ class EmbeddingMetric(BaseMetric):
         }
 
     def _check_products(self, features: torch.Tensor) -> None:
-        """Check that products of embeddings are finite.
+        """Check that products of embeddings are finite, and differ from 0.
 
         Raises:
-            ReIDError: products of the embeddings may overflow; on every process alike.
+            ReIDError: products of the embeddings may overflow, or vanish; on every process alike.
         """
         largest = features.abs().max().item() if features.numel() else 0.0
         if largest**2 * features.shape[1] > torch.finfo(torch.float32).max:
             raise ReIDError(
                 f'{type(self).__name__}: an embedding holds {largest:.3g}, so that '
                 'similarities overflow: have the model normalize its embeddings'
+            )
+        if vanish(largest):
+            raise ReIDError(
+                f'{type(self).__name__}: no embedding holds a number above {largest:.3g}, so '
+                'that similarities vanish: have the model normalize its embeddings'
             )
 
     def intervals(

@@ -66,7 +66,7 @@ class RetrievalMetric(EmbeddingMetric):
         self.ami = ami
         self.seed = seed
         try:
-            check_whole(seed, 0, 'seed')
+            check_whole(seed, 0, 'seed', 2**63 - 1)
             self.extra = check_extra_measures(extra)
         except ValueError as error:
             raise ConfigError(f'RetrievalMetric: {error}') from error

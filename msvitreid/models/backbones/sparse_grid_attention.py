@@ -71,9 +71,15 @@ class SparseGridAttention(nn.Module):
         """Attend; all maps are ``(B, num_heads * d, H, W)``.
 
         Raises:
-            ConfigError: ``H`` or ``W`` does not divide by the split size.
+            ConfigError: ``H`` or ``W`` does not divide by the split size, or channels by the heads.
+            ValueError: the maps differ in more than the channels of ``v``.
         """
         height, width = q.shape[-2:]
+        if k.shape != q.shape or (v.shape[0], v.shape[2:]) != (q.shape[0], q.shape[2:]):
+            raise ValueError(
+                f'q, k and v must be of one batch and size, got {tuple(q.shape)}, '
+                f'{tuple(k.shape)} and {tuple(v.shape)}'
+            )
         q, k, v = self._group(q), self._group(k), self._group(v)
         with torch.autocast(q.device.type, enabled=False):
             # The scale goes to the queries, which are smaller than the logits.
@@ -97,6 +103,10 @@ class SparseGridAttention(nn.Module):
         if height % rows or width % columns:
             raise ConfigError(
                 f'a {height}x{width} map does not divide by split_size {rows}x{columns}'
+            )
+        if channels % self.num_heads:
+            raise ConfigError(
+                f'{channels} channels do not divide by num_heads {self.num_heads}'
             )
         x = x.permute(0, 2, 3, 1).reshape(
             batch,

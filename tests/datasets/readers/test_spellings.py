@@ -21,7 +21,9 @@ from msvitreid.datasets.readers.spellings import (
      '−1', '-2', 'N.A.', '#N/A', '-nan', 'NaT', 'Unknown', '(none)', '?', '-', '', ' ', '\u200b',
      'ｎａｎ', ' nan', '\ufeffnull', '-01', '-1,0', '-.5',
      "'nan", '="-1"', '="N/A"', '=""', 'n\ufe0fan', '\u3164', '-1,000', '-1_000',
-     '#VALUE!', '#REF!', '#DIV/0!', '-nan(ind)', '1.#QNAN', r'\N', 'pd.NA', '–1', '\u20101'],
+     '#VALUE!', '#REF!', '#DIV/0!', '-nan(ind)', '1.#QNAN', r'\N', 'pd.NA', '–1', '\u20101',
+     '#N/A N/A', '1.#IND', '-1.#IND', '1.#INF', '#NULL!', '#NUM!', '#NAME?', '#SPILL!', 'Err:502',
+     "'None'", "'-1'", '{null}', 'undef', 'np.nan'],
 )  # fmt: skip
 def test_what_stands_for_no_identity_and_no_camera(name):
     """A missing value must not become one more person or camera."""
@@ -31,7 +33,8 @@ def test_what_stands_for_no_identity_and_no_camera(name):
 @pytest.mark.parametrize(
     'name',
     ['0', '-0', '1', 'anna', 'nana', 'Nancy', 'null1', 'c-1', '1-1', 'cam1', 'inf2', '00-1',
-     '+1', 'A', "'", '=', '1,000', "'s-Gravenhage"],
+     '+1', 'A', "'", '=', '1,000', "'1'", '#1', '#name', 'name?', 'Err:5', 'Err:5021', '1.#', "''",
+     "'s-Gravenhage"],
 )  # fmt: skip
 def test_what_is_a_name(name):
     assert not stands_for_nothing(name)
@@ -42,6 +45,7 @@ def test_what_is_a_name(name):
     [
         ('1', '1.0'),
         ('1', '01'),
+        ('1', "'1'"),
         ('1', '+1'),
         ('10', '1e1'),
         ('10', '1,0E+1'),

@@ -228,3 +228,36 @@ def test_checkpoints_lie_in_the_work_directory(tmp_path):
         HOOKS.build(dict(type='CheckpointHook', filename_tmpl='my_{}.pth'))
     with pytest.raises(ConfigError, match=r'default_hooks\.checkpoint\.out_dir.*--work-dir'):
         HOOKS.build(dict(type='CheckpointHook', out_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize('name', ['net-{}.pth', 'net.pth', '../epoch_{}.pth'])
+def test_checkpoints_have_the_names_that_resuming_looks_for(name):
+    """Class of faults: files under names that nothing finds.
+
+    A run with other names that was cut off was started anew by --resume, over its own files; of
+    names without a number max_keep_ckpts removed the only file.
+    """
+    with pytest.raises(ConfigError, match=r'filename_tmpl .*epoch_N\.pth'):
+        HOOKS.build(dict(type='CheckpointHook', filename_tmpl=name))
+    HOOKS.build(dict(type='CheckpointHook', filename_tmpl='epoch_{}.pth'))
+
+
+@pytest.mark.parametrize(
+    ('by_epoch', 'loop'),
+    [
+        (True, dict(by_epoch=False, max_iters=3, val_interval=3)),
+        (False, dict(by_epoch=True, max_epochs=2, val_interval=2)),
+    ],
+    ids=['iterations', 'epochs'],
+)
+def test_checkpoints_are_counted_as_the_loop_counts(by_epoch, loop, market, tmp_path):
+    """Class of faults: checkpoints from which a run does not go on.
+
+    A run of iterations had none before its end, and one of epochs iter_N.pth within epochs:
+    "meta.iter was 12 and is 8", and accepted, a part of an epoch was trained twice.
+    """
+    cfg = config(market, tmp_path, {'by_epoch': by_epoch})
+    cfg.train_cfg = loop
+    with pytest.raises(ConfigError, match=r'checkpoint\.by_epoch is'):
+        build_runner(cfg).train()
+    assert not list(tmp_path.glob('*.pth'))

@@ -93,7 +93,10 @@ def test_a_registered_backbone_of_a_stranger_is_described(market, tmp_path):
         MODELS.module_dict.pop('NamedNet')
 
 
-@pytest.mark.parametrize('filename', ['../a.safetensors', 'model.pth', ''])
+@pytest.mark.parametrize(
+    'filename',
+    ['../a.safetensors', 'model.pth', '', 'a\0.safetensors', f'{"a" * 300}.safetensors'],
+)
 def test_names_of_files_that_are_refused(filename):
     with pytest.raises(ConfigError, match='filename'):
         ModelFileHook(filename=filename)

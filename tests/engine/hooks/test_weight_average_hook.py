@@ -139,3 +139,19 @@ def test_the_average_of_another_model_is_refused(market, tmp_path):
     state = {'count': 1, 'average': {'weight': torch.zeros(1)}}
     with pytest.raises(CheckpointError, match='belongs to another model'):
         hook.after_load_checkpoint(runner, {'weight_average': state})
+
+
+@pytest.mark.parametrize(
+    'filename',
+    ['epoch_3.pth', 'epoch_3_batch_2.pth', 'iter_9.pth', '../out.pth', '/tmp/out.pth', 'sub/x.pth',
+     'best_mAP.pth', 'abandoned_x.pth', 'model.safetensors', 'last_checkpoint', '.pth', '',
+     'a\0.pth', 'sub\\x.pth', f'{"a" * 300}.pth'],
+)  # fmt: skip
+def test_names_that_are_not_the_averaged_nets(filename):
+    """Class of faults: a result in the place of another file, outside, or lost at the end.
+
+    epoch_3.pth replaced the last epoch's state, and a name that cannot be written was an error
+    after the last epoch.
+    """
+    with pytest.raises(ConfigError, match='filename must be'):
+        WeightAverageHook(1, filename)

@@ -154,7 +154,8 @@ def test_a_run_without_validation_averaging_and_rates_of_its_own(summarized):
 
 def test_a_loop_over_steps(summarized):
     loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=50, val_interval=10)
-    facts = summarized(train_cfg=loop, custom_hooks=[])
+    saves = {'default_hooks.checkpoint.by_epoch': False}
+    facts = summarized(train_cfg=loop, custom_hooks=[], **saves)
     assert facts['length'] == '50 steps, validation every 10 steps and after the last'
 
 

@@ -19,6 +19,7 @@ from msvitreid.evaluation.functional import (
     recall_at_k,
     recall_of_first_ranks,
     top_matches,
+    verification_metrics,
 )
 from msvitreid.evaluation.functional.inputs import as_features, as_indices, as_labels
 
@@ -300,3 +301,58 @@ def test_labels_that_have_been_rounded_or_have_no_numbers(labels):
     """Two people whose labels round to one number are one."""
     with pytest.raises(ValueError, match='pids must'):
         as_labels(labels, 2, 'pids')
+
+
+@pytest.mark.parametrize('kind', ['float32', 'float64'])
+@pytest.mark.parametrize('scale', [1e-22, 1e-30])
+def test_features_whose_products_vanish(kind, scale):
+    """The class: finite features and wrong figures without a word.
+
+    Products of 1e-30 are 0 in float32, and images were ranked by their place in the gallery:
+    recall@8 of random features was 1.0.
+    """
+    features = np.random.default_rng(0).standard_normal((30, 8)).astype(kind) * scale
+    features = features.astype(kind)
+    pids = np.arange(30) % 4
+    for measure in (
+        lambda: rank_metrics(features[:9], features, pids[:9], pids),
+        lambda: recall_at_k(features, pids),
+        lambda: verification_metrics(features[:9], features, pids[:9], pids),
+        lambda: kmeans_nmi(features, pids),
+        lambda: k_reciprocal_rerank(features[:9], features),
+    ):
+        with pytest.raises(ValueError, match='vanish'):
+            measure()
+
+
+def test_zero_features_are_ranked_and_small_ones_as_large_ones():
+    features = np.random.default_rng(0).standard_normal((30, 8)).astype(np.float32)
+    pids = np.arange(30) % 4
+    zeros = np.zeros_like(features)
+    assert rank_metrics(zeros[:9], zeros, pids[:9], pids)['mAP'] > 0
+    small = features * np.float32(2**-50)
+    assert recall_at_k(small, pids) == recall_at_k(features, pids)
+    itself = np.arange(9)
+    assert rank_metrics(small[:9], features, pids[:9], pids, self_index=itself) == rank_metrics(
+        features[:9], features, pids[:9], pids, self_index=itself
+    )
+
+
+def test_features_on_the_meta_device():
+    with pytest.raises(ValueError, match='meta'):
+        rank_metrics(torch.ones(2, 3, device='meta'), np.ones((2, 3)), [0, 1], [0, 1])
+
+
+@pytest.mark.parametrize('kind', [np.int64, np.uint64])
+def test_similarities_that_float64_cannot_tell_apart(kind):
+    """The class: a wrong rank without a word. 2**53 + 1 tied with 2**53, and came second."""
+    similarity = np.array([[2**53, 2**53 + 1, 2**53]], dtype=kind)
+    with pytest.raises(ValueError, match='float64 cannot'):
+        rank_metrics_from_similarity(similarity, [1], [2, 1, 2])
+    found = rank_metrics_from_similarity(similarity - kind(2), [1], [2, 1, 2])
+    assert found['rank-1'] == 1
+
+
+def test_a_seed_beyond_that_of_torch():
+    with pytest.raises(ValueError, match='seed must be'):
+        kmeans_nmi(np.eye(4), [0, 0, 1, 1], seed=2**63)

@@ -148,3 +148,16 @@ def test_exact_distances_agree_with_the_plain_implementation(ids):
         expected = plain.k_reciprocal_rerank(query, gallery, k1, k2)
         actual = k_reciprocal_rerank(query, gallery, k1, k2)
         np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('exponent', [-20, -25, -50, 30])
+def test_distances_do_not_depend_on_the_scale_of_features(exponent):
+    """The class: a constant in the unit of somebody's features.
+
+    Squared distances below 1e-12 counted as 0: of features of length 1e-7 the order was another.
+    """
+    query, gallery = clustered(2, num_query=20, num_gallery=60)
+    scale = np.float32(2.0**exponent)
+    np.testing.assert_array_equal(
+        k_reciprocal_rerank(query * scale, gallery * scale), k_reciprocal_rerank(query, gallery)
+    )

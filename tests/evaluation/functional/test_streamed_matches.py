@@ -107,6 +107,7 @@ def test_the_gallery_is_read_in_float32_and_tensors_are_queries_too():
         ({'gallery_features': Rows(np.ones(4))}, r'gallery_features must have shape \(N, D\)'),
         ({'gallery_features': Rows(np.full((4, 3), np.nan))}, 'gallery_features holds NaN'),
         ({'gallery_features': Rows(np.ones((5, 3)))}, '4 gallery_pids'),
+        ({'gallery_features': Rows(np.full((4, 3), 1e-20))}, 'gallery_features .* vanish'),
         ({'query_pids': [1]}, r'query_pids must have shape \(2,\)'),
         ({'query_camids': [0]}, r'query_camids must have shape \(2,\)'),
         ({'query_chunk': 0}, 'query_chunk must be a whole number'),

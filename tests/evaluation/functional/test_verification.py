@@ -105,10 +105,20 @@ def test_the_image_itself_is_no_pair():
     assert actual == pytest.approx(expected_rates(same, similarity, FPRS), abs=1e-9)
 
 
-@pytest.mark.parametrize('fprs', [(0,), (1,), (1.5,), 0.1, ('0.1',), (float('nan'),), None])
+@pytest.mark.parametrize(
+    'fprs',
+    [(0,), (1,), (1.5,), 0.1, ('0.1',), (float('nan'),), None, np.array(0.1)],
+    ids=repr,
+)
 def test_rates_out_of_range(fprs):
     with pytest.raises(ValueError, match='fprs must be a list of rates above 0 and below 1'):
         verification_metrics(np.eye(2), np.eye(2), [0, 1], [0, 1], fprs=fprs)
+
+
+def test_rates_that_would_share_a_name():
+    """The class: a figure that replaces another one without a word."""
+    with pytest.raises(ValueError, match='six digits'):
+        verification_metrics(np.eye(2), np.eye(2), [0, 1], [0, 1], fprs=(0.1, 0.10000001))
 
 
 @pytest.mark.parametrize('pids', [[0, 0], [1, 2]])

@@ -190,3 +190,10 @@ def test_embeddings_whose_products_overflow(metric):
     samples = make_samples(np.eye(4) * 1e30, [0, 0, 1, 1], ['query', 'gallery'] * 2)
     with pytest.raises(ReIDError, match=r'holds 1e\+30, so that similarities overflow'):
         evaluate(metric(), samples)
+
+
+@pytest.mark.parametrize('metric', [ReIDMetric, RetrievalMetric])
+def test_embeddings_whose_products_vanish(metric):
+    samples = make_samples(np.eye(4) * 1e-20, [0, 0, 1, 1], ['query', 'gallery'] * 2)
+    with pytest.raises(ReIDError, match='similarities vanish'):
+        evaluate(metric(), samples)

@@ -175,3 +175,22 @@ def test_a_map_that_does_not_divide_is_refused():
     attention = SparseGridAttention(1, (4, 4), 0.5)
     with pytest.raises(ConfigError, match='a 6x4 map does not divide by split_size 4x4'):
         attention(*torch.randn(3, 1, 4, 6, 4))
+
+
+@pytest.mark.parametrize(
+    'wrong', ['k of another map', 'k of another batch', 'v of another map']
+)
+def test_maps_that_do_not_belong_together(wrong):
+    """The class: shapes that broadcast, and an attention to keys of other places."""
+    attention = SparseGridAttention(2, (2, 2), 0.5)
+    q = torch.randn(2, 8, 4, 4)
+    k = {'k of another map': q[:, :, :2], 'k of another batch': q[:1]}.get(wrong, q)
+    v = q[:, :, :2] if wrong == 'v of another map' else q
+    with pytest.raises(ValueError, match='of one batch and size'):
+        attention(q, k, v)
+
+
+def test_channels_that_do_not_divide_by_the_heads():
+    x = torch.randn(1, 9, 4, 4)
+    with pytest.raises(ConfigError, match='9 channels'):
+        SparseGridAttention(2, (2, 2), 0.5)(x, x, x)
