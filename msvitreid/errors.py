@@ -26,3 +26,7 @@ class OutputError(ReIDError):
 
 class GalleryError(ReIDError):
     """A gallery is missing, damaged or in use, or what it is given or asked does not fit it."""
+
+
+class CalibrationError(ReIDError):
+    """A calibration card is unusable or of another model, or data do not suffice for one."""
