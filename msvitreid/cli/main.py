@@ -33,7 +33,10 @@ COMMANDS = {
     'print-config': Command('print_config', 'print the config that runs, or a difference'),
     'complexity': Command('complexity', "count a net's parameters and MACs"),
     'compare': Command('compare', 'several runs in one picture and one table'),
-    'convert': Command('convert', "convert the authors' weights files to our names, or back"),
+    'embed': Command('embed', 'embeddings of images, as a file'),
+    'index': Command('index', 'a gallery of images: add, remove, list, verify, copy, ...'),
+    'search': Command('search', 'what a gallery holds that is most similar to an image'),
+    'convert': Command('convert', "a model file of a checkpoint; the authors' weights files"),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }
 

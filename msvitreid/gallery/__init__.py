@@ -7,7 +7,7 @@ runner. ``base.py`` is what every store does; stores are registered in ``GALLERI
 from .base import GalleryStore
 from .embedded import EmbeddedGallery
 from .items import CopyReport, Item, Report, SearchResults
-from .opening import create_gallery, open_gallery
+from .opening import create_gallery, gallery_exists, open_gallery
 from .qdrant import QdrantGallery
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     'Report',
     'SearchResults',
     'create_gallery',
+    'gallery_exists',
     'open_gallery',
 ]
