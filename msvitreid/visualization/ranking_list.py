@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from msvitreid.errors import DatasetError
 
-from ._captions import fitted, load_font
+from ._captions import drawable, fitted, load_font
 
 SAME = (0, 150, 80)
 DIFFERENT = (214, 45, 45)
@@ -225,9 +225,18 @@ def _tile(name: str, layout: RankingListLayout) -> Image.Image:
     """What stands in place of an image that cannot be read."""
     tile = Image.new('RGB', layout.thumb, _MISSING)
     font = load_font(max(9, layout.font_size - 3))
+    width, height = layout.thumb[0] - 4, font.size + 3
+    lines: list[str] = []
+    rest = drawable(name)
+    while rest and len(lines) < layout.thumb[1] // height - 2:
+        fits = next(
+            n for n in range(len(rest), 0, -1) if n == 1 or font.getlength(rest[:n]) <= width
+        )
+        lines.append(rest[:fits])
+        rest = rest[fits:]
     middle = layout.thumb[0] // 2, layout.thumb[1] // 2
-    text = fitted(name, font, layout.thumb[0] - 4)
-    ImageDraw.Draw(tile).text(middle, text, font=font, fill=_INK, anchor='mm')
+    draw = ImageDraw.Draw(tile)
+    draw.text(middle, '\n'.join(lines), font=font, fill=_INK, anchor='mm', align='center')
     return tile
 
 
