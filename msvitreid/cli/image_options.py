@@ -117,13 +117,18 @@ def joined_processes() -> Iterator[bool]:
         distributed.destroy_process_group()
 
 
-def finish(args: argparse.Namespace, command: Callable[[argparse.Namespace], Done]) -> None:
+def finish(
+    args: argparse.Namespace, command: Callable[[argparse.Namespace], Done | None]
+) -> None:
     """Run a command and print what it says; exit with 1 if a part failed.
 
-    What others print meanwhile goes to stderr.
+    What others print meanwhile goes to stderr. None is nothing to say, of all processes but the
+    first.
     """
     with contextlib.redirect_stdout(sys.stderr):
         done = command(args)
+    if done is None:
+        return
     if args.json:
         print(json.dumps(done.document, indent=1))
     elif done.text:

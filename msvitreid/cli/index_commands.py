@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def add(args: argparse.Namespace) -> Done:
+def add(args: argparse.Namespace) -> Done | None:
     from msvitreid.apis.indexing import (
         index_images,
         list_image_files,
@@ -49,7 +49,7 @@ def add(args: argparse.Namespace) -> Done:
         }
         if not is_first:
             index_images(None, inferencer, listed, columns, **options)
-            return Done({}, '')
+            return None
         with open_or_create_gallery(args.gallery, *model, args.precision) as gallery:
             report = index_images(gallery, inferencer, listed, columns, **options)
             return _indexed(gallery, args.gallery, report, facts)
@@ -115,7 +115,7 @@ def copy(args: argparse.Namespace) -> Done:
 
     with open_gallery(args.gallery, readonly=True) as gallery:
         model = gallery.dimension, gallery.fingerprint
-        precision = args.precision or gallery.precision
+        precision = _precision(args, gallery)
         with open_or_create_gallery(args.target, *model, precision) as target:
             report = gallery.copy_to(target)
             document = {
@@ -147,7 +147,7 @@ def build(args: argparse.Namespace) -> Done:
     )
 
 
-def reembed(args: argparse.Namespace) -> Done:
+def reembed(args: argparse.Namespace) -> Done | None:
     from msvitreid.apis.indexing import open_or_create_gallery, reembed_gallery
     from msvitreid.gallery import open_gallery
 
@@ -166,12 +166,19 @@ def reembed(args: argparse.Namespace) -> Done:
             )
         if not is_first:
             reembed_gallery(gallery, None, inferencer, **options)
-            return Done({}, '')
+            return None
         model = inferencer.dimension, inferencer.fingerprint
-        precision = args.precision or gallery.precision
+        precision = _precision(args, gallery)
         with open_or_create_gallery(args.target, *model, precision) as target:
             report = reembed_gallery(gallery, target, inferencer, **options)
             return _indexed(target, args.target, report, {})
+
+
+def _precision(args: argparse.Namespace, gallery: GalleryStore) -> str | None:
+    """Of the target: a new one has that of the gallery, if nothing else is said."""
+    from msvitreid.gallery import gallery_exists
+
+    return args.precision or (None if gallery_exists(args.target) else gallery.precision)
 
 
 def _columns(

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import shlex
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 from PIL import Image
 
 from msvitreid.apis import get_model
-from msvitreid.cli.main import main
 from msvitreid.gallery import open_gallery
 from tests.apis.indexing.crops import draw
+from tests.cli.command import command
 from tests.tools.user import REPOSITORY
 
 from .page import FENCE
 
 PAGE = (REPOSITORY / 'docs' / 'en' / 'search.md').read_text(encoding='utf-8')
 README = (REPOSITORY / 'README.md').read_text(encoding='utf-8')
-
-
-class Printed(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-def run(*arguments):
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(arguments)
-        except SystemExit as end:
-            code = end.code
-    return Printed(code, out.getvalue(), err.getvalue())
 
 
 def commands(text):
@@ -61,7 +42,7 @@ def prepare():
     for seed, name in enumerate(('averaged.pth', 'new.pth')):
         torch.manual_seed(seed)
         torch.save({'state_dict': get_model('msvit-demo').state_dict()}, name)
-    run('convert', 'new.pth', 'new_model.safetensors', '--config', 'msvit-demo')
+    command('convert', 'new.pth', 'new_model.safetensors', '--config', 'msvit-demo')
 
 
 @pytest.fixture(scope='module')
@@ -70,18 +51,18 @@ def walk(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp('walk'))
         prepare()
-        yield {' '.join(words[1:]): run(*words[1:]) for words in commands(PAGE)}
+        yield {' '.join(words[1:]): command(*words[1:]) for words in commands(PAGE)}
 
 
 def printed_by(walk, start):
-    (found,) = [printed for command, printed in walk.items() if command.startswith(start)]
+    (found,) = [printed for line, printed in walk.items() if line.startswith(start)]
     return found
 
 
 def test_every_command_of_the_page_is_done(walk):
-    for command, printed in walk.items():
-        assert printed.code == 0, (command, printed)
-        assert printed.out, command
+    for line, printed in walk.items():
+        assert printed.code == 0, (line, printed)
+        assert printed.out, line
 
 
 def test_what_the_page_says_is_printed(walk):
@@ -101,9 +82,7 @@ def test_what_the_page_says_is_printed(walk):
 
 def test_what_the_searches_find(walk):
     by_file, by_camera, by_time = (
-        printed.out.splitlines()
-        for command, printed in walk.items()
-        if command.startswith('search')
+        printed.out.splitlines() for line, printed in walk.items() if line.startswith('search')
     )
     assert by_file[0] == 'query.jpg (exact)'
     assert by_file[1] == '  1  1.0000  cam1/0001_c1.jpg  camera=1 pid=0001 time=10'
@@ -145,5 +124,5 @@ def test_the_walk_of_the_readme(walk, tmp_path, monkeypatch):
     for name, path in files.items():
         Path(name).symlink_to(path)
     for words in lines:
-        printed = run(*words[1:])
+        printed = command(*words[1:])
         assert printed.code == 0, (words, printed)
