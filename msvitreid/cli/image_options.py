@@ -129,10 +129,12 @@ def finish(
         done = command(args)
     if done is None:
         return
-    if args.json:
-        print(json.dumps(done.document, indent=1))
-    elif done.text:
-        print(done.text)
+    text = json.dumps(done.document, indent=1) if args.json else done.text
+    try:
+        print(text, end='\n' * bool(text), flush=True)
+    except BrokenPipeError:
+        # The reader, such as head, has what it wanted; flushing at the end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if done.has_failed:
         sys.exit(1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import signal
 import sys
@@ -26,10 +25,6 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of the output has what it wanted, as head has. Flushing must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except ReIDError as error:
         sentence = _sentence(error)
     except OSError as error:

@@ -133,7 +133,7 @@ def test_remove_list_compact_copy_and_build(gallery):
     assert document(command('index', 'copy', 'g', 'h', '--json'))['skipped'] == 4
     assert 'int8' in refused('index', 'copy', 'g', 'h', '--precision', 'float16')
     pytest.importorskip('faiss')
-    assert '0.9' in refused('index', 'build', 'g', '--min-recall', '1.9')
+    assert '1.9' in refused('index', 'build', 'g', '--min-recall', '1.9')
     assert document(command('index', 'build', 'g', '--json'))['recall'] == 1
     found = document(
         command('search', 'g', '--id', 'c1/0001_c1.jpg', '--recall', '0.9', '--json')
@@ -292,8 +292,7 @@ def test_output_that_is_not_read_to_its_end(gallery):
         env=NO_COLOR,
     )
     os.close(writing)
-    assert 'Traceback' not in done.stderr
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (0, '')
 
 
 @pytest.mark.slow
