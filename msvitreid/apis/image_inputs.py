@@ -41,7 +41,8 @@ def image_inputs(inputs: Any) -> list[ImageInput] | Iterator[ImageInput]:
 
     Args:
         inputs: a path, a folder (searched with those below it), a pattern such as ``'*/a*.jpg'``,
-            an image, or an iterable of such; an iterator is read as images are needed.
+            an image, an :class:`ImageInput`, or an iterable of such; an iterator is read as
+            images are needed.
 
     Returns:
         A list if ``inputs`` has a length, else an iterator.
@@ -123,10 +124,15 @@ def _shape(value: Any) -> str:
 
 
 def _is_single(value: Any) -> bool:
+    if isinstance(value, ImageInput):
+        return True
     return isinstance(value, str | os.PathLike | Image.Image | np.ndarray | Tensor)
 
 
 def _expanded(value: Any, position: int) -> Iterator[ImageInput]:
+    if isinstance(value, ImageInput):
+        yield value
+        return
     if not isinstance(value, str | os.PathLike):
         if not _is_single(value):
             raise ConfigError(

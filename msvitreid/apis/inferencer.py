@@ -256,7 +256,12 @@ def _load(source: Any, weights: Any) -> tuple[ReIDModel, Any]:
             'ReIDInferencer(CONFIG, CHECKPOINT)'
         )
     if weights is None:
-        raise ConfigError('a config needs weights: ReIDInferencer(CONFIG, CHECKPOINT)')
+        what = (
+            'a config'
+            if isinstance(source, Config)
+            else f'{str(source)!r} is no model file, and'
+        )
+        raise ConfigError(f'{what} needs weights: ReIDInferencer(CONFIG, CHECKPOINT)')
     cfg = source if isinstance(source, Config) else get_config(source)
     return describe_model(cfg, extract_state_dict(read_checkpoint(weights), weights), weights)
 

@@ -12,6 +12,10 @@ import numpy as np
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.files import atomic_write
+from msvitreid.utils.printable import printable
+
+#: Of files that hold embeddings.
+SUFFIXES = ('.npz', '.csv', '.parquet')
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,43 @@ class Embeddings:
             ) from error
         values = pyarrow.array(self.embeddings.reshape(-1))
         width = self.embeddings.shape[1]
-        table = pyarrow.table(
-            {
-                'path': pyarrow.array(self.paths, pyarrow.string()),
-                'embedding': pyarrow.FixedSizeListArray.from_arrays(values, width),
-            }
-        ).replace_schema_metadata({'fingerprint': self.fingerprint})
         with _writing(path, '.parquet') as temporary:
+            try:
+                paths = pyarrow.array(self.paths, pyarrow.string())
+            except UnicodeEncodeError as error:
+                raise ConfigError(
+                    f'{str(path)!r} cannot hold the path {printable(error.object)!r}, which is '
+                    'no Unicode text; write a .csv or .npz file, or rename the image'
+                ) from error
+            table = pyarrow.table(
+                {
+                    'path': paths,
+                    'embedding': pyarrow.FixedSizeListArray.from_arrays(values, width),
+                }
+            ).replace_schema_metadata({'fingerprint': self.fingerprint})
             pyarrow.parquet.write_table(table, temporary)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the kind of file that the name says, as the method for that does.
+
+        Raises:
+            ConfigError: the name does not end with one of :data:`SUFFIXES`, or see the method.
+            OutputError: the file cannot be written; its folder must exist.
+        """
+        suffix = require_suffix(path)
+        {'.npz': self.save, '.csv': self.to_csv, '.parquet': self.to_parquet}[suffix](path)
+
+
+def require_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix of a file that :meth:`Embeddings.write` can write.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(f'{str(path)!r} must end with one of {", ".join(SUFFIXES)}')
+    return suffix
 
 
 @contextmanager

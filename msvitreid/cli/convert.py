@@ -1,8 +1,11 @@
-"""Convert the authors' weights files to our names, or back.
+"""Make a model file of a checkpoint, or convert the authors' weights files to our names, or back.
 
-Both kinds are recognized by their names: the ImageNet classifier (``msvit_s.pth``) and the
-ReID net (``ema.pth``). Of a pre-training checkpoint the exponentially averaged (EMA) weights are
-taken. Values stay bit-equal.
+With --config, SRC is a checkpoint of that config, such as a run's averaged.pth, and DST the model
+file: the net with its preprocessing, for use without the config.
+
+Without it, weights are renamed. Both kinds of the authors' files are recognized by their names: the
+ImageNet classifier (msvit_s.pth) and the ReID net (ema.pth). Of a pre-training checkpoint the
+exponentially averaged (EMA) weights are taken. Values stay bit-equal.
 """
 
 from __future__ import annotations
@@ -15,18 +18,60 @@ from typing import Any
 
 from msvitreid.errors import CheckpointError
 
+EPILOG = """\
+examples:
+  msvitreid convert averaged.pth model.safetensors --config msvit-s_market1501
+  msvitreid convert ema.pth ours.pth
+  msvitreid convert ours.pth ema.pth --to-official
+
+exit codes: 0 done, 2 not done, because of what one sentence on stderr says
+"""
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='msvitreid convert', description=__doc__)
-    parser.add_argument('src', help='file to read')
-    parser.add_argument('dst', help='file to write')
+    parser = argparse.ArgumentParser(
+        prog='msvitreid convert',
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('src', metavar='SRC', help='file to read')
+    parser.add_argument('dst', metavar='DST', help='file to write')
+    parser.add_argument(
+        '--config',
+        metavar='CONFIG',
+        help='make a model file: name or path of the config of SRC',
+    )
+    parser.add_argument(
+        '--license', default='', metavar='TEXT', help='a note in the model file for its users'
+    )
     parser.add_argument('--to-official', action='store_true', help="write the authors' names")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.config is not None and args.to_official:
+        parser.error('--config and --to-official cannot be combined')
+    if args.config is not None and not args.dst.endswith('.safetensors'):
+        parser.error(f'a model file must be called *.safetensors, got {args.dst!r}')
+    if args.config is None and (args.license or args.dst.endswith('.safetensors')):
+        parser.error('a model file (*.safetensors, --license) needs the --config of SRC')
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    if args.config is not None:
+        make_model_file(args)
+    else:
+        rename_weights(args)
 
+
+def make_model_file(args: argparse.Namespace) -> None:
+    from msvitreid.apis import model_file_from_run
+
+    found = model_file_from_run(args.config, args.src, args.dst, license=args.license)
+    print(f'{args.dst} written; fingerprint {found}')
+
+
+def rename_weights(args: argparse.Namespace) -> None:
     from msvitreid.checkpoints import extract_state_dict, read_checkpoint, write_checkpoint
     from msvitreid.models.weights.official_names import from_official, recognise, to_official
     from msvitreid.utils.files import make_folder

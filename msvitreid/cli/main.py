@@ -33,12 +33,15 @@ COMMANDS = {
     'list-configs': Command('list_configs', 'names of the configs that come with the package'),
     'print-config': Command('print_config', 'print the config that runs, or a difference'),
     'complexity': Command('complexity', "count a net's parameters and MACs"),
+    'embed': Command('embed', 'embeddings of images, as a file'),
+    'index': Command('index', 'a gallery of images: add, remove, list, verify, copy, ...'),
+    'search': Command('search', 'what a gallery holds that is most similar to an image'),
     'calibrate': Command('calibrate', 'measure thresholds and error rates of a model'),
     'compare': Command('compare', 'say whether two images show the same identity'),
     'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),
     'cluster': Command('cluster', 'group the images of a gallery by identity'),
-    'convert': Command('convert', "convert the authors' weights files to our names, or back"),
     'embed-tracks': Command('embed_tracks', 'one embedding for each track of a video'),
+    'convert': Command('convert', "a model file of a checkpoint; the authors' weights files"),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
 from msvitreid.models.model_description import architecture_of, build_described, input_range
 from msvitreid.registry.type_names import short_type
-from msvitreid.utils.files import require_writable
+from msvitreid.utils.files import make_folder, require_writable
 
 from .config.completion import datasets_in
 from .config.image_size import pipelines_in, stated_image_size
@@ -91,7 +92,7 @@ def model_file_from_run(
     Args:
         config: the config, its path or its name.
         checkpoint: weights of its net.
-        out: the file to write, ``model.safetensors``; its folder must exist.
+        out: the file to write, ``model.safetensors``; missing folders are made.
         license: a note for those who get the file.
 
     Returns:
@@ -110,6 +111,7 @@ def model_file_from_run(
     weights = extract_state_dict(read_checkpoint(checkpoint), checkpoint)
     trained_on = [{'name': short_type(data)} for data in datasets_in(_train_set(cfg))]
     model, description = describe_model(cfg, weights, checkpoint, trained_on, license)
+    make_folder(Path(out).parent)
     return write_model_file(out, model, description)
 
 

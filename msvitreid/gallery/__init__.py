@@ -8,7 +8,7 @@ that fails is undone by ``vectors.py`` for vectors and by ``database.py`` for th
 from .base import GalleryStore
 from .embedded import EmbeddedGallery
 from .items import CopyReport, Item, Report, SearchResults
-from .opening import create_gallery, open_gallery
+from .opening import create_gallery, gallery_exists, open_gallery
 from .qdrant import QdrantGallery
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     'Report',
     'SearchResults',
     'create_gallery',
+    'gallery_exists',
     'open_gallery',
 ]

@@ -77,6 +77,11 @@ class GalleryStore(ABC):
                 another model.
         """
 
+    @classmethod
+    @abstractmethod
+    def exists(cls, path: str | Path) -> bool:
+        """Whether there is anything at ``path``, so that :meth:`create` would refuse it."""
+
     def add(
         self,
         ids: Sequence[str],
@@ -147,14 +152,18 @@ class GalleryStore(ABC):
         return self._count(parse_where(where))
 
     def scan(
-        self, where: Mapping[str, Any] | None = None, batch_size: int = 1024
+        self,
+        where: Mapping[str, Any] | None = None,
+        batch_size: int = 1024,
+        embeddings: bool = True,
     ) -> Iterator[list[Item]]:
-        """All items that meet ``where`` with their embeddings, in an order that stays.
+        """All items that meet ``where``, in an order that stays.
 
         That is by ascending id in the embedded gallery. What changes meanwhile may be missed.
+        Without their embeddings items are read much faster.
         """
         check_batch_size(batch_size)
-        return self.scan_parsed(parse_where(where), batch_size)
+        return self.scan_parsed(parse_where(where), batch_size, embeddings)
 
     def search(
         self,
@@ -309,7 +318,7 @@ class GalleryStore(ABC):
 
     @abstractmethod
     def scan_parsed(
-        self, conditions: tuple[Condition, ...], batch_size: int
+        self, conditions: tuple[Condition, ...], batch_size: int, embeddings: bool = True
     ) -> Iterator[list[Item]]:
         """:meth:`scan` with conditions that have been read already."""
 

@@ -156,7 +156,8 @@ def database_errors(folder: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         text = str(error)
         if 'full' in text or 'disk I/O' in text or 'unable to open' in text:
-            code = errno.ENOSPC if 'full' in text else errno.EIO
+            # A quota or a limit of a file's size is an I/O error to SQLite.
+            code = errno.EIO if 'unable to open' in text else errno.ENOSPC
             raise cannot_write(folder / NAME, OSError(code, text)) from error
         if 'readonly' in text or 'read-only' in text:
             raise cannot_write(folder / NAME, OSError(errno.EROFS, text)) from error

@@ -64,7 +64,7 @@ class EmbeddedGallery(GalleryStore):
             raise GalleryError(f'{str(path)!r} is no path: it has a NUL character')
         made: str | None = None
         try:
-            if os.path.lexists(path) and (path.is_symlink() or not _is_empty_folder(path)):
+            if cls.exists(path):
                 raise GalleryError(f'{str(path)!r} exists already; give a gallery a new folder')
             path.parent.mkdir(parents=True, exist_ok=True)
             made = tempfile.mkdtemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
@@ -86,6 +86,11 @@ class EmbeddedGallery(GalleryStore):
         cls, path: str | Path, readonly: bool = False, fingerprint: str | None = None
     ) -> EmbeddedGallery:
         return cls(path, readonly, fingerprint)
+
+    @classmethod
+    def exists(cls, path: str | Path) -> bool:
+        path = Path(path)
+        return path.is_symlink() or (path.exists() and not _is_empty_folder(path))
 
     def nearest(self, queries: np.ndarray, plan: Plan) -> tuple[list[list[Hit]], str]:
         with self._session.reading() as snapshot:
@@ -214,14 +219,14 @@ class EmbeddedGallery(GalleryStore):
             return self._session.database.execute(query, parameters).fetchone()[0]
 
     def scan_parsed(
-        self, conditions: tuple[Condition, ...], batch_size: int
+        self, conditions: tuple[Condition, ...], batch_size: int, embeddings: bool = True
     ) -> Iterator[list[Item]]:
         where, parameters = as_sql(conditions)
         last = ''
         while True:
             with self._session.reading() as snapshot:
                 text = f'id > ? AND {where} ORDER BY id LIMIT ?'
-                items = self._items(snapshot, text, [last, *parameters, batch_size], True)
+                items = self._items(snapshot, text, [last, *parameters, batch_size], embeddings)
             if not items:
                 return
             yield items

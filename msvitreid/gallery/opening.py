@@ -38,6 +38,11 @@ def create_gallery(
     return _store(path_or_url).create(os.fspath(path_or_url), dimension, fingerprint, precision)
 
 
+def gallery_exists(path_or_url: str | os.PathLike[str]) -> bool:
+    """Whether there is anything at the place, so that no gallery can be created there."""
+    return _store(path_or_url).exists(os.fspath(path_or_url))
+
+
 def _store(path_or_url: str | os.PathLike[str]) -> type[GalleryStore]:
     scheme, separator, _ = os.fspath(path_or_url).partition('://')
     if not separator or isinstance(path_or_url, Path):

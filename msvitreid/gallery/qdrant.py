@@ -129,6 +129,12 @@ class QdrantGallery(GalleryStore):
     ) -> QdrantGallery:
         return cls(*_connect(str(path)), readonly, fingerprint)
 
+    @classmethod
+    def exists(cls, path: str | Path) -> bool:
+        client, collection = _connect(str(path))
+        with _answers(collection):
+            return client.collection_exists(collection)
+
     def nearest(self, queries: np.ndarray, plan: Plan) -> tuple[list[list[Hit]], str]:
         from qdrant_client import models
 
@@ -257,7 +263,7 @@ class QdrantGallery(GalleryStore):
         return answer.count
 
     def scan_parsed(
-        self, conditions: tuple[Condition, ...], batch_size: int
+        self, conditions: tuple[Condition, ...], batch_size: int, embeddings: bool = True
     ) -> Iterator[list[Item]]:
         offset = None
         while True:
@@ -268,10 +274,10 @@ class QdrantGallery(GalleryStore):
                     limit=batch_size,
                     offset=offset,
                     with_payload=True,
-                    with_vectors=True,
+                    with_vectors=embeddings,
                 )
             if points:
-                yield [self._item(point) for point in points]
+                yield [self._item(point, embeddings) for point in points]
             if offset is None:
                 return
 

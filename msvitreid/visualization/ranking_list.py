@@ -5,7 +5,7 @@ Who draws decides how many are shown: the width of ``matches``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from ._captions import fitted, load_font
+from msvitreid.errors import DatasetError
+
+from ._captions import drawable, fitted, load_font
 
 SAME = (0, 150, 80)
 DIFFERENT = (214, 45, 45)
+UNKNOWN = (150, 157, 165)
 _PAPER = (255, 255, 255)
 _EMPTY = (241, 242, 244)
+_MISSING = (205, 208, 212)
 _INK = (33, 37, 41)
 _FAINT = (110, 117, 125)
 
@@ -93,29 +97,33 @@ def draw_ranking_lists(
     query_paths: Sequence[str | Path],
     gallery_paths: Sequence[str | Path],
     matches: ArrayLike,
-    query_pids: ArrayLike,
-    gallery_pids: ArrayLike,
+    query_pids: Iterable[Any],
+    gallery_pids: Iterable[Any],
     similarity: ArrayLike | None = None,
     thumb: tuple[int, int] = (64, 128),
     out: str | Path | None = None,
+    missing: list[str] | None = None,
 ) -> Image.Image:
     """Draw one row a query: the query image, then what it found, best first.
 
-    A found image is framed green if it shows the query's identity and red if not;
-    below it stand its rank and, if given, its similarity.
+    A found image is framed green if it shows the query's identity and red if not, or gray if
+    one of the identities is not known; below it stand its rank and, if given, its similarity.
 
     Args:
         query_paths: ``Q`` image files.
         gallery_paths: ``G`` image files; only those that are shown are read.
         matches: ``(Q, k)`` gallery indices, best first, -1 for an empty place, as
             from :func:`msvitreid.evaluation.functional.top_matches`.
-        query_pids: ``(Q,)`` identities, numbers or names; these stand below the queries.
+        query_pids: ``(Q,)`` identities, numbers or names, or None; these stand below the
+            queries, and the name of the file where there is None.
         gallery_pids: ``(G,)`` identities, as those of the queries; long names are shortened
             in their middle, and characters that the font lacks are escaped.
         similarity: ``(Q, k)`` similarities of the matches.
         thumb: ``(width, height)`` of the thumbnails in pixels; images keep their
             aspect ratio inside it.
         out: file to save the picture to; its folder is made if need be.
+        missing: takes the paths of images that cannot be read; each is drawn as a gray tile
+            with its name. None makes them an error.
 
     Returns:
         The picture, RGB.
@@ -124,11 +132,14 @@ def draw_ranking_lists(
         DatasetError: an image cannot be read.
         ValueError: no query, or lengths disagree.
     """
-    matches, query_pids, gallery_pids = map(np.asarray, (matches, query_pids, gallery_pids))
+    matches = np.asarray(matches)
+    # As they are: an array of numbers and names would make texts of all.
+    query_pids, gallery_pids = list(query_pids), list(gallery_pids)
     _check_lengths(query_paths, gallery_paths, matches, query_pids, gallery_pids, similarity)
     layout = RankingListLayout(thumb, matches.shape[1])
     font = load_font(layout.font_size)
-    legend = _Legend(layout, font)
+    is_known = any(pid is not None for pid in query_pids)
+    legend = _Legend(layout, font, is_known)
     width, height = layout.size(len(matches))
     picture = Image.new('RGB', (max(width, legend.right + layout.margin), height), _PAPER)
     draw = ImageDraw.Draw(picture)
@@ -136,18 +147,20 @@ def draw_ranking_lists(
 
     for row, found in enumerate(matches):
         box = layout.query_box(row)
-        picture.paste(_framed(query_paths[row], layout, _INK), box[:2])
+        picture.paste(_framed(query_paths[row], layout, _INK, missing), box[:2])
         # Into the margin, and half as far from the matches.
-        label = fitted(f'id {query_pids[row]}', font, layout.cell[0] + 5 * layout.gap)
+        pid = query_pids[row]
+        text = Path(query_paths[row]).name if pid is None else f'id {pid}'
+        label = fitted(text, font, layout.cell[0] + 5 * layout.gap)
         _write_below(draw, box, label, font, _INK)
         for column, index in enumerate(found):
             box = layout.match_box(row, column)
             if index < 0:
                 draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=_EMPTY)
                 continue
-            is_same = gallery_pids[index] == query_pids[row]
-            frame = SAME if is_same else DIFFERENT
-            picture.paste(_framed(gallery_paths[index], layout, frame), box[:2])
+            frame = _frame_color(pid, gallery_pids[index])
+            thumbnail = _framed(gallery_paths[index], layout, frame, missing)
+            picture.paste(thumbnail, box[:2])
             caption = f'{column + 1}'
             if similarity is not None:
                 caption += f' · {np.asarray(similarity)[row, column]:.2f}'
@@ -163,8 +176,8 @@ def _check_lengths(
     query_paths: Sequence[str | Path],
     gallery_paths: Sequence[str | Path],
     matches: np.ndarray,
-    query_pids: np.ndarray,
-    gallery_pids: np.ndarray,
+    query_pids: Sequence[Any],
+    gallery_pids: Sequence[Any],
     similarity: ArrayLike | None,
 ) -> None:
     if not len(query_paths):
@@ -185,13 +198,49 @@ def _check_lengths(
         )
 
 
-def _framed(path: str | Path, layout: RankingListLayout, color: tuple[Any, ...]) -> Image.Image:
+def _frame_color(query_pid: Any, gallery_pid: Any) -> tuple[int, int, int]:
+    if query_pid is None or gallery_pid is None:
+        return UNKNOWN
+    return SAME if gallery_pid == query_pid else DIFFERENT
+
+
+def _framed(
+    path: str | Path,
+    layout: RankingListLayout,
+    color: tuple[Any, ...],
+    missing: list[str] | None,
+) -> Image.Image:
     # Here, so that this module can be imported without the datasets.
     from msvitreid.datasets.transforms.image_decoding import read_image
 
-    image = Image.fromarray(read_image(str(path)))
-    thumbnail = ImageOps.pad(image, layout.thumb, color=_EMPTY)
+    try:
+        image = Image.fromarray(read_image(str(path)))
+        thumbnail = ImageOps.pad(image, layout.thumb, color=_EMPTY)
+    except DatasetError:
+        if missing is None:
+            raise
+        missing.append(str(path))
+        thumbnail = _tile(Path(path).name, layout)
     return ImageOps.expand(thumbnail, layout.frame, color)
+
+
+def _tile(name: str, layout: RankingListLayout) -> Image.Image:
+    """What stands in place of an image that cannot be read."""
+    tile = Image.new('RGB', layout.thumb, _MISSING)
+    font = load_font(max(9, layout.font_size - 3))
+    width, height = layout.thumb[0] - 4, font.size + 3
+    lines: list[str] = []
+    rest = drawable(name)
+    while rest and len(lines) < layout.thumb[1] // height - 2:
+        fits = next(
+            n for n in range(len(rest), 0, -1) if n == 1 or font.getlength(rest[:n]) <= width
+        )
+        lines.append(rest[:fits])
+        rest = rest[fits:]
+    middle = layout.thumb[0] // 2, layout.thumb[1] // 2
+    draw = ImageDraw.Draw(tile)
+    draw.text(middle, '\n'.join(lines), font=font, fill=_INK, anchor='mm', align='center')
+    return tile
 
 
 def _write_below(
@@ -203,15 +252,15 @@ def _write_below(
 class _Legend:
     """What the columns and the frames mean, in one line above them."""
 
-    def __init__(self, layout: RankingListLayout, font: Font) -> None:
+    def __init__(self, layout: RankingListLayout, font: Font, is_known: bool) -> None:
         self._font = font
         self._middle = layout.margin + layout.font_size // 2
         self._swatch = layout.font_size
         self._texts = [(layout.query_box(0)[0], 'query')]
         self._swatches = []
         left = layout.match_box(0, 0)[0]
-        entries = (('same identity', SAME), ('different identity', DIFFERENT))
-        for text, color in (('ranked gallery images:', None), *entries):
+        entries = [('same identity', SAME), ('different identity', DIFFERENT)]
+        for text, color in [('ranked gallery images:', None), *(entries if is_known else [])]:
             if color is not None:
                 self._swatches.append((left, color))
                 left += self._swatch + 6

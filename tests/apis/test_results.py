@@ -42,13 +42,32 @@ def test_a_csv_table_has_all_digits(found, tmp_path):
 
 def test_a_parquet_table(found, tmp_path):
     parquet = pytest.importorskip('pyarrow.parquet')
-    found.to_parquet(tmp_path / 'a.parquet')
+    found.write(tmp_path / 'a.parquet')
     table = parquet.read_table(tmp_path / 'a.parquet')
     assert table['path'].to_pylist() == found.paths
     assert table.schema.metadata[b'fingerprint'] == b'f' * 64
     np.testing.assert_array_equal(
         np.array(table['embedding'].to_pylist(), np.float32), found.embeddings
     )
+
+
+def test_a_parquet_table_without_images_has_the_columns(tmp_path):
+    parquet = pytest.importorskip('pyarrow.parquet')
+    none = Embeddings(np.zeros((0, 3), np.float32), [], {}, 'f' * 64)
+    none.to_parquet(tmp_path / 'a.parquet')
+    table = parquet.read_table(tmp_path / 'a.parquet')
+    assert table.num_rows == 0
+    assert table.schema.field('embedding').type.list_size == 3
+    assert table.schema.metadata[b'fingerprint'] == b'f' * 64
+
+
+def test_a_path_that_parquet_cannot_hold(tmp_path):
+    pytest.importorskip('pyarrow.parquet')
+    found = Embeddings(np.ones((1, 1), np.float32), ['caf\udce9.jpg'])
+    with pytest.raises(ConfigError, match='no Unicode text'):
+        found.to_parquet(tmp_path / 'a.parquet')
+    found.write(tmp_path / 'a.csv')
+    assert os.listdir(tmp_path) == ['a.csv']
 
 
 def test_without_pyarrow_a_sentence_says_what_to_install(found, tmp_path, monkeypatch):
@@ -61,6 +80,8 @@ def test_nothing_half_written_is_left(found, tmp_path):
     for write in (found.save, found.to_csv):
         with pytest.raises(ConfigError, match=r'a\.txt'):
             write(tmp_path / 'a.txt')
+    with pytest.raises(ConfigError, match=r'a\.txt.*\.parquet'):
+        found.write(tmp_path / 'a.txt')
     with pytest.raises(OutputError, match='gone'):
         found.to_csv(tmp_path / 'gone' / 'a.csv')
     assert os.listdir(tmp_path) == []

@@ -3,6 +3,7 @@ import shutil
 import pytest
 import torch
 
+from msvitreid.apis import ReIDInferencer, get_model
 from msvitreid.models.weights.official_names import to_official
 from msvitreid.registry import MODELS
 from tests.models.golden import official_shapes
@@ -167,3 +168,41 @@ def test_what_cannot_be_converted_leaves_an_old_result_alone(given, flags, expec
     assert expected in outcome.err
     assert (tmp_path / 'result.pth').read_text() == 'old'
     assert {path.name for path in tmp_path.iterdir()} == {'given.pth', 'result.pth'}
+
+
+def test_a_checkpoint_becomes_a_model_file(tmp_path, monkeypatch):
+    """Class of faults: a step of the walk from a run to a search that only Python can do."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({'state_dict': get_model('msvit-demo').state_dict()}, 'averaged.pth')
+    outcome = run(TOOL, 'averaged.pth', 'new/model.safetensors', '--config', 'msvit-demo')
+    assert outcome.code == 0
+    inferencer = ReIDInferencer('new/model.safetensors', device='cpu')
+    assert inferencer.fingerprint in outcome.out
+    assert inferencer.fingerprint == ReIDInferencer('msvit-demo', 'averaged.pth').fingerprint
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'match'),
+    [
+        (['gone.pth', 'm.safetensors', '--config', 'msvit-demo'], 'gone.pth'),
+        (['text.pth', 'm.safetensors', '--config', 'msvit-demo'], 'text.pth'),
+        (['text.pth', 'm.safetensors', '--config', 'msvit-demi'], 'msvit-demi'),
+        (['text.pth', 'm.pth', '--config', 'msvit-demo'], 'm.pth'),
+        (['text.pth', 'm.safetensors'], '--config'),
+        (['text.pth', 'm.pth', '--license', 'MIT'], '--config'),
+        (['text.pth', 'm.safetensors', '--config', 'c', '--to-official'], '--to-official'),
+    ],
+)
+def test_what_becomes_no_model_file(tmp_path, monkeypatch, arguments, match):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'text.pth').write_text('text')
+    outcome = run(TOOL, *arguments)
+    assert outcome.code == 2
+    assert match in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ['text.pth']
+
+
+def test_the_help_shows_both_uses():
+    out = run(TOOL, '--help').out
+    assert 'msvitreid convert averaged.pth model.safetensors --config' in out
+    assert '--to-official' in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import sqlite3
 
 import numpy as np
@@ -14,6 +15,7 @@ from msvitreid.gallery import create_gallery, open_gallery
 from msvitreid.gallery.vectors import file_name
 
 from .made import MODEL, names, unit
+from .test_killed_writers import fork
 
 D = 8
 
@@ -212,3 +214,38 @@ def test_stored_vectors_that_are_not_finite_do_not_rank(tmp_path):
         pytest.raises(GalleryError, match='not finite'),
     ):
         gallery.search(unit(1, D))
+
+
+def _write_under_a_limit(path, bytes_left, vectors_only):
+    """In a process of its own: writes until a file may not grow, and what is there then."""
+    largest = max(file.stat().st_size for file in path.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + bytes_left, largest + bytes_left))
+    metadata = None if vectors_only else [{'text': 'x' * 10_000}]
+    with open_gallery(path) as gallery:
+        before = len(gallery)
+        number = 0
+        try:
+            while number < 10_000:
+                gallery.add([f'n-{number}'], unit(1, D, number), metadata)
+                number += 1
+        except OutputError as error:
+            assert 'cannot be written' in str(error)  # noqa: PT017
+            assert 'free some space' in str(error)  # noqa: PT017
+        assert number < 10_000
+        assert len(gallery) == before + number
+        assert gallery.verify().problems == []
+        gallery.search(unit(1, D), 3)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='no limits of files there')
+@pytest.mark.parametrize('bytes_left', [0, 100, 5000])
+@pytest.mark.parametrize('vectors_only', [True, False])
+def test_a_file_that_may_not_grow_is_a_full_disk(path, bytes_left, vectors_only):
+    """The system's own error, for vectors and for the database."""
+    process = fork.Process(target=_write_under_a_limit, args=(path, bytes_left, vectors_only))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    with open_gallery(path) as gallery:
+        assert gallery.verify().problems == []
+        gallery.add(['after'], unit(1, D, 10**6))

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from msvitreid.errors import DatasetError
 from msvitreid.visualization import RankingListLayout, draw_ranking_lists
-from msvitreid.visualization.ranking_list import DIFFERENT, SAME
+from msvitreid.visualization.ranking_list import DIFFERENT, SAME, UNKNOWN
 from tests.hostile.limits import limits
 
 BLUE, GOLD = (20, 40, 200), (230, 190, 30)
@@ -181,3 +181,30 @@ def test_any_name_stays_below_its_query(name, paths):
     assert changed[:, 0].min() >= layout.query_box(0)[3]
     assert changed[:, 1].min() > 0
     assert changed[:, 1].max() < layout.match_box(0, 0)[0]
+
+
+def test_unknown_identities_are_framed_gray(paths):
+    query, gallery = paths
+    picture = draw_ranking_lists(
+        query, gallery, [[0, 1], [2, 3]], ['a', None], ['a', 1, 'a', 2]
+    )
+    layout = RankingListLayout((64, 128), 2)
+    frames = [
+        pixels(picture, layout.match_box(row, column))[0] for row in (0, 1) for column in (0, 1)
+    ]
+    assert frames == [SAME, DIFFERENT, UNKNOWN, UNKNOWN]
+    none = draw_ranking_lists(query, gallery, [[0, 1], [2, 3]], [None] * 2, [1, 2, 3, 4])
+    assert pixels(none, layout.match_box(0, 0))[0] == UNKNOWN
+
+
+def test_images_that_are_not_there_are_gray_tiles(tmp_path, paths):
+    query, gallery = paths
+    gone = tmp_path / ('not there ' * 30 + '.jpg')
+    missing = []
+    picture = draw_ranking_lists(
+        [query[0]], [gallery[0], gone], [[0, 1]], [1], [1, 2], missing=missing
+    )
+    assert missing == [str(gone)]
+    left, top, _, _ = RankingListLayout((64, 128), 2).match_box(0, 1)
+    assert picture.getpixel((left, top)) == DIFFERENT
+    assert picture.getpixel((left + 6, top + 6)) == (205, 208, 212)

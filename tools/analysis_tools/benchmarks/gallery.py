@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--precision', choices=PRECISIONS, default='float32')
     parser.add_argument('--index', choices=KINDS, help='build and time this index as well')
     parser.add_argument(
+        '--without',
+        nargs='+',
+        choices=['faiss', 'qdrant'],
+        default=[],
+        help='do not time these; filling Qdrant takes longer than all else',
+    )
+    parser.add_argument(
         '--folder',
         type=Path,
         metavar='FOLDER',
@@ -81,7 +88,7 @@ def measure(args: argparse.Namespace, path: Path) -> list[Result]:
             bare = torch.from_numpy(mapped)
             calls['product'] = lambda: torch.from_numpy(one) @ bare.T
             several['product'] = lambda: torch.from_numpy(many) @ bare.T
-            for name, search in others(gallery, rows, width).items():
+            for name, search in others(gallery, rows, width, args.without).items():
                 calls[name] = partial(search, one)
                 several[name] = partial(search, many)
         if args.index:
@@ -126,18 +133,24 @@ def open_and_close(path: Path) -> None:
         gallery.count({'id': 'image-00000000.jpg'})
 
 
-def others(gallery: EmbeddedGallery, rows: int, width: int) -> dict[str, Callable]:
+def others(
+    gallery: EmbeddedGallery, rows: int, width: int, without: list[str]
+) -> dict[str, Callable]:
     found: dict[str, Callable] = {}
     try:
+        if 'faiss' in without:
+            raise GalleryError('as asked')
         import faiss
 
         index = faiss.IndexFlatIP(width)
         for items in gallery.scan(batch_size=STEP):
             index.add(np.stack([item.embedding for item in items]))
         found['FAISS flat'] = lambda queries: index.search(queries, K)
-    except ImportError as error:
+    except (ImportError, GalleryError) as error:
         print(f'FAISS is left out: {error}', file=sys.stderr)
     try:
+        if 'qdrant' in without:
+            raise GalleryError('as asked')
         from qdrant_client import QdrantClient
 
         if rows > QDRANT_ROWS:

@@ -1,0 +1,36 @@
+"""Folders of images in a gallery: listed, embedded, kept up to date, and searched by images.
+
+A gallery's item is an image file; its id is the path below the folder that was given, and its
+metadata hold the whole ``path``.
+"""
+
+from .adding import (
+    IndexReport,
+    index_images,
+    open_or_create_gallery,
+    reembed_gallery,
+    require_same_model,
+)
+from .files import ImageFile, ListedImages, image_paths, list_image_files, require_outside
+from .metadata import columns_from_names, joined_columns, read_metadata_table
+from .searching import ImageSearch, draw_search, parse_conditions, search_images
+
+__all__ = [
+    'ImageFile',
+    'ImageSearch',
+    'IndexReport',
+    'ListedImages',
+    'columns_from_names',
+    'draw_search',
+    'image_paths',
+    'index_images',
+    'joined_columns',
+    'list_image_files',
+    'open_or_create_gallery',
+    'parse_conditions',
+    'read_metadata_table',
+    'reembed_gallery',
+    'require_outside',
+    'require_same_model',
+    'search_images',
+]

@@ -1,0 +1,176 @@
+"""Image files by id: what folders, patterns, lists and single paths stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from msvitreid.apis.image_inputs import WILDCARDS, image_inputs
+from msvitreid.datasets.readers.text_files import read_lines
+from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.gallery.checks import MAX_ID
+from msvitreid.utils.printable import printable
+
+
+class ImageFile(NamedTuple):
+    """An image file: its path below the folder that was given, with ``/``, and its whole path."""
+
+    id: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ListedImages:
+    """Image files, sorted by id.
+
+    Attributes:
+        files: the images.
+        folders: whole paths of the folders among the inputs, all of whose images are listed.
+        base: folder that relative paths in a table of metadata refer to.
+        failed: what cannot be an item of a gallery: path to reason.
+    """
+
+    files: list[ImageFile]
+    folders: tuple[str, ...] = ()
+    base: str = '.'
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class _Input(NamedTuple):
+    """One input: its paths, the folder they are named by, and whether it is that folder."""
+
+    paths: list[str]
+    base: str
+    is_folder: bool
+
+
+def list_image_files(
+    inputs: Iterable[str | os.PathLike[str]], root: str | os.PathLike[str] | None = None
+) -> ListedImages:
+    """The images that the inputs of a command stand for.
+
+    Args:
+        inputs: folders (searched with those below them), image files, patterns such as
+            ``'*/a*.jpg'``, and ``'@list.txt'``: a text file with a path in each line, relative
+            to the folder of the list. A file that is named twice is listed once.
+        root: folder that ids are relative to. By default that is the folder given, the part of
+            a pattern without wildcards, the folder of a list, or the folder of a single file.
+
+    Raises:
+        DatasetError: an input is missing or has no image, a list cannot be read, an image does
+            not lie below ``root``, or two images have one id.
+    """
+    expanded = [_expanded(os.fspath(value)) for value in inputs]
+    top = None if root is None else os.path.abspath(root)
+    failed: dict[str, str] = {}
+    by_id: dict[str, str] = {}
+    seen: set[str] = set()
+    for paths, base, _ in expanded:
+        for path in map(os.path.abspath, paths):
+            if path in seen:
+                continue
+            seen.add(path)
+            id_ = _id_below(top or base, path)
+            if reason := _unusable(id_):
+                failed[path] = reason
+                continue
+            if by_id.setdefault(id_, path) != path:
+                raise DatasetError(
+                    f'{printable(path)!r} and {printable(by_id[id_])!r} would have one id, '
+                    f'{printable(id_)!r}; give the folder that ids are relative to (--root)'
+                )
+    files = [ImageFile(id_, by_id[id_]) for id_ in sorted(by_id)]
+    folders = tuple(dict.fromkeys(one.base for one in expanded if one.is_folder))
+    bases = {one.base for one in expanded}
+    base = top or (bases.pop() if len(bases) == 1 else os.path.abspath('.'))
+    return ListedImages(files, folders, base, failed)
+
+
+def image_paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The paths alone, in the order of the inputs; see :func:`list_image_files`.
+
+    Raises:
+        DatasetError: an input is missing or has no image, or a list cannot be read.
+    """
+    return [path for value in inputs for path in _expanded(os.fspath(value)).paths]
+
+
+def require_outside(
+    output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]], what: str
+) -> None:
+    """Check that a result does not come to lie among the images.
+
+    Args:
+        output: file or folder that is to be written; of a URL nothing is checked.
+        inputs: of a command; those that are folders count, and files that are ``output``.
+        what: the result, for the message.
+
+    Raises:
+        ConfigError: it lies in a folder of images, or is one of the files.
+    """
+    if '://' in os.fspath(output):
+        return
+    place = os.path.realpath(output)
+    for value in inputs:
+        path = os.fspath(value).removeprefix('@')
+        given = os.path.realpath(path)
+        is_inside = os.path.isdir(given) and Path(given) in (Path(place), *Path(place).parents)
+        if is_inside or given == place:
+            raise ConfigError(
+                f'{what} {os.fspath(output)!r} would be written into {path!r}, which is only '
+                'read; choose another place'
+            )
+
+
+def _expanded(value: str) -> _Input:
+    if value.startswith('@') and not os.path.lexists(value):
+        return _listed(value[1:])
+    if os.path.isdir(value):
+        return _Input(_paths(value), os.path.abspath(value), True)
+    if os.path.lexists(value):
+        return _Input([value], os.path.dirname(os.path.abspath(value)), False)
+    if not any(char in value for char in WILDCARDS):
+        raise DatasetError(f'{printable(value)!r}: there is no such file or folder')
+    start = min(value.index(char) for char in WILDCARDS if char in value)
+    return _Input(_paths(value), os.path.abspath(os.path.dirname(value[:start])), False)
+
+
+def _paths(value: str) -> list[str]:
+    return [image.value for image in image_inputs(value)]
+
+
+def _listed(file: str) -> _Input:
+    base = os.path.dirname(os.path.abspath(file))
+    lines = [line.strip() for line in read_lines(Path(file))]
+    paths = [os.path.join(base, line) for line in lines if line]
+    if not paths:
+        raise DatasetError(f'{printable(file)}: the list is empty; write a path into each line')
+    return _Input(list(_images_of(paths)), base, False)
+
+
+def _images_of(paths: list[str]) -> Iterator[str]:
+    for path in paths:
+        yield from _paths(path) if os.path.isdir(path) else [path]
+
+
+def _id_below(base: str, path: str) -> str:
+    id_ = os.path.relpath(path, base).replace(os.sep, '/')
+    if id_ == '..' or id_.startswith('../'):
+        raise DatasetError(
+            f'{printable(path)!r} does not lie below {base!r}, which ids are relative to; give '
+            'a folder above it (--root)'
+        )
+    return id_
+
+
+def _unusable(id_: str) -> str:
+    if len(id_) > MAX_ID:
+        return f'its path has {len(id_):,} characters, more than the {MAX_ID:,} of an id'
+    try:
+        id_.encode()
+    except UnicodeEncodeError:
+        return 'its name is no Unicode text and cannot be an id; rename it'
+    return ''

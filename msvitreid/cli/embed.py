@@ -1,0 +1,69 @@
+"""Embed images and write the embeddings to a file.
+
+MODEL is a model file (model.safetensors), or a config with --weights. The file has the paths, the
+embeddings and the model's fingerprint; what cannot be read is named on stderr and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from .image_options import (
+    INPUTS_HELP,
+    Done,
+    add_error_option,
+    add_json_option,
+    add_model_options,
+    finish,
+    load_inferencer,
+    make_parser,
+    report_failures,
+)
+
+EXAMPLE = '  msvitreid embed model.safetensors crops/ --out embeddings.npz\n'
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = make_parser('embed', __doc__, EXAMPLE)
+    parser.add_argument('model', metavar='MODEL', help='a model file, or a config')
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help=INPUTS_HELP)
+    parser.add_argument(
+        '--out', required=True, metavar='FILE', help='to write: .npz, .csv or .parquet'
+    )
+    add_model_options(parser)
+    add_error_option(parser)
+    add_json_option(parser)
+    return parser.parse_intermixed_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    finish(parse_args(argv), embed)
+
+
+def embed(args: argparse.Namespace) -> Done:
+    from msvitreid.apis.image_inputs import ImageInput
+    from msvitreid.apis.indexing import image_paths, require_outside
+    from msvitreid.apis.results import require_suffix
+    from msvitreid.utils.files import make_folder, require_writable
+    from msvitreid.utils.printable import counted
+
+    # Before the work, which may take hours.
+    require_suffix(args.out)
+    require_outside(args.out, args.inputs, '--out')
+    require_writable(args.out)
+    images = [ImageInput(path, path) for path in image_paths(args.inputs)]
+    found = load_inferencer(args).embed(images, args.batch_size, on_error=args.on_error)
+    make_folder(Path(args.out).parent)
+    found.write(args.out)
+    report_failures(found.failed)
+    document = {
+        'out': args.out,
+        'images': len(found),
+        'dimension': found.embeddings.shape[1],
+        'fingerprint': found.fingerprint,
+        'failed': found.failed,
+    }
+    text = f'{counted(len(found), "embedding")} written to {args.out}'
+    return Done(document, text, bool(found.failed))

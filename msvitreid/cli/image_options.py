@@ -1,0 +1,168 @@
+"""What the commands on images and galleries have in common."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msvitreid.utils.printable import escaped, printable
+
+if TYPE_CHECKING:
+    from msvitreid.apis import ReIDInferencer
+
+#: Images that cannot be used, of which a line each is printed.
+SHOWN_FAILURES = 20
+
+INPUTS_HELP = 'folders, image files, patterns in quotes, or @LIST.txt with a path in each line'
+EXIT_CODES = """\
+exit codes:
+  0  done
+  1  done, but for the images named on stderr
+  2  not done, because of what one sentence on stderr says
+"""
+
+
+class Done(NamedTuple):
+    """What a command has to say: as JSON and as text, and whether a part of it failed."""
+
+    document: dict[str, Any]
+    text: str
+    has_failed: bool = False
+
+
+def make_parser(name: str, doc: str, example: str) -> argparse.ArgumentParser:
+    """The parser of ``msvitreid NAME``, with an example and the exit codes in its help."""
+    return argparse.ArgumentParser(
+        prog=f'msvitreid {name}',
+        description=doc,
+        epilog=f'example:\n{example}\n{EXIT_CODES}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add what :func:`load_inferencer` reads, but for the positional MODEL."""
+    add = parser.add_argument
+    add(
+        '--weights',
+        metavar='CHECKPOINT',
+        help='where MODEL is a config (name or path): its checkpoint, e.g. averaged.pth',
+    )
+    add('--batch-size', type=positive, default=32, metavar='N', help='(default: 32)')
+    add('--device', default='auto', help='auto (default), cpu, cuda or cuda:1')
+    add('--backend', default='torch', metavar='NAME', help='torch (default) or openvino')
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--json',
+        action='store_true',
+        help='print one JSON document, and nothing else, on stdout',
+    )
+
+
+def add_error_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--on-error',
+        choices=['skip', 'raise'],
+        default='skip',
+        help='images that cannot be read: listed and left out (default), or the end',
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 1 on')
+    return int(text)
+
+
+def load_inferencer(args: argparse.Namespace) -> ReIDInferencer:
+    """The model that the options name; under torchrun each process on a GPU of its own."""
+    import torch
+
+    from msvitreid.apis import ReIDInferencer
+
+    device = args.device
+    if device == 'auto' and 'LOCAL_RANK' in os.environ and args.backend == 'torch':
+        count = torch.cuda.device_count()
+        device = f'cuda:{int(os.environ["LOCAL_RANK"]) % count}' if count else 'cpu'
+    return ReIDInferencer(args.model, args.weights, device, args.backend)
+
+
+@contextlib.contextmanager
+def joined_processes() -> Iterator[bool]:
+    """The processes of ``torchrun`` as a group; gives whether this is the first one.
+
+    Without torchrun there is one.
+    """
+    if 'TORCHELASTIC_RUN_ID' not in os.environ:
+        yield True
+        return
+    from mmengine.dist import is_main_process
+    from torch import distributed
+
+    from msvitreid.engine.distributed.gloo import join_processes
+
+    join_processes('pytorch', timedelta(hours=1))
+    try:
+        yield is_main_process()
+    finally:
+        distributed.destroy_process_group()
+
+
+def finish(
+    args: argparse.Namespace, command: Callable[[argparse.Namespace], Done | None]
+) -> None:
+    """Run a command and print what it says; exit with 1 if a part failed.
+
+    What others print meanwhile goes to stderr. None is nothing to say, of all processes but the
+    first.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        done = command(args)
+    if done is None:
+        return
+    text = json.dumps(done.document, indent=1) if args.json else done.text
+    try:
+        print(text, end='\n' * bool(text), flush=True)
+    except BrokenPipeError:
+        # The reader, such as head, has what it wanted; flushing at the end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if done.has_failed:
+        sys.exit(1)
+
+
+def note(text: str) -> None:
+    print(escaped(text), file=sys.stderr)
+
+
+def report_failures(failed: Mapping[str, str]) -> None:
+    """Name images that cannot be used on stderr."""
+    for path, reason in list(failed.items())[:SHOWN_FAILURES]:
+        note(f'failed: {reason}' if path in reason else f'failed: {path}: {reason}')
+    if len(failed) > SHOWN_FAILURES:
+        note(f'and {len(failed) - SHOWN_FAILURES:,} more; --json lists all')
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = '') -> str:
+    """Lines of aligned columns, without what a terminal would obey."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return '\n'.join(
+        (
+            indent + '  '.join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def metadata_text(metadata: Mapping[str, Any]) -> str:
+    """Columns in one line; the path, which repeats the id, is left out."""
+    return ' '.join(f'{name}={value}' for name, value in metadata.items() if name != 'path')
