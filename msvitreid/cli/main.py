@@ -33,6 +33,10 @@ COMMANDS = {
     'print-config': Command('print_config', 'print the config that runs, or a difference'),
     'complexity': Command('complexity', "count a net's parameters and MACs"),
     'compare': Command('compare', 'several runs in one picture and one table'),
+    'export': Command(
+        'export', 'export a model file to ONNX, OpenVINO or TorchScript, checked'
+    ),
+    'doctor': Command('doctor', 'check that every way to an embedding gives one ranking here'),
     'convert': Command('convert', "convert the authors' weights files to our names, or back"),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }
