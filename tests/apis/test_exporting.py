@@ -100,11 +100,15 @@ def test_another_net_is_not_kept(broken, model_file, checked, tmp_path):
     assert json.loads(json.dumps(report.as_dict()))['batches']['1']['rankings_changed'] > 0
 
 
-def test_int8_is_another_model(model_file, images, checked, tmp_path):
-    pytest.importorskip('nncf')
-    out = tmp_path / 'net.xml'
+@pytest.mark.parametrize(
+    ('name', 'suffix', 'package'),
+    [('openvino', '.xml', 'nncf'), ('onnx', '.onnx', 'onnxscript')],
+)
+def test_int8_is_another_model(name, suffix, package, model_file, images, checked, tmp_path):
+    pytest.importorskip(package)
+    out = tmp_path / f'net{suffix}'
     options = dict(precision='int8', calibration=images / 'bounding_box_train', max_loss=1)
-    assert export_model(model_file, out, checked, 'openvino', **options).kept
+    assert export_model(model_file, out, checked, name, **options).kept
     found = ReIDInferencer(out)
     assert found.fingerprint != ReIDInferencer(model_file).fingerprint
     np.testing.assert_allclose(np.linalg.norm(found(checked), axis=1), 1, atol=1e-5)

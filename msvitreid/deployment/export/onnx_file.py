@@ -32,7 +32,7 @@ class ONNXFormat(ExportFormat):
     suffix = '.onnx'
     packages = ('onnx', 'onnxruntime', 'onnxscript')
     extra = 'export'
-    precisions = ('float32', 'half')
+    precisions = ('float32', 'half', 'int8')
     # Of equal numbers ONNX's TopK gives those at the lowest positions first.
     select = staticmethod(by_position)
 
@@ -48,6 +48,11 @@ class ONNXFormat(ExportFormat):
         import onnx
 
         graph = _converted(net, example(net, size))
+        if precision == 'int8':
+            from .onnx_int8 import to_int8
+
+            assert calibration is not None
+            graph = to_int8(graph, calibration)
         for node in graph.graph.node:
             # They hold lines of source, and paths of the machine.
             node.ClearField('metadata_props')

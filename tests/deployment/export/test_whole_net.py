@@ -50,7 +50,7 @@ def test_onnx_runtime_keeps_what_sparse_softmax_keeps(select, tmp_path):
     pytest.importorskip('onnxscript')
     path = tmp_path / 'selection.onnx'
     program = torch.onnx.export(
-        Selected(select, 4),
+        Selected(select, 4).eval(),
         (rows(),),
         dynamo=True,
         input_names=['logits'],
