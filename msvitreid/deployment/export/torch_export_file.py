@@ -44,7 +44,6 @@ class TorchExportFormat(ExportFormat):
         except Exception as error:
             reason = ' '.join(str(error).split())[:200]
             raise ConfigError(f'the net cannot be exported by torch: {reason}') from error
-        # Archives that differ in nothing else have one name inside.
         torch.export.save(program, path, extra_files=dict(texts))
 
     def read(self, path: Path) -> tuple[dict[str, str], Run]:
