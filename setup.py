@@ -52,6 +52,7 @@ setup(
         # Embeddings as a table, Embeddings.to_parquet().
         'parquet': ['pyarrow>=15'],
         'openvino': ['openvino>=2026.4,<2027', 'nncf>=3.4,<4'],
+        'export': ['onnx>=1.18,<2', 'onnxruntime>=1.22,<2', 'onnxscript>=0.5,<1'],
         'pretrain': ['mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],
         # Kinds of images: Pillow reads AVIF by itself, HEIC needs a plug-in.
         'avif': ['pillow>=11.3'],

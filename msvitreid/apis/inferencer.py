@@ -12,6 +12,7 @@ from torch import Tensor
 from msvitreid.checkpoints import extract_state_dict, read_checkpoint
 from msvitreid.checkpoints.model_file import is_model_file
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
+from msvitreid.deployment.export import ExportedNet, is_exported, load_exported
 from msvitreid.engine.run_description import describe_model
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.evaluation.functional.inputs import as_matrix
@@ -25,9 +26,9 @@ from .image_inputs import Color, ImageInput, image_inputs, pixels_of, require_co
 from .image_stream import Prepared, batches, progress_bar
 from .model_zoo import get_config
 from .results import Embeddings
+from .torch_net import PRECISIONS, TorchNet
 
 OnError = Literal['raise', 'skip']
-PRECISIONS = {'float32': None, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
 #: How far the length of a usable embedding may be from 1.
 TOLERANCE = 1e-2
@@ -40,7 +41,9 @@ class ReIDInferencer:
     the same embedding by whatever door it comes.
 
     Args:
-        file_or_config: a model file (``model.safetensors``), or a config, its path or its name.
+        file_or_config: a model file (``model.safetensors``), a file that ``msvitreid export``
+            wrote, or a config, its path or its name; also a net that
+            :func:`~msvitreid.deployment.export.load_exported` gave.
         weights: with a config, the checkpoint, such as a run's ``averaged.pth``.
         device: ``'auto'`` (or ``None``) takes a GPU if there is one and the backend can use it.
         backend: what computes the net, a name in the registry of backends.
@@ -53,33 +56,20 @@ class ReIDInferencer:
 
     def __init__(
         self,
-        file_or_config: str | os.PathLike[str] | Config,
+        file_or_config: str | os.PathLike[str] | Config | ExportedNet | TorchNet,
         weights: str | os.PathLike[str] | None = None,
         device: str | torch.device | None = 'auto',
         backend: str = 'torch',
         precision: str = 'float32',
     ) -> None:
-        if precision not in PRECISIONS:
-            raise ConfigError(f'precision must be one of {[*PRECISIONS]}, got {precision!r}')
-        chosen: Any = BACKENDS.build({'type': backend})
-        if chosen.calibration_images:
-            raise ConfigError(
-                f'backend {backend!r} is calibrated with training images; use it by msvitreid '
-                'test, or choose another one'
-            )
-        self.device = _device(device, None if chosen.device is None else backend)
-        if precision != 'float32' and self.device.type != 'cuda':
-            raise ConfigError(f'precision {precision!r} needs a GPU; use float32 on the CPU')
-        model, description = _load(file_or_config, weights)
-        self.backend = backend
-        self.precision = precision
-        self.description = description
-        preprocessing = description['preprocessing']
-        self._preparation = ImagePreparation(
-            description['pipeline'], preprocessing['value_range']
+        self._net = _net(file_or_config, weights, device, backend, precision)
+        self.device = torch.device(self._net.device)
+        self.backend, self.precision = self._net.backend, self._net.precision
+        self.description = self._net.description
+        preprocessing = self.description['preprocessing']
+        self.preparation = ImagePreparation(
+            self.description['pipeline'], preprocessing['value_range']
         )
-        net: Any = chosen.convert(model)
-        self._model: ReIDModel = net.to(self.device).eval()
 
     @property
     def fingerprint(self) -> str:
@@ -127,7 +117,7 @@ class ReIDInferencer:
         if workers is not None:
             require_whole('workers', workers, 0)
         images = image_inputs(inputs)
-        stream = batches(images, self._preparation, batch_size, color, workers)
+        stream = batches(images, self.preparation, batch_size, color, workers)
         total = len(images) if isinstance(images, list) else 0
         return self._embed(stream, flip, on_error, progress, total)
 
@@ -158,7 +148,7 @@ class ReIDInferencer:
         images = image_inputs(frame)
         if not isinstance(images, list) or len(images) != 1:
             raise DatasetError('embed_boxes takes one frame: a path, an image or an array')
-        pixels = pixels_of(images[0], self._preparation, color)
+        pixels = pixels_of(images[0], self.preparation, color)
         crops = (
             ImageInput(
                 f'[{i}]', crop if crop.size else f'the box {box} has no pixel in the frame'
@@ -181,7 +171,7 @@ class ReIDInferencer:
         if isinstance(crop.value, str):
             return Prepared(crop.name, None, crop.value)
         try:
-            return Prepared(crop.name, self._preparation.of_pixels(crop.value, crop.name))
+            return Prepared(crop.name, self.preparation.of_pixels(crop.value, crop.name))
         except DatasetError as error:
             return Prepared(crop.name, None, str(error))
 
@@ -227,7 +217,8 @@ class ReIDInferencer:
                 by_size.setdefault(tuple(image.pixels.shape), []).append(index)
         for indices in by_size.values():
             pixels = [image.pixels for image in (batch[i] for i in indices)]
-            computed = self._forward(torch.stack(pixels), flip)  # type: ignore[arg-type]
+            stacked = torch.stack(pixels).numpy()  # type: ignore[arg-type]
+            computed = self._net.embed(stacked, flip)
             if computed.shape[1] != self.dimension:
                 raise ConfigError(
                     f'the net gives {counted(computed.shape[1], "number")} an image where its '
@@ -236,13 +227,32 @@ class ReIDInferencer:
             result[indices] = computed
         return result
 
-    @torch.inference_mode()
-    def _forward(self, images: Tensor, flip: bool) -> np.ndarray:
-        dtype = PRECISIONS[self.precision]
-        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-            inputs = self._model.data_preprocessor({'inputs': images})['inputs']
-            embeddings = self._model.embed(inputs, flip=flip)
-        return embeddings.float().cpu().numpy()
+
+def _net(
+    source: Any, weights: Any, device: Any, backend: str, precision: str
+) -> ExportedNet | TorchNet:
+    if precision not in PRECISIONS:
+        raise ConfigError(f'precision must be one of {[*PRECISIONS]}, got {precision!r}')
+    made = isinstance(source, ExportedNet | TorchNet)
+    if made or (not isinstance(source, Config) and is_exported(source)):
+        if weights is not None or backend != 'torch' or precision != 'float32':
+            raise ConfigError(
+                'an exported file has its own weights and runtime; leave out weights, backend and '
+                'precision'
+            )
+        _device(device, 'of an exported file')
+        return source if made else load_exported(source)
+    chosen: Any = BACKENDS.build({'type': backend})
+    if chosen.calibration_images:
+        raise ConfigError(
+            f'backend {backend!r} is calibrated with training images; use it by msvitreid '
+            'test, or choose another one'
+        )
+    computed_on = _device(device, None if chosen.device is None else backend)
+    if precision != 'float32' and computed_on.type != 'cuda':
+        raise ConfigError(f'precision {precision!r} needs a GPU; use float32 on the CPU')
+    model, description = _load(source, weights)
+    return TorchNet(chosen.convert(model), description, computed_on, backend, precision)
 
 
 def _load(source: Any, weights: Any) -> tuple[ReIDModel, Any]:

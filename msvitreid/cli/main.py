@@ -41,6 +41,10 @@ COMMANDS = {
     'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),
     'cluster': Command('cluster', 'group the images of a gallery by identity'),
     'embed-tracks': Command('embed_tracks', 'one embedding for each track of a video'),
+    'export': Command(
+        'export', 'export a model file to ONNX, OpenVINO or TorchScript, checked'
+    ),
+    'doctor': Command('doctor', 'check that every way to an embedding gives one ranking here'),
     'convert': Command('convert', "a model file of a checkpoint; the authors' weights files"),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }

@@ -16,12 +16,14 @@ class Backend:
     Attributes:
         calibration_images: how many preprocessed training images :meth:`convert` needs.
         packages: of Python, whose versions belong to a result.
+        extra: of ``pip install 'msvitreid[EXTRA]'``, which installs the packages.
         device: where the net computes, if that is not where it is.
         compiles: whether ``torch.compile`` can be used on what comes back.
     """
 
     calibration_images: int = 0
     packages: tuple[str, ...] = ()
+    extra: str | None = None
     device: str | None = None
     compiles: bool = False
 
@@ -52,7 +54,8 @@ class TorchBackend(Backend):
 class OpenVINOBackend(Backend):
     """The net in OpenVINO, float32 on the CPU."""
 
-    packages = ('openvino', 'nncf')
+    packages: tuple[str, ...] = ('openvino',)
+    extra = 'openvino'
     device = 'CPU'
 
     def convert(self, model: nn.Module, images: Tensor | None = None) -> nn.Module:
@@ -63,4 +66,5 @@ class OpenVINOBackend(Backend):
 class OpenVINOInt8Backend(OpenVINOBackend):
     """The net in OpenVINO, int8 on the CPU: faster and inexact."""
 
+    packages = ('openvino', 'nncf')
     calibration_images = 64

@@ -28,6 +28,8 @@ FLOAT32_NODES = (
     r'.*\.stem/.*',
     r'.*\.stages\.0\.0\.main\.1/.*',
     r'.*\.head\..*',
+    # What an exported net does outside of its parts, such as the length of embeddings.
+    r'aten::.*',
 )
 
 
@@ -42,14 +44,16 @@ def core() -> openvino.Core:
 
 
 @torch.inference_mode()
-def to_graph(net: nn.Module, height: int, width: int) -> openvino.Model:
-    """``net`` for any number of float32 images ``(N, 3, height, width)``.
+def to_graph(
+    net: nn.Module, height: int, width: int, dtype: torch.dtype = torch.float32
+) -> openvino.Model:
+    """``net`` for any number of images ``(N, 3, height, width)``, float32 or uint8.
 
     Raises:
         ConfigError: the net's own, such as of an image size that it does not take.
     """
     # Two images, as a one would be taken for a dimension that is always one.
-    example = torch.zeros(2, 3, height, width)
+    example = torch.zeros(2, 3, height, width, dtype=dtype)
     net(example)
     # Not openvino.convert_model, which reports its use over the network.
     frontend = FrontEndManager().load_by_framework('pytorch')
@@ -63,7 +67,8 @@ def to_graph(net: nn.Module, height: int, width: int) -> openvino.Model:
         )
     source = frontend.load(decoder)
     (images,) = source.get_inputs()
-    source.set_element_type(images, openvino.Type.f32)
+    element = openvino.Type.u8 if dtype == torch.uint8 else openvino.Type.f32
+    source.set_element_type(images, element)
     source.set_partial_shape(images, openvino.PartialShape([-1, 3, height, width]))
     graph = frontend.convert(source)
     # Weights that are not constants by themselves would stay in float32 when quantized.

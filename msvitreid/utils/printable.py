@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def escaped(text: str) -> str:
     r"""``text`` with line breaks and control characters as a literal has them: ``\n``."""
@@ -15,3 +17,15 @@ def printable(name: str, limit: int = 200) -> str:
     """A name that a file gives, without line breaks and of bearable length."""
     shown = escaped(name[: limit + 1])
     return shown if len(shown) <= limit else f'{shown[:limit]}...'
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Lines of cells in columns; the first is aligned to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return '\n'.join(
+        '  '.join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

@@ -4,13 +4,15 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = ('torch', 'numpy', 'mmengine', 'mmcv-lite', 'mmcv', 'opencv-python', 'pillow')
+NOT_INSTALLED = 'not installed'
 
 
 def versions(*others: str) -> dict[str, str]:
-    """Versions of msvitreid, Python and what a result depends on, where installed.
+    """Versions of msvitreid, Python and what a result depends on.
 
     Args:
-        others: packages that took part in addition to the usual ones.
+        others: packages that took part in addition to the usual ones; of one that is not
+            installed the version is ``'not installed'``. The usual ones are left out then.
     """
     from msvitreid import __version__
 
@@ -19,5 +21,12 @@ def versions(*others: str) -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            continue
+            if package in others:
+                found[package] = NOT_INSTALLED
     return found
+
+
+def not_installed(*packages: str) -> list[str]:
+    """Those of the packages that are not installed."""
+    stated = versions(*packages)
+    return [package for package in packages if stated[package] == NOT_INSTALLED]

@@ -257,14 +257,14 @@ def test_boxes_are_clipped_and_empty_ones_reported(folder, inferencer):
 @pytest.mark.parametrize('value', [0.0, float('nan'), float('inf')])
 def test_no_useless_embedding_leaves_it(value, model_file, monkeypatch):
     inferencer = ReIDInferencer(model_file, device='cpu')
-    embed = inferencer._model.embed
+    embed = inferencer._net.model.embed
 
     def spoiled(images, flip):
         embeddings = embed(images, flip=flip)
         embeddings[1] = value
         return embeddings
 
-    monkeypatch.setattr(inferencer._model, 'embed', spoiled)
+    monkeypatch.setattr(inferencer._net.model, 'embed', spoiled)
     images = [np.full((9, 9, 3), shade, np.uint8) for shade in (10, 90, 200)]
     found = inferencer.embed(images, color='rgb', on_error='skip')
     assert found.paths == ['[0]', '[2]']

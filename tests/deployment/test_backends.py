@@ -51,6 +51,8 @@ def test_float32_gives_the_same_figures(trained, tmp_path):
         results[backend] = json.loads((tmp_path / backend / 'result.json').read_text())
         assert results[backend]['backend'] == backend
         assert ('openvino' in results[backend]['versions']) == (backend == 'openvino')
+        # The float net is computed without it.
+        assert 'nncf' not in results[backend]['versions']
     assert results['openvino']['metrics'] == pytest.approx(results['torch']['metrics'])
 
 
@@ -105,6 +107,8 @@ def doubled():
 
     @BACKENDS.register_module(name='doubled')
     class Doubled(Backend):
+        packages = ('missing-one',)
+
         def convert(self, model, images=None):
             return model
 
@@ -115,7 +119,9 @@ def doubled():
 def test_a_backend_of_ones_own_computes_a_test(doubled, trained, tmp_path):
     outcome = evaluate(trained, tmp_path, '--backend', doubled)
     assert outcome.code == 0, outcome.err
-    assert json.loads((tmp_path / 'result.json').read_text())['backend'] == 'doubled'
+    result = json.loads((tmp_path / 'result.json').read_text())
+    assert result['backend'] == 'doubled'
+    assert result['versions']['missing-one'] == 'not installed'
 
 
 def test_a_missing_package_is_one_sentence(trained, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ Only torch and NumPy are imported (SciPy and scikit-learn where they are used), 
 of the package. Start with ``similarities_to_map.py``, which leads from similarities to mAP.
 """
 
+from .agreement import Agreement, largest_change, ranking_agreement
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
 from .clustering import (
     adjusted_mutual_information,
@@ -55,6 +56,7 @@ __all__ = [
     'AP_DEFINITIONS',
     'EXTRA_MEASURES',
     'QUERY_CHUNK',
+    'Agreement',
     'CameraPairs',
     'KReciprocalDistances',
     'MarketRule',
@@ -78,6 +80,7 @@ __all__ = [
     'k_reciprocal_rerank',
     'kmeans',
     'kmeans_nmi',
+    'largest_change',
     'mean_values',
     'normalized_mutual_information',
     'pair_similarities',
@@ -89,6 +92,7 @@ __all__ = [
     'rank_metrics_from_rows',
     'rank_metrics_from_similarity',
     'rank_streamed_matches',
+    'ranking_agreement',
     'recall_at_k',
     'recall_of_first_ranks',
     'recall_values',

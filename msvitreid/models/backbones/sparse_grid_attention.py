@@ -84,8 +84,12 @@ class SparseGridAttention(nn.Module):
         with torch.autocast(q.device.type, enabled=False):
             # The scale goes to the queries, which are smaller than the logits.
             q = _unit(q) * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-            shares = sparse_softmax(q @ _unit(k).transpose(-2, -1), self.num_kept)
+            shares = self.shares(q @ _unit(k).transpose(-2, -1))
         return self._ungroup(shares.to(v.dtype) @ v, height, width)
+
+    def shares(self, logits: Tensor) -> Tensor:
+        """What each query takes of the keys; exported nets compute it by other operations."""
+        return sparse_softmax(logits, self.num_kept)
 
     def extra_repr(self) -> str:
         return (

@@ -1,0 +1,65 @@
+"""torch.export's archive, ``.pt2``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from msvitreid.errors import ConfigError
+
+from .exported_net import Run
+from .formats import ExportFormat, example
+from .whole_net import WholeNet
+
+
+class TorchExportFormat(ExportFormat):
+    """A graph of torch's core operations, for programs with torch.
+
+    Its reader unpickles, and so runs what a file says.
+    """
+
+    name = 'torch-export'
+    suffix = '.pt2'
+    opens_strangers = False
+
+    def write(
+        self,
+        net: WholeNet,
+        size: tuple[int, int],
+        path: Path,
+        texts: Mapping[str, str],
+        precision: str,
+        calibration: Tensor | None,
+    ) -> None:
+        batch = torch.export.Dim('batch')
+        try:
+            program = torch.export.export(
+                net, (example(net, size),), dynamic_shapes=({0: batch},)
+            )
+        except Exception as error:
+            reason = ' '.join(str(error).split())[:200]
+            raise ConfigError(f'the net cannot be exported by torch: {reason}') from error
+        torch.export.save(program, path, extra_files=dict(texts))
+
+    def read(self, path: Path) -> tuple[dict[str, str], Run]:
+        from msvitreid.checkpoints.model_file import KEY
+
+        from .contents import EXPORT_KEY
+
+        texts: dict[str, Any] = {KEY: '', EXPORT_KEY: ''}
+        module: Any = torch.export.load(path, extra_files=texts).module()
+
+        def run(images: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return module(torch.from_numpy(np.ascontiguousarray(images))).numpy()
+
+        return {name: _text(text) for name, text in texts.items() if text}, run
+
+
+def _text(content: bytes | str) -> str:
+    return content.decode() if isinstance(content, bytes) else content
