@@ -9,7 +9,7 @@ from msvitreid.evaluation.functional import (
     rank_metrics,
 )
 
-from .test_rank_metrics import random_case
+from .test_features_to_map import random_case
 from .test_self_retrieval import case, without_itself
 
 

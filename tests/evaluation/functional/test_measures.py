@@ -18,7 +18,7 @@ from msvitreid.evaluation.functional import (
     rank_metrics_from_similarity,
 )
 
-from .test_rank_metrics import random_case
+from .test_features_to_map import random_case
 
 ALL = ('precision', 'R-precision', 'MAP@R', 'MRR')
 

@@ -11,7 +11,7 @@ from msvitreid.evaluation.functional import (
 )
 
 from . import oracle
-from .test_rank_metrics import random_case
+from .test_features_to_map import random_case
 
 
 def brute_force(features, pids, topk, gallery=None, gallery_pids=None):

@@ -15,7 +15,7 @@ from msvitreid.evaluation.functional import (
 )
 
 from . import oracle
-from .test_rank_metrics import assert_same, random_case
+from .test_features_to_map import assert_same, random_case
 from .test_reranking import clustered, dense_rerank
 from .test_streamed_matches import Rows
 

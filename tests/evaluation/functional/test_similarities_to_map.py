@@ -17,7 +17,7 @@ from msvitreid.evaluation.functional import (
     summarize,
 )
 
-from .test_rank_metrics import random_case
+from .test_features_to_map import random_case
 
 
 @pytest.mark.parametrize('bounds', [(0, 23), (0, 7, 7, 8, 23), tuple(range(24))])

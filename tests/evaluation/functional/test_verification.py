@@ -10,7 +10,7 @@ from sklearn.metrics import roc_curve
 
 from msvitreid.evaluation.functional import verification_metrics
 
-from .test_rank_metrics import random_case
+from .test_features_to_map import random_case
 
 
 def all_pairs(query, gallery, labels, self_index=None):

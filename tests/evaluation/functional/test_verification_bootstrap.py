@@ -13,7 +13,7 @@ from msvitreid.evaluation.functional import (
 )
 from msvitreid.evaluation.functional.verification import curve_thresholds
 
-from .test_rank_metrics import random_case
+from .test_features_to_map import random_case
 from .test_verification import all_pairs, expected_rates
 
 FPRS = (0.01, 0.1, 0.5)
