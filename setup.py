@@ -41,7 +41,7 @@ setup(
         'mmengine>=0.10.7,<0.11',
         # mmcv without compiled ops; see the README where the full mmcv is installed.
         'mmcv-lite>=2.2,<2.3',
-        'pillow>=10',
+        'pillow>=11.3',
         # Compares the values of a config with annotations.
         'pydantic>=2.9',
         'safetensors>=0.4',

@@ -17,6 +17,7 @@ _HEADER = re.compile(
     % (_GAP, _GAP, _GAP, _GAP, _GAP)
 )
 _COMMENT = re.compile(rb'#[^\r\n]*')
+_NUMBERS = re.compile(rb'[\s0-9]*')
 # A header longer than this is no header.
 _LONGEST_HEADER = 4096
 
@@ -78,10 +79,12 @@ def decode_pnm(content: bytes, header: PnmHeader) -> np.ndarray:
         rows = np.frombuffer(raster, np.uint8, height * (-(-width // 8)))
         values = 1 - np.unpackbits(rows.reshape(height, -1), axis=1)[:, :width]
     elif header.kind == 1:
-        text = np.frombuffer(_COMMENT.sub(b'', raster), np.uint8)
-        values = 1 - (text[(text == 48) | (text == 49)][:count] - 48)
+        bits = np.frombuffer(_COMMENT.sub(b'', raster), np.uint8)
+        values = 1 - (bits[(bits == 48) | (bits == 49)][:count] - 48)
     elif header.kind in (2, 3):
-        values = np.fromstring(_COMMENT.sub(b'', raster), np.uint32, count, sep=' ')
+        # NumPy 1.26 only warns of what is no number.
+        (text,) = _NUMBERS.findall(_COMMENT.sub(b'', raster))[:1]
+        values = np.fromstring(text, np.uint32, count, sep=' ')
     else:
         values = np.frombuffer(raster, '>u2' if header.white > 255 else np.uint8, count)
     values = values.reshape(height, width, channels)
