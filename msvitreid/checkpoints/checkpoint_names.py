@@ -1,4 +1,4 @@
-"""The checkpoints in a work directory, by their names."""
+"""The checkpoints in a work directory, by their names; ``CheckpointHook`` saves under them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
+#: Of runs that count epochs, and of those that count iterations.
+EPOCH_TEMPLATE, ITERATION_TEMPLATE = 'epoch_{}.pth', 'iter_{}.pth'
+
 NAME = re.compile(r'epoch_(\d+)(?:_batch_(\d+))?\.pth')
 ITERATION_NAME = re.compile(r'iter_(\d+)\.pth')
 
@@ -16,6 +19,9 @@ POSITION = re.compile(r'(?:.+_)?epoch_(\d+)(?:_batch_(\d+))?(?:-[0-9a-f]{8})?\.p
 
 #: The same of a run that counts iterations, which is one epoch of them.
 ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
+
+#: Of the best file by a measure, its step behind the beginning.
+BEST_NAME = re.compile(r'(best_.+_(?:epoch|iter)_)(\d+)\.pth')
 
 #: Of a file that is being written, as :func:`~msvitreid.utils.files.atomic_write` names it.
 TEMPORARY = re.compile(r'\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
@@ -41,12 +47,12 @@ class SavedCheckpoint(NamedTuple):
 
 def checkpoint_name(epoch: int, batch: int = 0) -> str:
     """``epoch_3.pth``, or ``epoch_3_batch_20.pth`` in the fourth epoch."""
-    return f'epoch_{epoch}_batch_{batch}.pth' if batch else f'epoch_{epoch}.pth'
+    return EPOCH_TEMPLATE.format(f'{epoch}_batch_{batch}' if batch else epoch)
 
 
 def iteration_name(iteration: int) -> str:
     """``iter_300.pth``, of a run that counts iterations."""
-    return f'iter_{iteration}.pth'
+    return ITERATION_TEMPLATE.format(iteration)
 
 
 def is_result_name(name: str, suffix: str) -> bool:

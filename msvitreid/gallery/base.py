@@ -24,7 +24,7 @@ from .checks import (
 from .copying import copy
 from .grouping import best_of_groups, mean_of_groups
 from .items import Batch, CopyReport, Hit, Item, Plan, Report, SearchResults
-from .reranking import expanded, reranked
+from .rerank_and_expand import expanded, reranked
 from .where import OWN_COLUMNS, Condition, check_column, parse_exclude, parse_where
 
 DEFAULT_K = 10

@@ -1,12 +1,13 @@
 """Decisions with known error rates: calibrate a threshold, compare two images, identify or say new.
 
-A card is measured once on labeled images and holds for one model. What decides by a similarity
-enters here; measures that are pure numbers are in ``evaluation.functional``.
+A card is measured once on labeled images and holds for one model: ``calibration.py`` measures it,
+``verifier.py`` decides at its thresholds, ``answers.py`` is what it answers. Measures that are pure
+numbers are in ``evaluation.functional``.
 """
 
+from .answers import Candidate, Decision, Identification
 from .calibration import calibrate
 from .card import CalibrationCard
-from .decisions import Candidate, Decision, Identification
 from .verifier import Verifier
 
 __all__ = [

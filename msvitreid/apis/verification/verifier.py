@@ -18,8 +18,8 @@ from msvitreid.gallery import GalleryStore
 from msvitreid.utils.checks import is_number, require_whole
 from msvitreid.utils.printable import printable
 
+from .answers import Answer, Candidate, Decision, Identification
 from .card import CalibrationCard, CameraPair
-from .decisions import Answer, Candidate, Decision, Identification
 
 Cameras = tuple[str, str]
 

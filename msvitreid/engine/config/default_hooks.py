@@ -1,4 +1,8 @@
-"""The hooks of a run whose config is silent about them."""
+"""The hooks of a run whose config is silent about them.
+
+A hook without which a run would lose something stands here; all others only in
+``configs/_base_/default_runtime.py``.
+"""
 
 #: Hooks that a run has unless its ``default_hooks`` name others, in addition to mmengine's;
 #: ``configs/_base_/default_runtime.py`` states them with their options.

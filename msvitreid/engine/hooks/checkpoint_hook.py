@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,10 @@ from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from msvitreid.checkpoints import read_checkpoint, write_checkpoint
+from msvitreid.checkpoints.checkpoint_names import BEST_NAME, EPOCH_TEMPLATE, ITERATION_TEMPLATE
 from msvitreid.errors import ConfigError
 from msvitreid.registry import HOOKS
 from msvitreid.utils.files import atomic_write
-
-#: A best file's name, whose number is that of its epoch or iteration.
-BEST_NAME = re.compile(r'(best_.+_(?:epoch|iter)_)(\d+)\.pth')
 
 
 @HOOKS.register_module()
@@ -50,7 +47,7 @@ class CheckpointHook(MMEngineCheckpointHook):
                 f'default_hooks.checkpoint.out_dir is {str(self.out_dir)!r}, but checkpoints lie '
                 'in work_dir; remove the option and give the folder as --work-dir'
             )
-        usual = f'{"epoch" if self.by_epoch else "iter"}_{{}}.pth'
+        usual = EPOCH_TEMPLATE if self.by_epoch else ITERATION_TEMPLATE
         if self.filename_tmpl != usual:
             raise ConfigError(
                 f'default_hooks.checkpoint.filename_tmpl is {self.filename_tmpl!r}, but --resume '
