@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -81,11 +82,14 @@ def test_other_faults(tmp_path, image):
     }
 
 
-def test_opencv_does_not_speak_into_the_progress_bar(image, capfd):
+def test_opencv_does_not_speak_into_the_progress_bar(image, capfd, monkeypatch):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
     paths = [image('cut.tif', 500), image('cut.png', 500)]
     unreadable_findings([contents([entry('train', 1, path=p) for p in paths])], progress=True)
     err = capfd.readouterr().err
     assert 'decoding 2 images' in err
+    assert '2/2' in err
+    assert 'ETA' in err
     assert 'WARN' not in err
     assert 'ERROR' not in err
 
