@@ -27,6 +27,7 @@ setup(
     package_data={
         'msvitreid': [
             'py.typed',
+            'visualization/report/page.*',
             '.mim/model-index.yml',
             '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml',
@@ -42,6 +43,8 @@ setup(
         # mmcv without compiled ops; see the README where the full mmcv is installed.
         'mmcv-lite>=2.2,<2.3',
         'pillow>=10',
+        # Makes the page of a report; torch needs it, too.
+        'jinja2>=3.1',
         # Compares the values of a config with annotations.
         'pydantic>=2.9',
         'safetensors>=0.4',

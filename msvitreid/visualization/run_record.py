@@ -60,7 +60,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     """
     is_file = path.suffix == '.json'
     files = [path] if is_file else sorted([*path.glob('*.json'), *path.glob('test/*.json')])
-    results = {file: result for file in files if (result := _read_result(file))}
+    results = {file: result for file in files if (result := read_result(file))}
     if len(results) > 1:
         names = ', '.join(file.name for file in results)
         raise ConfigError(f'{path} has {len(results)} test results ({names}); name one of them')
@@ -78,7 +78,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     return run
 
 
-def _read_result(path: Path) -> dict[str, Any] | None:
+def read_result(path: Path) -> dict[str, Any] | None:
     """A file of ``msvitreid test --out``, or ``None`` if it is another JSON file."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))

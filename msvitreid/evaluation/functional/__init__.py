@@ -12,6 +12,7 @@ from .clustering import (
     kmeans_nmi,
     normalized_mutual_information,
 )
+from .curves import RECALL_LEVELS, PairCurves, pair_curves, precision_recall
 from .error_intervals import error_rate_intervals
 from .features_to_map import CameraPairs, camera_pair_metrics, rank_metrics
 from .identification import (
@@ -55,9 +56,11 @@ __all__ = [
     'AP_DEFINITIONS',
     'EXTRA_MEASURES',
     'QUERY_CHUNK',
+    'RECALL_LEVELS',
     'CameraPairs',
     'KReciprocalDistances',
     'MarketRule',
+    'PairCurves',
     'PairSimilarities',
     'QueryScores',
     'RankedMatches',
@@ -80,8 +83,10 @@ __all__ = [
     'kmeans_nmi',
     'mean_values',
     'normalized_mutual_information',
+    'pair_curves',
     'pair_similarities',
     'precision_at_hits',
+    'precision_recall',
     'query_values',
     'rank_classes',
     'rank_matches',
