@@ -51,6 +51,7 @@ def tested_run(folder: Path, args: argparse.Namespace) -> TestedRun:
 def facts(run: EmbeddedRun, args: argparse.Namespace) -> dict[str, str]:
     """What was tested on what, by name."""
     from msvitreid.evaluation.metrics import ReIDMetric
+    from msvitreid.visualization.report.results import option_text
 
     counts = {split: str(one) for split, one in run.dataset.statistics().items()}
     found = {
@@ -67,10 +68,7 @@ def facts(run: EmbeddedRun, args: argparse.Namespace) -> dict[str, str]:
     if isinstance(run.metric, ReIDMetric):
         found['Average precision'] = run.metric.ap
     if args.cfg_options:
-        found['Options'] = ', '.join(
-            f'{key}=…' if 'root' in key else f'{key}={value}'
-            for key, value in args.cfg_options.items()
-        )
+        found['Options'] = ', '.join(map(option_text, args.cfg_options.items()))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import printable
-from msvitreid.visualization.run_record import NO_FIGURES, read_result
+from msvitreid.visualization.run_record import figures_in, read_result
 
 from .data import RunFacts, figures_of
 
@@ -32,11 +32,7 @@ def read_result_facts(path: Path) -> RunFacts:
             f'{str(path)!r} is no test result; name a .json file of msvitreid test --out, or a '
             'work directory of msvitreid train'
         )
-    metrics = {
-        printable(key): float(value)
-        for key, value in result['metrics'].items()
-        if key not in NO_FIGURES and type(value) in (int, float)
-    }
+    metrics = {printable(key): one for key, one in figures_in(result['metrics']).items()}
     figures, cameras = figures_of(metrics)
     if not figures:
         raise ConfigError(f'{str(path)!r} has no figures in "metrics"; test again with --out')
@@ -48,7 +44,7 @@ def read_result_facts(path: Path) -> RunFacts:
         'Checkpoint SHA-256': _text(checkpoint.get('sha256')),
         'Protocol': protocol_of(evaluator if isinstance(evaluator, Mapping) else {}),
         'Computed by': _text(result.get('backend')),
-        'Options': ', '.join(_option(one) for one in _items(result.get('options'))),
+        'Options': ', '.join(option_text(one) for one in _items(result.get('options'))),
     }
     run = printable(file.parent.name) or 'RUN'
     reason = (
@@ -71,7 +67,7 @@ def read_result_facts(path: Path) -> RunFacts:
 def protocol_of(evaluator: Mapping[str, Any]) -> str:
     """An evaluator's config in words: its name, and options that say something."""
     stated = ', '.join(
-        _option(item)
+        option_text(item)
         for item in evaluator.items()
         if item[0] != 'type' and item[1] not in _USUAL
     )
@@ -83,11 +79,12 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return list(value.items()) if isinstance(value, Mapping) else []
 
 
-def _option(item: tuple[str, Any]) -> str:
+def option_text(item: tuple[str, Any]) -> str:
+    """An option and its value, without the folders of this machine."""
     key, value = item
-    if 'root' in key:
-        return f'{printable(key)}=…'
-    return f'{printable(key)}={_text(value)}'
+    if isinstance(value, str) and ('root' in key or Path(value).is_absolute()):
+        value = f'…/{Path(value).name}'
+    return f'{printable(str(key))}={_text(value)}'
 
 
 def _text(value: Any) -> str:

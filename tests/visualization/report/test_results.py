@@ -7,6 +7,7 @@ import pytest
 from msvitreid.errors import ConfigError
 from msvitreid.visualization.report import Report, read_result_facts
 from msvitreid.visualization.report.data import Figure
+from msvitreid.visualization.report.results import option_text
 from msvitreid.visualization.report.thumbnails import LEVELS
 from msvitreid.visualization.report.writing import render
 from tests.visualization.runs import write_result
@@ -41,7 +42,7 @@ def test_a_result_has_figures_and_says_what_is_missing(tmp_path):
 def test_a_hostile_result_is_text(tmp_path):
     """Any JSON values where others are expected, with markup in all of them."""
     content = {
-        'metrics': {SCRIPT: 0.5, 'mAP': float('nan'), 'x': 'text', 'y': True},
+        'metrics': {SCRIPT: 0.5, 'mAP': float('nan'), 'x': 'text', 'y': True, 'z': 10**400},
         'checkpoint': {'path': f'/a/{SCRIPT}/b.pth', 'sha256': [SCRIPT]},
         'evaluator': {'type': {'a': SCRIPT}, 'ap': SCRIPT},
         'config': 7,
@@ -52,11 +53,17 @@ def test_a_hostile_result_is_text(tmp_path):
     file = tmp_path / f'{SCRIPT.replace("/", "")}.json'
     file.write_text(json.dumps(content))
     facts = read_result_facts(file)
-    assert facts.figures.keys() == {SCRIPT, 'mAP'}
+    assert facts.figures.keys() == {SCRIPT, 'mAP', 'z'}
     text = render(Report([facts]), LEVELS[0])
     assert 'nan' not in Page(text).text
     assert SCRIPT not in text
     assert SCRIPT in Page(text).text
+
+
+def test_options_do_not_show_folders_of_this_machine():
+    assert option_text(('data_root', 'sets/here')) == 'data_root=…/here'
+    assert option_text(('a.csv', '/home/me/list.csv')) == 'a.csv=…/list.csv'
+    assert option_text(('a.b', [1, None])) == 'a.b=[1, null]'
 
 
 @pytest.mark.parametrize('content', ['{}', 'text', '[1]', '{"metrics": {}, "checkpoint": {}}'])
