@@ -27,6 +27,7 @@ setup(
     package_data={
         'msvitreid': [
             'py.typed',
+            'visualization/report/page.*',
             '.mim/model-index.yml',
             '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml',
@@ -41,6 +42,8 @@ setup(
         'mmengine>=0.10.7,<0.11',
         # mmcv without compiled ops; see the README where the full mmcv is installed.
         'mmcv-lite>=2.2,<2.3',
+        # Makes the page of a report; torch needs it, too.
+        'jinja2>=3.1',
         'pillow>=11.3',
         # Compares the values of a config with annotations.
         'pydantic>=2.9',

@@ -73,6 +73,8 @@ def test_what_travels(wheel):
         assert files
         for file in files:
             assert f'msvitreid/.mim/{file.relative_to(REPOSITORY)}' in names
+    for kind in ('html.jinja', 'css', 'js'):
+        assert f'msvitreid/visualization/report/page.{kind}' in names
     assert [name for name in names if '__pycache__' in name or name.startswith('tests')] == []
     assert [name for name in names if name.startswith('msvitreid/configs')] == []
 

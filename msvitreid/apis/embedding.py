@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,16 @@ from msvitreid.structures import ReIDDataSample
 
 @dataclass(frozen=True)
 class EmbeddedImages:
-    """Images of one split: unit embeddings ``(N, D)`` float32, paths, pids and camids."""
+    """Images of one split: unit embeddings ``(N, D)`` float32, paths, pids and camids.
+
+    ``datasets`` are the names of the test sets of a joined dataset, else ''.
+    """
 
     embeddings: Tensor
     img_paths: list[str]
     pids: np.ndarray
     camids: np.ndarray
+    datasets: list[str] = field(default_factory=list)
 
     @classmethod
     def from_samples(cls, samples: Sequence[ReIDDataSample]) -> EmbeddedImages:
@@ -30,6 +34,7 @@ class EmbeddedImages:
             img_paths=[sample.img_path for sample in samples],
             pids=np.array([sample.pid for sample in samples]),
             camids=np.array([sample.camid for sample in samples]),
+            datasets=[sample.get('dataset') or '' for sample in samples],
         )
 
 

@@ -240,7 +240,7 @@ def _net(
                 'an exported file has its own weights and runtime; leave out weights, backend and '
                 'precision'
             )
-        _device(device, 'of an exported file')
+        chosen_device(device, 'of an exported file')
         return source if made else load_exported(source)
     chosen: Any = BACKENDS.build({'type': backend})
     if chosen.calibration_images:
@@ -248,7 +248,7 @@ def _net(
             f'backend {backend!r} is calibrated with training images; use it by msvitreid '
             'test, or choose another one'
         )
-    computed_on = _device(device, None if chosen.device is None else backend)
+    computed_on = chosen_device(device, None if chosen.device is None else backend)
     if precision != 'float32' and computed_on.type != 'cuda':
         raise ConfigError(f'precision {precision!r} needs a GPU; use float32 on the CPU')
     model, description = _load(source, weights)
@@ -276,8 +276,14 @@ def _load(source: Any, weights: Any) -> tuple[ReIDModel, Any]:
     return describe_model(cfg, extract_state_dict(read_checkpoint(weights), weights), weights)
 
 
-def _device(device: str | torch.device | None, cpu_backend: str | None) -> torch.device:
-    """The device, of a backend that computes on the CPU only if it is named."""
+def chosen_device(
+    device: str | torch.device | None, cpu_backend: str | None = None
+) -> torch.device:
+    """The device, of a backend that computes on the CPU only if it is named.
+
+    Raises:
+        ConfigError: there is no such device, or the backend cannot use it.
+    """
     if device is None or device == 'auto':
         has_gpu = torch.cuda.is_available() and cpu_backend is None
         return torch.device('cuda' if has_gpu else 'cpu')

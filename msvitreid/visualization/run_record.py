@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     """
     is_file = path.suffix == '.json'
     files = [path] if is_file else sorted([*path.glob('*.json'), *path.glob('test/*.json')])
-    results = {file: result for file in files if (result := _read_result(file))}
+    results = {file: result for file in files if (result := read_result(file))}
     if len(results) > 1:
         names = ', '.join(file.name for file in results)
         raise ConfigError(f'{path} has {len(results)} test results ({names}); name one of them')
@@ -69,7 +70,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     if not is_file or checkpoint:
         _read_logs(run, checkpoint.parent if is_file and checkpoint else path)
     for result in results.values():
-        run.final, run.source = _figures(result['metrics']), _source(result)
+        run.final, run.source = figures_in(result['metrics']), _source(result)
     if not (run.training or run.final):
         raise ConfigError(
             f'{path} is no run: name a work directory of msvitreid train (not the folder of one '
@@ -78,7 +79,7 @@ def read_run(path: Path, name: str | None = None) -> RunRecord:
     return run
 
 
-def _read_result(path: Path) -> dict[str, Any] | None:
+def read_result(path: Path) -> dict[str, Any] | None:
     """A file of ``msvitreid test --out``, or ``None`` if it is another JSON file."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
@@ -128,8 +129,8 @@ def _read_logs(run: RunRecord, work_dir: Path) -> None:
         steps = max((-(-line['iter'] // line['epoch']) for line in training), default=1)
     else:
         run.unit = 'iteration'
-    run.training = _curves((line['iter'] / steps, _figures(line)) for line in training)
-    run.validation = _curves((line['step'], _figures(line)) for line in validation)
+    run.training = _curves((line['iter'] / steps, figures_in(line)) for line in training)
+    run.validation = _curves((line['step'], figures_in(line)) for line in validation)
     names = [name for name in run.validation if name.startswith(AVERAGED)]
     averaged = {name.removeprefix(AVERAGED): run.validation.pop(name) for name in names}
     if curves := averaged or run.validation:
@@ -160,9 +161,17 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
                 ) from None
 
 
-def _figures(line: dict[str, Any]) -> dict[str, float]:
+def figures_in(line: dict[str, Any]) -> dict[str, float]:
+    """The figures among what a log's line or a test result holds, as floats."""
     return {
-        key: float(value)
+        key: _as_float(value)
         for key, value in line.items()
-        if key not in NO_FIGURES and isinstance(value, int | float)
+        if key not in NO_FIGURES and type(value) in (int, float)
     }
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # JSON may hold a number of 400 digits
+        return math.inf if value > 0 else -math.inf

@@ -13,6 +13,7 @@ from .clustering import (
     kmeans_nmi,
     normalized_mutual_information,
 )
+from .curves import RECALL_LEVELS, PairCurves, pair_curves, precision_recall
 from .error_intervals import error_rate_intervals
 from .features_to_map import CameraPairs, camera_pair_metrics, rank_metrics
 from .identification import (
@@ -56,10 +57,12 @@ __all__ = [
     'AP_DEFINITIONS',
     'EXTRA_MEASURES',
     'QUERY_CHUNK',
+    'RECALL_LEVELS',
     'Agreement',
     'CameraPairs',
     'KReciprocalDistances',
     'MarketRule',
+    'PairCurves',
     'PairSimilarities',
     'QueryScores',
     'RankedMatches',
@@ -83,8 +86,10 @@ __all__ = [
     'largest_change',
     'mean_values',
     'normalized_mutual_information',
+    'pair_curves',
     'pair_similarities',
     'precision_at_hits',
+    'precision_recall',
     'query_values',
     'rank_classes',
     'rank_matches',

@@ -1,0 +1,148 @@
+"""Write a report of runs as one HTML file that needs nothing else, and its numbers as JSON.
+
+RUN is a work directory of msvitreid train, whose result embeds the test set, or a JSON file of
+msvitreid test --out, which has figures only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msvitreid.cli.running import add_config_options
+from msvitreid.errors import CalibrationError, ConfigError
+
+if TYPE_CHECKING:
+    from msvitreid.apis.verification import CalibrationCard
+    from msvitreid.visualization.report import RunFacts
+
+EPILOG = """\
+exit code 0: page and numbers are written; 2, with one sentence: nothing is.
+
+example:
+  msvitreid report work_dirs/demo/train --out report.html \\
+      --cfg-options data_root=work_dirs/demo/data
+"""
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='msvitreid report',
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('runs', nargs='+', type=Path, metavar='RUN', help='work directory, or test result')
+    add(
+        '--out',
+        required=True,
+        type=Path,
+        metavar='FILE.html',
+        help='where the page goes; the numbers go next to it, as FILE.json',
+    )
+    add('--names', nargs='+', default=[], metavar='NAME', help='what to call the RUNs')
+    add('--card', metavar='CARD.json', help='calibration card to show, of msvitreid calibrate')
+    add(
+        '--max-mb',
+        type=float,
+        default=20,
+        metavar='MB',
+        help='thumbnails become fewer and smaller until the page fits (default: %(default)g)',
+    )
+    add('--device', default='auto', help='auto, cpu or cuda:0 (default: %(default)s)')
+    add('--batch-size', type=int, metavar='N', help="default: the config's")
+    add(
+        '--resamples',
+        type=int,
+        default=1000,
+        metavar='N',
+        help='of identities, for intervals; 0 for none (default: %(default)s)',
+    )
+    add('--seed', type=int, default=0, metavar='N', help='draws the random queries')
+    add_config_options(parser)
+    args = parser.parse_args(argv)
+    if args.names and len(args.names) != len(args.runs):
+        parser.error(f'--names has {len(args.names)} names for {len(args.runs)} RUNs')
+    for option, least in (('batch_size', 1), ('resamples', 0), ('seed', 0)):
+        value = getattr(args, option)
+        if value is not None and value < least:
+            parser.error(f'--{option.replace("_", "-")} must be at least {least}, got {value}')
+    if not (args.max_mb > 0 and math.isfinite(args.max_mb)):
+        parser.error(f'--max-mb must be a number above 0, got {args.max_mb:g}')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+
+    # Heavy imports after the arguments, so that --help and a typing error answer at once.
+    from msvitreid.utils.files import require_writable
+    from msvitreid.visualization.report import Report, write_report
+    from msvitreid.visualization.report.writing import require_html
+
+    require_html(args.out)
+    for path in (args.out, args.out.with_suffix('.json')):
+        require_writable(path)
+        if any(path.resolve() == run.resolve() for run in args.runs):
+            raise ConfigError(f'--out would overwrite the test result {str(path)!r}')
+    card = None
+    if args.card is not None:
+        from msvitreid.apis.verification import CalibrationCard
+
+        card = CalibrationCard.load(args.card)
+    names = args.names or [
+        path.resolve().name if path.is_dir() else path.stem for path in args.runs
+    ]
+    require_distinct(names)
+    runs = [facts_of(path, name, args) for path, name in zip(args.runs, names, strict=True)]
+    report = Report(runs)
+    if card is not None:
+        report = Report(runs, card.to_dict(), models_of(card, runs))
+    print(*write_report(report, args.out, args.max_mb), sep='\n')
+
+
+def facts_of(path: Path, name: str, args: argparse.Namespace) -> RunFacts:
+    """What a RUN says, or what its net does.
+
+    Raises:
+        ReIDError: it is neither, or cannot be measured.
+    """
+    from dataclasses import replace
+
+    from msvitreid.utils.printable import printable
+    from msvitreid.visualization.report import measure_run, read_result_facts
+
+    if not path.is_dir():
+        facts = read_result_facts(path)
+    else:
+        from .tested_run import tested_run
+
+        facts = measure_run(tested_run(path, args), args.resamples, seed=args.seed)
+    return replace(facts, name=printable(name))
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Raises ConfigError if two runs have one name."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f'two runs are called {name!r}; give others by --names')
+
+
+def models_of(card: CalibrationCard, runs: Sequence[RunFacts]) -> list[str]:
+    """Names of the runs whose model the card is of; none where no run says which it is.
+
+    Raises:
+        CalibrationError: it is of none of the models that are known.
+    """
+    known = [run for run in runs if run.fingerprint]
+    same = [run.name for run in known if run.fingerprint == card.fingerprint]
+    if known and not same:
+        raise CalibrationError(
+            f'the card of --card is of another model (fingerprint {card.fingerprint[:12]}…) than '
+            f'{", ".join(run.name for run in known)}; calibrate this one'
+        )
+    return same

@@ -1,0 +1,298 @@
+"""Facts of a run whose test set is embedded: figures, curves, cameras, and ranking lists.
+
+The config's own metric gives the figures, as in ``msvitreid test --bootstrap``; rankings are those
+of :mod:`msvitreid.evaluation.functional`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from msvitreid.datasets.readers.id_names import IdNames
+from msvitreid.errors import DatasetError
+from msvitreid.evaluation.functional import (
+    RECALL_LEVELS,
+    MarketRule,
+    RankedMatches,
+    camera_pair_metrics,
+    inner_product_rows,
+    mean_values,
+    pair_curves,
+    precision_recall,
+    query_values,
+    rank_matches,
+    score_matches,
+    verification_intervals,
+)
+from msvitreid.evaluation.metrics import ReIDMetric, RetrievalMetric
+from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
+from msvitreid.evaluation.metrics.embeddings import Embeddings, file_id
+from msvitreid.evaluation.metrics.self_retrieval import one_gallery_of_all
+from msvitreid.utils.printable import printable
+
+from .data import CameraTable, Curves, Figure, QueryFacts, RunFacts, figures_of
+from .lists import ranking_lists
+
+CMC_RANKS = range(1, 51)
+
+#: Bins of similarity.
+EDGES = np.linspace(-1, 1, 81)
+
+#: False match rates of the verification figures.
+RATES = (1e-3, 1e-2)
+
+
+class Images(Protocol):
+    """Images of one split, as ``apis.embed_dataset`` gives them."""
+
+    embeddings: torch.Tensor
+    img_paths: list[str]
+    pids: np.ndarray
+    camids: np.ndarray
+    datasets: list[str]
+
+
+@dataclass(frozen=True)
+class TestedRun:
+    """What a report is made of.
+
+    Attributes:
+        name: of the run.
+        images: by split.
+        metric: of the config.
+        root: the dataset's folder, to which shown paths are relative.
+        names: what the user calls identities and cameras.
+        tested: what was tested on what, by name.
+        versions: of packages.
+        config_text: of the run's config.
+        fingerprint: of the model.
+    """
+
+    name: str
+    images: dict[str, Any]
+    metric: EmbeddingMetric
+    root: str
+    names: IdNames
+    tested: dict[str, str]
+    versions: dict[str, str] = field(default_factory=dict)
+    config_text: str = ''
+    fingerprint: str = ''
+
+
+class Searched(NamedTuple):
+    """Queries and what they search; cameras are ``None`` where the protocol knows none.
+
+    ``files`` of images are as the dataset has them.
+    """
+
+    query: Embeddings
+    gallery: Embeddings
+    query_files: list[str]
+    gallery_files: list[str]
+    self_index: np.ndarray | None
+    has_cameras: bool
+
+    @property
+    def labels(self) -> tuple[Any, Any, Any, Any]:
+        """Identities of both and cameras of both, as measures take them."""
+        cameras: Any = (self.query.camids, self.gallery.camids)
+        cameras = cameras if self.has_cameras else (None, None)
+        return self.query.pids, self.gallery.pids, cameras[0], cameras[1]
+
+
+def measure_run(
+    run: TestedRun, resamples: int = 1000, lists: int = 12, places: int = 10, seed: int = 0
+) -> RunFacts:
+    """Measure an embedded test set.
+
+    Args:
+        run: with images of split 'query' at least.
+        resamples: of the intervals; 0 for none.
+        lists: hardest, best and random queries, so many of each.
+        places: of their ranking lists.
+        seed: draws the random queries; the intervals' seed is always 0, as in a test.
+
+    Raises:
+        DatasetError: the metric cannot be computed of these images.
+    """
+    images, files = _joined(run.images)
+    metric = run.metric
+    metric.bootstrap = resamples
+    # It may let go of the list, but not of what is in it.
+    figures, cameras = figures_of(metric.compute_metrics([images]))
+    facts = RunFacts(
+        printable(run.name),
+        run.tested,
+        figures,
+        cameras=cameras,
+        versions=run.versions,
+        config_text=run.config_text,
+        fingerprint=run.fingerprint,
+    )
+    if reason := _no_rankings(metric, images):
+        missing = dict.fromkeys(
+            ('Curves', 'Queries', *([] if cameras else ['Camera pairs'])), reason
+        )
+        return replace(facts, missing=missing)
+    searched = _searched(metric, images, files)
+    rule = MarketRule(*searched.labels, self_index=searched.self_index)
+    rows = inner_product_rows(searched.query.features, searched.gallery.features)
+    ranked = rank_matches(rows, rule, 0, rule.num_queries)
+    ap = getattr(metric, 'ap', 'plain')
+    shown_queries, shown_gallery = _shown_images(run, searched)
+    queries = _query_facts(shown_queries, ranked, ap)
+    facts = replace(
+        facts,
+        queries=queries,
+        lists=ranking_lists(searched, queries, shown_gallery, lists, places, seed),
+    )
+    try:
+        found = pair_curves(rows, rule, EDGES, RATES)
+    except ValueError as error:
+        facts.missing['Curves'] = str(error)
+    else:
+        rates = _rates(searched, found.rates, resamples)
+        facts = replace(facts, curves=_curves(ranked, found), figures={**rates, **figures})
+    if searched.has_cameras:
+        return replace(facts, cameras=_camera_table(searched, ap, run.names))
+    facts.missing['Camera pairs'] = 'no camera is known, or the protocol does not use them'
+    return facts
+
+
+def _query_facts(
+    shown: list[tuple[str, str, str]], ranked: RankedMatches, ap: str
+) -> list[QueryFacts]:
+    values = query_values(ranked, ap, (1,))['mAP']
+    first = score_matches(ranked, ap).first_rank
+    return [
+        QueryFacts(*one, None if np.isnan(value) else float(value), int(rank) or None)
+        for one, value, rank in zip(shown, values, first, strict=True)
+    ]
+
+
+def _joined(images: dict[str, Images]) -> tuple[Embeddings, list[str]]:
+    """All images as metrics take them, and their files."""
+    splits = list(images.values())
+    if not splits:
+        raise DatasetError('the test set gave no image')
+    files = [file for split in splits for file in split.img_paths]
+    is_query = [name == 'query' for name, split in images.items() for _ in split.img_paths]
+    return Embeddings(
+        torch.cat([split.embeddings for split in splits]),
+        np.concatenate([split.pids for split in splits]),
+        np.concatenate([split.camids for split in splits]),
+        np.arange(len(files)),
+        np.array(is_query),
+        np.array([file_id(file) for file in files]),
+        np.array(
+            [name for split in splits for name in split.datasets or [''] * len(split.pids)]
+        ),
+    ), files
+
+
+def _no_rankings(metric: EmbeddingMetric, images: Embeddings) -> str:
+    """Why there is no one ranking for each query, or ''."""
+    if images.datasets.any():
+        return 'the test set is joined of several; report a run on one of them'
+    if not isinstance(metric, ReIDMetric | RetrievalMetric):
+        return f'{type(metric).__name__} ranks no fixed gallery'
+    return ''
+
+
+def _searched(metric: EmbeddingMetric, images: Embeddings, files: list[str]) -> Searched:
+    """Queries and gallery as the metric has them."""
+    self_index = None
+    gallery = ~images.is_query
+    if isinstance(metric, ReIDMetric) and metric.self_retrieval:
+        gallery, self_index = one_gallery_of_all(images)
+    elif not gallery.any():
+        gallery, self_index = images.is_query, np.arange(len(files))
+    return Searched(
+        images.where(images.is_query),
+        images.where(gallery),
+        [file for file, is_query in zip(files, images.is_query, strict=True) if is_query],
+        [file for file, is_gallery in zip(files, gallery, strict=True) if is_gallery],
+        self_index,
+        isinstance(metric, ReIDMetric) and bool((images.camids != -1).any()),
+    )
+
+
+def _curves(ranked: RankedMatches, found: Any) -> Curves:
+    means = mean_values(query_values(ranked, 'plain', CMC_RANKS))
+    return Curves(
+        [(k, means[f'rank-{k}']) for k in CMC_RANKS],
+        _pairs(RECALL_LEVELS, precision_recall(ranked)),
+        _pairs(found.fmr, found.fnmr),
+        [round(float(edge), 6) for edge in EDGES],
+        found.same.tolist(),
+        found.different.tolist(),
+    )
+
+
+def _rates(searched: Searched, rates: dict[str, float], resamples: int) -> dict[str, Figure]:
+    """Figures of verification with their intervals."""
+    intervals = {}
+    if resamples:
+        intervals = verification_intervals(
+            searched.query.features,
+            searched.gallery.features,
+            *searched.labels,
+            fprs=RATES,
+            resamples=resamples,
+            self_index=searched.self_index,
+        )
+    named = {name: value for name, value in rates.items() if not name.startswith('num_')}
+    return {name: Figure(value, *intervals.get(name, ())) for name, value in named.items()}
+
+
+def _pairs(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+    return list(zip(x.tolist(), y.tolist(), strict=True))
+
+
+def _camera_table(searched: Searched, ap: str, names: IdNames) -> CameraTable:
+    table = camera_pair_metrics(
+        searched.query.features,
+        searched.gallery.features,
+        *searched.labels,
+        ap=ap,
+        topk=(1,),
+        self_index=searched.self_index,
+    )
+    return CameraTable(
+        [_camera(names, one) or 'unknown' for one in table.query_cameras.tolist()],
+        [_camera(names, one) or 'unknown' for one in table.gallery_cameras.tolist()],
+        [[None if np.isnan(v) else float(v) for v in row] for row in table.figures['mAP']],
+        table.num_matched.tolist(),
+    )
+
+
+def _shown_images(run: TestedRun, searched: Searched) -> list[list[tuple[str, str, str]]]:
+    """Path, identity and camera of the queries and of the gallery, as they are shown."""
+    return [
+        [
+            (shown_path(file, run.root), run.names.pid(pid), _camera(run.names, camid))
+            for file, pid, camid in zip(
+                files, side.pids.tolist(), side.camids.tolist(), strict=True
+            )
+        ]
+        for files, side in (
+            (searched.query_files, searched.query),
+            (searched.gallery_files, searched.gallery),
+        )
+    ]
+
+
+def _camera(names: IdNames, camid: int) -> str:
+    return names.camid(camid) if camid >= 0 else ''
+
+
+def shown_path(file: str, root: str) -> str:
+    """A path below the dataset's folder, or of a file elsewhere its name alone."""
+    relative = os.path.relpath(os.path.abspath(file), os.path.abspath(root))
+    is_below = relative != os.pardir and not relative.startswith(os.pardir + os.sep)
+    return printable(relative if is_below else os.path.basename(file))
