@@ -66,7 +66,7 @@ class ReIDInferencer:
                 f'backend {backend!r} is calibrated with training images; use it by msvitreid '
                 'test, or choose another one'
             )
-        self.device = _device(device, None if chosen.device is None else backend)
+        self.device = chosen_device(device, None if chosen.device is None else backend)
         if precision != 'float32' and self.device.type != 'cuda':
             raise ConfigError(f'precision {precision!r} needs a GPU; use float32 on the CPU')
         model, description = _load(file_or_config, weights)
@@ -260,8 +260,14 @@ def _load(source: Any, weights: Any) -> tuple[ReIDModel, Any]:
     return describe_model(cfg, extract_state_dict(read_checkpoint(weights), weights), weights)
 
 
-def _device(device: str | torch.device | None, cpu_backend: str | None) -> torch.device:
-    """The device, of a backend that computes on the CPU only if it is named."""
+def chosen_device(
+    device: str | torch.device | None, cpu_backend: str | None = None
+) -> torch.device:
+    """The device, of a backend that computes on the CPU only if it is named.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
     if device is None or device == 'auto':
         has_gpu = torch.cuda.is_available() and cpu_backend is None
         return torch.device('cuda' if has_gpu else 'cpu')

@@ -37,6 +37,7 @@ COMMANDS = {
     'compare': Command('compare', 'say whether two images show the same identity'),
     'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),
     'cluster': Command('cluster', 'group the images of a gallery by identity'),
+    'show': Command('show', 'pictures of rankings, attention, parts, embeddings, cameras'),
     'convert': Command('convert', "convert the authors' weights files to our names, or back"),
     'embed-tracks': Command('embed_tracks', 'one embedding for each track of a video'),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),

@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from . import style
 from ._captions import fitted, load_font
 
-SAME = (0, 150, 80)
-DIFFERENT = (214, 45, 45)
-_PAPER = (255, 255, 255)
-_EMPTY = (241, 242, 244)
-_INK = (33, 37, 41)
-_FAINT = (110, 117, 125)
+SAME = style.rgb(style.SAME)
+DIFFERENT = style.rgb(style.DIFFERENT)
+LEFT_OUT = style.rgb(style.LEFT_OUT)
+_PAPER = style.rgb(style.PAPER)
+_EMPTY = style.rgb(style.EMPTY)
+_INK = style.rgb(style.INK)
+_FAINT = style.rgb(style.FAINT)
 
 Box = tuple[int, int, int, int]
 Font = ImageFont.FreeTypeFont
@@ -34,14 +36,21 @@ class RankingListLayout:
     Attributes:
         thumb: ``(width, height)`` of a thumbnail without its frame.
         k: gallery images a query.
+        lines: of the captions.
     """
 
     thumb: tuple[int, int]
     k: int
+    lines: int = 1
 
     @property
     def font_size(self) -> int:
         return max(11, self.thumb[0] // 5)
+
+    @property
+    def note_size(self) -> int:
+        """Font size of the lines below the first."""
+        return max(10, self.font_size * 3 // 4)
 
     @property
     def frame(self) -> int:
@@ -62,7 +71,7 @@ class RankingListLayout:
 
     @property
     def caption(self) -> int:
-        return self.font_size + 6
+        return self.font_size + 6 + (self.lines - 1) * (self.note_size + 2)
 
     @property
     def cell(self) -> tuple[int, int]:
@@ -93,42 +102,60 @@ def draw_ranking_lists(
     query_paths: Sequence[str | Path],
     gallery_paths: Sequence[str | Path],
     matches: ArrayLike,
-    query_pids: ArrayLike,
-    gallery_pids: ArrayLike,
+    query_pids: ArrayLike | None,
+    gallery_pids: ArrayLike | None,
     similarity: ArrayLike | None = None,
     thumb: tuple[int, int] = (64, 128),
     out: str | Path | None = None,
+    left_out: ArrayLike | None = None,
+    query_notes: Sequence[Sequence[str]] = (),
+    gallery_notes: Sequence[Sequence[str]] = (),
 ) -> Image.Image:
     """Draw one row a query: the query image, then what it found, best first.
 
-    A found image is framed green if it shows the query's identity and red if not;
-    below it stand its rank and, if given, its similarity.
+    A found image is framed green with a check mark if it shows the query's identity, and red with
+    a cross if not; below it stand its rank and, if given, its similarity. One that is left out of
+    the ranking has a blue frame with a diagonal, and no rank.
 
     Args:
         query_paths: ``Q`` image files.
         gallery_paths: ``G`` image files; only those that are shown are read.
         matches: ``(Q, k)`` gallery indices, best first, -1 for an empty place, as
             from :func:`msvitreid.evaluation.functional.top_matches`.
-        query_pids: ``(Q,)`` identities, numbers or names; these stand below the queries.
+        query_pids: ``(Q,)`` identities, numbers or names; these stand below the queries. ``None``
+            where they are not known: frames say nothing then.
         gallery_pids: ``(G,)`` identities, as those of the queries; long names are shortened
             in their middle, and characters that the font lacks are escaped.
         similarity: ``(Q, k)`` similarities of the matches.
         thumb: ``(width, height)`` of the thumbnails in pixels; images keep their
             aspect ratio inside it.
         out: file to save the picture to; its folder is made if need be.
+        left_out: ``(Q, k)`` booleans, images that the ranking leaves out.
+        query_notes: lines below each query, after its identity.
+        gallery_notes: the same of gallery images, below rank and similarity.
 
     Returns:
         The picture, RGB.
 
     Raises:
         DatasetError: an image cannot be read.
-        ValueError: no query, or lengths disagree.
+        ConfigError, OutputError: ``out`` is no picture's name, or cannot be written.
+        ValueError: no query, lengths disagree, or identities are known of one side only.
     """
-    matches, query_pids, gallery_pids = map(np.asarray, (matches, query_pids, gallery_pids))
+    matches = np.asarray(matches)
+    if (query_pids is None) != (gallery_pids is None):
+        raise ValueError('query_pids and gallery_pids must both be given or neither')
+    known = query_pids is not None
+    query_pids = np.asarray(query_pids) if known else np.zeros(len(query_paths))
+    gallery_pids = np.asarray(gallery_pids) if known else np.zeros(len(gallery_paths))
     _check_lengths(query_paths, gallery_paths, matches, query_pids, gallery_pids, similarity)
-    layout = RankingListLayout(thumb, matches.shape[1])
-    font = load_font(layout.font_size)
-    legend = _Legend(layout, font)
+    skipped = np.zeros(matches.shape, bool) if left_out is None else np.asarray(left_out)
+    if skipped.shape != matches.shape:
+        raise ValueError(f'left_out must have the shape of matches, {matches.shape}')
+    count = max((len(lines) for lines in [*query_notes, *gallery_notes]), default=0)
+    layout = RankingListLayout(thumb, matches.shape[1], 1 + count)
+    font, small = load_font(layout.font_size), load_font(layout.note_size)
+    legend = _Legend(layout, font, known, bool(skipped.any()))
     width, height = layout.size(len(matches))
     picture = Image.new('RGB', (max(width, legend.right + layout.margin), height), _PAPER)
     draw = ImageDraw.Draw(picture)
@@ -137,26 +164,41 @@ def draw_ranking_lists(
     for row, found in enumerate(matches):
         box = layout.query_box(row)
         picture.paste(_framed(query_paths[row], layout, _INK), box[:2])
+        lines = [f'id {query_pids[row]}'] if known else ['query']
+        lines += query_notes[row] if query_notes else []
         # Into the margin, and half as far from the matches.
-        label = fitted(f'id {query_pids[row]}', font, layout.cell[0] + 5 * layout.gap)
-        _write_below(draw, box, label, font, _INK)
+        _write_below(draw, box, lines, font, small, _INK, layout.cell[0] + 5 * layout.gap)
+        ranks = np.cumsum((found >= 0) & ~skipped[row])
         for column, index in enumerate(found):
             box = layout.match_box(row, column)
             if index < 0:
                 draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=_EMPTY)
                 continue
-            is_same = gallery_pids[index] == query_pids[row]
-            frame = SAME if is_same else DIFFERENT
+            frame, mark = _verdict(
+                gallery_pids[index] == query_pids[row] if known else None, skipped[row, column]
+            )
             picture.paste(_framed(gallery_paths[index], layout, frame), box[:2])
-            caption = f'{column + 1}'
+            if skipped[row, column]:
+                draw.line((box[0], box[3] - 1, box[2] - 1, box[1]), LEFT_OUT, layout.frame)
+            words = ['–' if skipped[row, column] else str(ranks[column])]
             if similarity is not None:
-                caption += f' · {np.asarray(similarity)[row, column]:.2f}'
-            _write_below(draw, box, caption, font, frame)
+                words.append(f'· {np.asarray(similarity)[row, column]:.2f}')
+            lines = [' '.join([*words, *mark])]
+            lines += gallery_notes[index] if gallery_notes else []
+            _write_below(draw, box, lines, font, small, frame, layout.cell[0] + layout.gap - 2)
 
     if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        picture.save(out)
+        style.save(picture, out)
     return picture
+
+
+def _verdict(is_same: bool | None, is_left_out: bool) -> tuple[tuple[int, ...], list[str]]:
+    """The color of the frame, and the mark with which it can be read without colors."""
+    if is_left_out:
+        return LEFT_OUT, []
+    if is_same is None:
+        return _FAINT, []
+    return (SAME, ['✓']) if is_same else (DIFFERENT, ['✗'])
 
 
 def _check_lengths(
@@ -195,23 +237,41 @@ def _framed(path: str | Path, layout: RankingListLayout, color: tuple[Any, ...])
 
 
 def _write_below(
-    draw: ImageDraw.ImageDraw, box: Box, text: str, font: Font, ink: tuple[Any, ...]
+    draw: ImageDraw.ImageDraw,
+    box: Box,
+    lines: Sequence[str],
+    font: Font,
+    notes: Font,
+    ink: tuple[Any, ...],
+    width: float,
 ) -> None:
-    draw.text(((box[0] + box[2]) / 2, box[3] + 4), text, font=font, fill=ink, anchor='mt')
+    """The first line in ``ink``, as frames are, the others faint."""
+    top = box[3] + 4
+    for number, line in enumerate(lines):
+        used, color = (notes, _FAINT) if number else (font, ink)
+        text = fitted(line, used, width)
+        draw.text(((box[0] + box[2]) / 2, top), text, font=used, fill=color, anchor='mt')
+        top += int(used.size) + 2
 
 
 class _Legend:
     """What the columns and the frames mean, in one line above them."""
 
-    def __init__(self, layout: RankingListLayout, font: Font) -> None:
+    def __init__(
+        self, layout: RankingListLayout, font: Font, known: bool, with_left_out: bool
+    ) -> None:
         self._font = font
         self._middle = layout.margin + layout.font_size // 2
         self._swatch = layout.font_size
         self._texts = [(layout.query_box(0)[0], 'query')]
         self._swatches = []
         left = layout.match_box(0, 0)[0]
-        entries = (('same identity', SAME), ('different identity', DIFFERENT))
-        for text, color in (('ranked gallery images:', None), *entries):
+        entries: list[tuple[str, Any]] = [('ranked gallery images' + ':' * known, None)]
+        if known:
+            entries += [('✓ same identity', SAME), ('✗ different identity', DIFFERENT)]
+        if with_left_out:
+            entries.append(('– left out: own camera, or junk', LEFT_OUT))
+        for text, color in entries:
             if color is not None:
                 self._swatches.append((left, color))
                 left += self._swatch + 6

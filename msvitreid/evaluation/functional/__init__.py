@@ -12,6 +12,7 @@ from .clustering import (
     kmeans_nmi,
     normalized_mutual_information,
 )
+from .curves import RetrievalCurves, retrieval_curves
 from .error_intervals import error_rate_intervals
 from .features_to_map import CameraPairs, camera_pair_metrics, rank_metrics
 from .identification import (
@@ -61,6 +62,7 @@ __all__ = [
     'PairSimilarities',
     'QueryScores',
     'RankedMatches',
+    'RetrievalCurves',
     'Searches',
     'adjusted_mutual_information',
     'bootstrap_intervals',
@@ -92,6 +94,7 @@ __all__ = [
     'recall_at_k',
     'recall_of_first_ranks',
     'recall_values',
+    'retrieval_curves',
     'score_matches',
     'search_outcomes',
     'summarize',
