@@ -16,16 +16,18 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from msvitreid.errors import DatasetError
 
+from . import style
 from ._captions import drawable, fitted, load_font
 
-SAME = (0, 150, 80)
-DIFFERENT = (214, 45, 45)
-UNKNOWN = (150, 157, 165)
-_PAPER = (255, 255, 255)
-_EMPTY = (241, 242, 244)
+SAME = style.rgb(style.SAME)
+DIFFERENT = style.rgb(style.DIFFERENT)
+LEFT_OUT = style.rgb(style.LEFT_OUT)
+_PAPER = style.rgb(style.PAPER)
+_EMPTY = style.rgb(style.EMPTY)
 _MISSING = (205, 208, 212)
-_INK = (33, 37, 41)
-_FAINT = (110, 117, 125)
+_INK = style.rgb(style.INK)
+_FAINT = style.rgb(style.FAINT)
+UNKNOWN = _FAINT
 
 Box = tuple[int, int, int, int]
 Font = ImageFont.FreeTypeFont
@@ -38,14 +40,21 @@ class RankingListLayout:
     Attributes:
         thumb: ``(width, height)`` of a thumbnail without its frame.
         k: gallery images a query.
+        lines: of the captions.
     """
 
     thumb: tuple[int, int]
     k: int
+    lines: int = 1
 
     @property
     def font_size(self) -> int:
         return max(11, self.thumb[0] // 5)
+
+    @property
+    def note_size(self) -> int:
+        """Font size of the lines below the first."""
+        return max(10, self.font_size * 3 // 4)
 
     @property
     def frame(self) -> int:
@@ -66,7 +75,7 @@ class RankingListLayout:
 
     @property
     def caption(self) -> int:
-        return self.font_size + 6
+        return self.font_size + 6 + (self.lines - 1) * (self.note_size + 2)
 
     @property
     def cell(self) -> tuple[int, int]:
@@ -97,17 +106,22 @@ def draw_ranking_lists(
     query_paths: Sequence[str | Path],
     gallery_paths: Sequence[str | Path],
     matches: ArrayLike,
-    query_pids: Iterable[Any],
-    gallery_pids: Iterable[Any],
+    query_pids: Iterable[Any] | None,
+    gallery_pids: Iterable[Any] | None,
     similarity: ArrayLike | None = None,
     thumb: tuple[int, int] = (64, 128),
     out: str | Path | None = None,
+    left_out: ArrayLike | None = None,
+    query_notes: Sequence[Sequence[str]] = (),
+    gallery_notes: Sequence[Sequence[str]] = (),
     missing: list[str] | None = None,
 ) -> Image.Image:
     """Draw one row a query: the query image, then what it found, best first.
 
-    A found image is framed green if it shows the query's identity and red if not, or gray if
-    one of the identities is not known; below it stand its rank and, if given, its similarity.
+    A found image is framed green with a check mark if it shows the query's identity, and red with
+    a cross if not, or gray if one of the identities is not known; below it stand its rank and, if
+    given, its similarity. One that is left out of the ranking has a blue frame with a diagonal,
+    and no rank.
 
     Args:
         query_paths: ``Q`` image files.
@@ -115,13 +129,17 @@ def draw_ranking_lists(
         matches: ``(Q, k)`` gallery indices, best first, -1 for an empty place, as
             from :func:`msvitreid.evaluation.functional.top_matches`.
         query_pids: ``(Q,)`` identities, numbers or names, or None; these stand below the
-            queries, and the name of the file where there is None.
+            queries, and the name of the file where there is None. ``None`` for all of them if
+            none is known.
         gallery_pids: ``(G,)`` identities, as those of the queries; long names are shortened
             in their middle, and characters that the font lacks are escaped.
         similarity: ``(Q, k)`` similarities of the matches.
         thumb: ``(width, height)`` of the thumbnails in pixels; images keep their
             aspect ratio inside it.
         out: file to save the picture to; its folder is made if need be.
+        left_out: ``(Q, k)`` booleans, images that the ranking leaves out.
+        query_notes: lines below each query, after its identity.
+        gallery_notes: the same of gallery images, below rank and similarity.
         missing: takes the paths of images that cannot be read; each is drawn as a gray tile
             with its name. None makes them an error.
 
@@ -130,16 +148,24 @@ def draw_ranking_lists(
 
     Raises:
         DatasetError: an image cannot be read.
-        ValueError: no query, or lengths disagree.
+        ConfigError, OutputError: ``out`` is no picture's name, or cannot be written.
+        ValueError: no query, lengths disagree, or identities are known of one side only.
     """
     matches = np.asarray(matches)
+    if (query_pids is None) != (gallery_pids is None):
+        raise ValueError('query_pids and gallery_pids must both be given or neither')
     # As they are: an array of numbers and names would make texts of all.
-    query_pids, gallery_pids = list(query_pids), list(gallery_pids)
+    query_pids = [None] * len(query_paths) if query_pids is None else list(query_pids)
+    gallery_pids = [None] * len(gallery_paths) if gallery_pids is None else list(gallery_pids)
     _check_lengths(query_paths, gallery_paths, matches, query_pids, gallery_pids, similarity)
-    layout = RankingListLayout(thumb, matches.shape[1])
-    font = load_font(layout.font_size)
-    is_known = any(pid is not None for pid in query_pids)
-    legend = _Legend(layout, font, is_known)
+    skipped = np.zeros(matches.shape, bool) if left_out is None else np.asarray(left_out)
+    if skipped.shape != matches.shape:
+        raise ValueError(f'left_out must have the shape of matches, {matches.shape}')
+    count = max((len(lines) for lines in [*query_notes, *gallery_notes]), default=0)
+    layout = RankingListLayout(thumb, matches.shape[1], 1 + count)
+    font, small = load_font(layout.font_size), load_font(layout.note_size)
+    known = any(pid is not None for pid in query_pids)
+    legend = _Legend(layout, font, known, bool(skipped.any()))
     width, height = layout.size(len(matches))
     picture = Image.new('RGB', (max(width, legend.right + layout.margin), height), _PAPER)
     draw = ImageDraw.Draw(picture)
@@ -148,28 +174,43 @@ def draw_ranking_lists(
     for row, found in enumerate(matches):
         box = layout.query_box(row)
         picture.paste(_framed(query_paths[row], layout, _INK, missing), box[:2])
-        # Into the margin, and half as far from the matches.
         pid = query_pids[row]
-        text = Path(query_paths[row]).name if pid is None else f'id {pid}'
-        label = fitted(text, font, layout.cell[0] + 5 * layout.gap)
-        _write_below(draw, box, label, font, _INK)
+        lines = [Path(query_paths[row]).name if pid is None else f'id {pid}']
+        lines += query_notes[row] if query_notes else []
+        # Into the margin, and half as far from the matches.
+        _write_below(draw, box, lines, font, small, _INK, layout.cell[0] + 5 * layout.gap)
+        ranks = np.cumsum((found >= 0) & ~skipped[row])
         for column, index in enumerate(found):
             box = layout.match_box(row, column)
             if index < 0:
                 draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=_EMPTY)
                 continue
-            frame = _frame_color(pid, gallery_pids[index])
+            frame, mark = _verdict(pid, gallery_pids[index], skipped[row, column])
             thumbnail = _framed(gallery_paths[index], layout, frame, missing)
             picture.paste(thumbnail, box[:2])
-            caption = f'{column + 1}'
+            if skipped[row, column]:
+                draw.line((box[0], box[3] - 1, box[2] - 1, box[1]), LEFT_OUT, layout.frame)
+            words = ['–' if skipped[row, column] else str(ranks[column])]
             if similarity is not None:
-                caption += f' · {np.asarray(similarity)[row, column]:.2f}'
-            _write_below(draw, box, caption, font, frame)
+                words.append(f'· {np.asarray(similarity)[row, column]:.2f}')
+            lines = [' '.join([*words, *mark])]
+            lines += gallery_notes[index] if gallery_notes else []
+            _write_below(draw, box, lines, font, small, frame, layout.cell[0] + layout.gap - 2)
 
     if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        picture.save(out)
+        style.save(picture, out)
     return picture
+
+
+def _verdict(
+    query_pid: Any, gallery_pid: Any, is_left_out: bool
+) -> tuple[tuple[int, ...], list[str]]:
+    """The color of the frame, and the mark with which it can be read without colors."""
+    if is_left_out:
+        return LEFT_OUT, []
+    if query_pid is None or gallery_pid is None:
+        return UNKNOWN, []
+    return (SAME, ['✓']) if query_pid == gallery_pid else (DIFFERENT, ['✗'])
 
 
 def _check_lengths(
@@ -196,12 +237,6 @@ def _check_lengths(
             f'similarity must have the shape of matches, {matches.shape}, got '
             f'{np.shape(similarity)}'
         )
-
-
-def _frame_color(query_pid: Any, gallery_pid: Any) -> tuple[int, int, int]:
-    if query_pid is None or gallery_pid is None:
-        return UNKNOWN
-    return SAME if gallery_pid == query_pid else DIFFERENT
 
 
 def _framed(
@@ -244,23 +279,41 @@ def _tile(name: str, layout: RankingListLayout) -> Image.Image:
 
 
 def _write_below(
-    draw: ImageDraw.ImageDraw, box: Box, text: str, font: Font, ink: tuple[Any, ...]
+    draw: ImageDraw.ImageDraw,
+    box: Box,
+    lines: Sequence[str],
+    font: Font,
+    notes: Font,
+    ink: tuple[Any, ...],
+    width: float,
 ) -> None:
-    draw.text(((box[0] + box[2]) / 2, box[3] + 4), text, font=font, fill=ink, anchor='mt')
+    """The first line in ``ink``, as frames are, the others faint."""
+    top = box[3] + 4
+    for number, line in enumerate(lines):
+        used, color = (notes, _FAINT) if number else (font, ink)
+        text = fitted(line, used, width)
+        draw.text(((box[0] + box[2]) / 2, top), text, font=used, fill=color, anchor='mt')
+        top += int(used.size) + 2
 
 
 class _Legend:
     """What the columns and the frames mean, in one line above them."""
 
-    def __init__(self, layout: RankingListLayout, font: Font, is_known: bool) -> None:
+    def __init__(
+        self, layout: RankingListLayout, font: Font, known: bool, with_left_out: bool
+    ) -> None:
         self._font = font
         self._middle = layout.margin + layout.font_size // 2
         self._swatch = layout.font_size
         self._texts = [(layout.query_box(0)[0], 'query')]
         self._swatches = []
         left = layout.match_box(0, 0)[0]
-        entries = [('same identity', SAME), ('different identity', DIFFERENT)]
-        for text, color in [('ranked gallery images:', None), *(entries if is_known else [])]:
+        entries: list[tuple[str, Any]] = [('ranked gallery images' + ':' * known, None)]
+        if known:
+            entries += [('✓ same identity', SAME), ('✗ different identity', DIFFERENT)]
+        if with_left_out:
+            entries.append(('– left out: own camera, or junk', LEFT_OUT))
+        for text, color in entries:
             if color is not None:
                 self._swatches.append((left, color))
                 left += self._swatch + 6

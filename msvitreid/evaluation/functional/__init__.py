@@ -34,6 +34,7 @@ from .retrieval import (
     recall_values,
     top_matches,
 )
+from .retrieval_curves import RetrievalCurves, retrieval_curves
 from .similarities_to_map import (
     AP_DEFINITIONS,
     EXTRA_MEASURES,
@@ -66,6 +67,7 @@ __all__ = [
     'PairSimilarities',
     'QueryScores',
     'RankedMatches',
+    'RetrievalCurves',
     'Searches',
     'adjusted_mutual_information',
     'bootstrap_intervals',
@@ -101,6 +103,7 @@ __all__ = [
     'recall_at_k',
     'recall_of_first_ranks',
     'recall_values',
+    'retrieval_curves',
     'score_matches',
     'search_outcomes',
     'summarize',

@@ -80,12 +80,35 @@ class SparseGridAttention(nn.Module):
                 f'q, k and v must be of one batch and size, got {tuple(q.shape)}, '
                 f'{tuple(k.shape)} and {tuple(v.shape)}'
             )
-        q, k, v = self._group(q), self._group(k), self._group(v)
+        v = self._group(v)
+        with torch.autocast(q.device.type, enabled=False):
+            shares = self.shares(self.logits(q, k))
+        return self._ungroup(shares.to(v.dtype) @ v, height, width)
+
+    def logits(self, q: Tensor, k: Tensor) -> Tensor:
+        """Scaled cosines of queries and keys of maps ``(B, num_heads * d, H, W)``.
+
+        Returns:
+            ``(B, H / H_sp, W / W_sp, heads, tokens, tokens)``, in float32 at least; where a
+            group's tokens lie in the map is what :meth:`positions` says.
+        """
+        q, k = self._group(q), self._group(k)
         with torch.autocast(q.device.type, enabled=False):
             # The scale goes to the queries, which are smaller than the logits.
             q = _unit(q) * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-            shares = self.shares(q @ _unit(k).transpose(-2, -1))
-        return self._ungroup(shares.to(v.dtype) @ v, height, width)
+            return q @ _unit(k).transpose(-2, -1)
+
+    def positions(self, height: int, width: int) -> Tensor:
+        """Where the tokens of each group lie: ``row * width + column`` in the map.
+
+        Returns:
+            ``(H / H_sp, W / W_sp, tokens)`` int64.
+
+        Raises:
+            ConfigError: ``H`` or ``W`` does not divide by the split size.
+        """
+        places = torch.arange(height * width).view(1, 1, height, width)
+        return self._group(places.expand(-1, self.num_heads, -1, -1))[0, :, :, 0, :, 0]
 
     def shares(self, logits: Tensor) -> Tensor:
         """What each query takes of the keys; exported nets compute it by other operations."""

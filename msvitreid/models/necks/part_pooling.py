@@ -67,6 +67,15 @@ class PartPoolingNeck(BaseModule):
             *(part.amax(dim=(2, 3)) for part in self._parts(part_map)),
         ]
 
+    def rows_of_parts(self, rows: int) -> list[list[int]]:
+        """The rows of a map of ``rows`` rows that each part is pooled from.
+
+        Raises:
+            ConfigError: the map has too few rows for the parts.
+        """
+        numbers = torch.arange(rows).view(1, 1, rows, 1)
+        return [part.flatten().tolist() for part in self._parts(numbers)]
+
     def _parts(self, part_map: Tensor) -> list[Tensor]:
         if self.num_parts == 0:
             return []

@@ -1,0 +1,123 @@
+"""How pictures look: colors that color-blind people can distinguish, fonts, sizes, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from msvitreid.errors import ConfigError
+from msvitreid.utils.files import atomic_write, make_folder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito, "Color Universal Design", 2008.
+BLUE, SKY, GREEN = '#0072b2', '#56b4e9', '#009e73'
+ORANGE, VERMILION, PURPLE = '#e69f00', '#d55e00', '#cc79a7'
+YELLOW, BLACK = '#f0e442', '#000000'
+
+#: Of lines and points, in order; yellow is too faint on white.
+COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+#: With them, so that lines differ in black and white too.
+DASHES = ('-', '--', '-.', ':')
+MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X', '<', '>', '*')
+
+PAPER, INK, FAINT, GRID, EMPTY = '#ffffff', '#212529', '#6e757d', '#e3e6ea', '#f1f2f4'
+
+#: Of numbers from low to high: its lightness rises evenly, so it can be printed in gray.
+SEQUENTIAL = 'cividis'
+
+SAME, DIFFERENT, LEFT_OUT = GREEN, VERMILION, SKY
+
+FORMATS = ('.png', '.jpg', '.pdf')
+
+_SETTINGS: dict[Any, Any] = {
+    'font.family': 'DejaVu Sans',
+    'font.size': 9,
+    'axes.titlesize': 10,
+    'figure.titlesize': 11,
+    'axes.edgecolor': FAINT,
+    'axes.labelcolor': INK,
+    'text.color': INK,
+    'xtick.color': INK,
+    'ytick.color': INK,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': False,
+    'axes.axisbelow': True,
+    'grid.color': GRID,
+    'grid.linewidth': 0.8,
+    'lines.linewidth': 1.6,
+    'legend.frameon': False,
+    # Names of files and identities may have dollar signs.
+    'text.parse_math': False,
+    # Text of a PDF stays text.
+    'pdf.fonttype': 42,
+}
+
+
+@contextmanager
+def drawing(width: float, height: float, images: bool = False) -> Iterator[Figure]:
+    """A figure of ``width`` by ``height`` inches to draw on; the settings end with the block.
+
+    Args:
+        width, height: of the figure.
+        images: its panels are images, which keep their aspect and lie close to each other.
+    """
+    # Imported here, as most of the toolkit draws nothing; a figure of its own leaves pyplot alone.
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_SETTINGS):
+        layout: Literal['compressed', 'constrained']
+        layout = 'compressed' if images else 'constrained'
+        yield Figure(figsize=(width, height), dpi=150, layout=layout, facecolor=PAPER)
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """``'#0072b2'`` as Pillow takes it."""
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
+
+
+def without_axes(ax: Axes) -> None:
+    """Let a picture stand alone."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def require_format(out: str | Path) -> str:
+    """The suffix of a picture's file.
+
+    Raises:
+        ConfigError: pictures are not written with it.
+    """
+    suffix = Path(out).suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigError(
+            f'{str(out)!r} must end with {", ".join(FORMATS[:-1])} or {FORMATS[-1]}'
+        )
+    return suffix
+
+
+def save(picture: Any, out: str | Path) -> None:
+    """Write a picture of matplotlib or Pillow by its suffix; its folder is made if need be.
+
+    Raises:
+        ConfigError: see :func:`require_format`.
+        OutputError: it cannot be written.
+    """
+    suffix = require_format(out)
+    make_folder(Path(out).parent)
+    with atomic_write(out) as temporary:
+        if hasattr(picture, 'savefig'):
+            picture.savefig(temporary, format=suffix[1:])
+        else:
+            form = {'.jpg': 'JPEG'}.get(suffix, suffix[1:].upper())
+            options = {'quality': 92} if suffix == '.jpg' else {}
+            picture.save(temporary, form, **options)

@@ -1,0 +1,210 @@
+"""``msvitreid show``: every picture from data and weights, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msvitreid.apis import ReIDInferencer
+from msvitreid.cli import show
+from msvitreid.gallery import create_gallery
+from msvitreid.visualization.ranking_list import DIFFERENT, LEFT_OUT, SAME
+from tests.apis.tiny_model import PIPELINE, write_tiny_model
+from tests.cli.test_calibrate import msvitreid
+from tests.models.tiny import tiny_reid_model
+
+
+class Bench(NamedTuple):
+    config: str
+    weights: str
+    model: str
+    images: list[str]
+
+
+@pytest.fixture(scope='module')
+def bench(tmp_path_factory):
+    """Six identities, each once queried by camera 1, with three gallery images of cameras 1, 2."""
+    folder = tmp_path_factory.mktemp('bench')
+    rng = np.random.default_rng(0)
+    for identity in range(6):
+        own = rng.integers(0, 256, (8, 4, 3))
+        for number in range(4):
+            split = 'gallery' if number else 'query'
+            place = folder / 'set' / split / f'p{identity}'
+            place.mkdir(parents=True, exist_ok=True)
+            pixels = np.kron(own, np.ones((8, 8, 1))) + rng.normal(0, 40, (64, 32, 3))
+            name = f'{identity}{number}_c{1 + number % 2}.png'
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place / name)
+    model = write_tiny_model(folder)
+    config = folder / 'tiny.py'
+    dataset = dict(
+        type='ReIDDataset',
+        data_root=str(folder / 'set'),
+        split='test',
+        camera_pattern=r'_c(\d)',
+        pipeline=PIPELINE,
+    )
+    loader = dict(
+        batch_size=2, dataset=dataset, sampler=dict(type='DefaultSampler', shuffle=False)
+    )
+    config.write_text(
+        f'model = {tiny_reid_model()!r}\n'
+        f'test_pipeline = {PIPELINE!r}\n'
+        f'test_dataloader = {loader!r}\n'
+        "test_evaluator = dict(type='ReIDMetric', ap='plain')\n"
+        'test_cfg = dict()\n'
+    )
+    images = sorted(map(str, (folder / 'set' / 'query').rglob('*.png')))
+    return Bench(str(config), str(folder / 'averaged.pth'), str(model), images)
+
+
+def done(*arguments):
+    outcome = msvitreid('show', *arguments, '--device', 'cpu')
+    assert (outcome.code, outcome.err) == (0, ''), outcome.err
+    return outcome.out
+
+
+@pytest.mark.parametrize('queries', ['best', 'worst', 'random', 'all'])
+def test_ranking(bench, tmp_path, queries):
+    out = tmp_path / 'r.png'
+    options = ['--queries', queries, '--count', '3', '--hits', '4', '--out', out]
+    assert done('ranking', bench.config, bench.weights, *options) == f'{out}\n'
+    assert Image.open(out).size[0] > 400
+
+
+def test_pages(bench, tmp_path):
+    """Six queries at four a page are two pages; a model file in place of weights will do."""
+    arguments = ['ranking', bench.config, bench.model, '--queries', 'all', '--pages', '4']
+    printed = done(*arguments, '--out', tmp_path / 'r.jpg')
+    assert printed.split() == [str(tmp_path / 'r-1.jpg'), str(tmp_path / 'r-2.jpg')]
+    tall, short = (Image.open(path).size[1] for path in printed.split())
+    assert tall > short
+    unlabeled = tmp_path / 'u.png'
+    done(*arguments[:-2], '--unlabeled', '--out', unlabeled)
+    counts = {color: count for count, color in Image.open(unlabeled).getcolors(1 << 24)}
+    # A frame has a thousand pixels; noise has any color now and then.
+    assert max(counts.get(color, 0) for color in (SAME, DIFFERENT, LEFT_OUT)) < 100
+
+
+def test_curves_of_two_nets(bench, tmp_path):
+    nets = [bench.config, bench.weights, bench.config, bench.model]
+    out = tmp_path / 'new' / 'c.pdf'
+    printed = done('curves', *nets, '--names', 'one', 'two', '--out', out)
+    first, second, last = printed.splitlines()
+    assert first.removeprefix('one') == second.removeprefix('two')
+    assert last == str(out)
+    assert out.read_bytes().startswith(b'%PDF')
+    refused = msvitreid('show', 'curves', *nets[:2], *nets[:2], '--out', out)
+    assert (refused.code, '--names' in refused.err) == (2, True)
+
+
+def test_attention(bench, tmp_path):
+    plain, covered = tmp_path / 'a.png', tmp_path / 'b.png'
+    done('attention', bench.model, bench.images[0], '--token', '1,1', '--out', plain)
+    done('attention', bench.model, bench.images[0], '--occlude', '--out', covered)
+    assert Image.open(covered).size[1] > 1.5 * Image.open(plain).size[1]
+
+
+def test_parts(bench, tmp_path):
+    out = tmp_path / 'p.png'
+    assert done('parts', bench.model, bench.images[0], '--out', out) == f'{out}\n'
+    printed = done('parts', bench.model, *bench.images[:2], '--out', out)
+    *shares, similarity = map(float, re.findall(r'([+-]\d\.\d{4})$', printed, re.MULTILINE))
+    assert len(shares) == 5
+    a, b = ReIDInferencer(bench.model, device='cpu')(bench.images[:2], progress=False)
+    assert similarity == pytest.approx(a @ b, abs=1e-4)
+    assert sum(shares) == pytest.approx(similarity, abs=3e-4)
+
+
+@pytest.mark.parametrize('method', ['pca', 'tsne'])
+def test_map_of_a_test_set(bench, tmp_path, method):
+    out = tmp_path / 'm.png'
+    done('map', bench.config, bench.weights, '--method', method, '--out', out)
+    assert out.exists()
+
+
+def write_gallery(bench, folder, fingerprint):
+    names = bench.images
+    unit = ReIDInferencer(bench.model, device='cpu')(names, progress=False)
+    with create_gallery(folder, unit.shape[1], fingerprint) as gallery:
+        gallery.add(names, unit, [{'pid': i} for i in range(len(names))])
+    return folder
+
+
+def test_map_of_a_gallery(bench, tmp_path):
+    fingerprint = ReIDInferencer(bench.model, device='cpu').fingerprint
+    gallery = write_gallery(bench, tmp_path / 'g', fingerprint)
+    done('map', gallery, '--most', '4', '--out', tmp_path / 'm.png')
+    marked = ['--model', bench.model, '--mark', bench.images[0]]
+    done('map', gallery, *marked, '--out', tmp_path / 'n.png')
+    assert (tmp_path / 'n.png').exists()
+
+
+def test_a_gallery_of_another_model(bench, tmp_path):
+    gallery = write_gallery(bench, tmp_path / 'g', 'other')
+    arguments = ('map', gallery, '--model', bench.model, '--out', tmp_path / 'm.png')
+    outcome = msvitreid('show', *arguments)
+    assert outcome.code == 2
+    assert 'other' in outcome.err
+    assert not (tmp_path / 'm.png').exists()
+
+
+def test_cameras(bench, tmp_path):
+    out = tmp_path / 'c.png'
+    assert done('cameras', bench.config, bench.weights, '--out', out) == f'{out}\n'
+    none = 'test_dataloader.dataset.camera_pattern=None'
+    refused = msvitreid(
+        'show', 'cameras', bench.config, bench.weights, '--out', out, '--cfg-options', none
+    )
+    assert (refused.code, 'no image of the test set has a camera' in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['attention', 'MODEL', 'IMAGE', '--token', '4,0'], 'token 4,0 .* 4x2'),
+        (['attention', 'MODEL', 'IMAGE', '--token', '-1,0'], 'token'),
+        (['attention', 'MODEL', 'IMAGE', '--token', '3'], 'ROW,COL'),
+        (['attention', 'MODEL', 'missing.png'], r'missing\.png'),
+        (['attention', 'WEIGHTS', 'IMAGE'], 'model file'),
+        (['parts', 'MODEL', 'IMAGE', 'missing.png'], r'missing\.png'),
+        (['ranking', 'CONFIG', 'missing.pth'], r'missing\.pth'),
+        (['ranking', 'CONFIG', 'WEIGHTS', '--count', '0'], 'count'),
+        (['curves', 'CONFIG'], 'CHECKPOINT'),
+        (['curves', 'CONFIG', 'WEIGHTS', '--names', 'a', 'b'], 'names'),
+        (['map', 'missing'], 'missing'),
+        (['map', 'missing', '--mark', 'IMAGE'], '--model'),
+        (['map', 'CONFIG', 'WEIGHTS', '--model', 'MODEL'], '--model'),
+        (['films'], 'films'),
+    ],
+)
+def test_what_is_refused(bench, tmp_path, arguments, words):
+    """Each is one sentence with exit code 2, and no picture."""
+    places = dict(
+        MODEL=bench.model, IMAGE=bench.images[0], CONFIG=bench.config, WEIGHTS=bench.weights
+    )
+    given = [places.get(word, word) for word in arguments]
+    outcome = msvitreid('show', *given, '--out', tmp_path / 'x.png')
+    assert outcome.code == 2
+    assert re.search(words, outcome.err), outcome.err
+    assert 'Traceback' not in outcome.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('out', ['x.gif', '.'])
+def test_out_is_checked_before_anything_is_read(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    outcome = msvitreid('show', 'parts', 'missing', 'missing', '--out', out)
+    assert (outcome.code, out in outcome.err) == (2, True)
+    assert 'missing' not in outcome.err
+
+
+def test_every_kind_is_drawn():
+    for name in show.DRAW:
+        with pytest.raises(SystemExit) as end:
+            show.parse_args([name, '--help'])
+        assert end.value.code == 0
