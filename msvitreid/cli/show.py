@@ -144,7 +144,7 @@ def ranking(args: argparse.Namespace) -> list[str]:
     from msvitreid.visualization import draw_ranking_lists
 
     images = _embedded(args.config, args.checkpoint, args)
-    precisions = images.average_precisions()
+    precisions = images.average_precisions(required=args.queries in ('best', 'worst'))
     chosen = choose_queries(precisions, args.queries, args.count, args.seed)
     gallery_paths = [images.paths[i] for i in images.gallery]
     notes = [_notes(images, i) for i in images.gallery]

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from . import style
 from ._captions import drawable, fitted, load_font
 
-_PAPER = (255, 255, 255)
-_INK = (33, 37, 41)
-_FAINT = (110, 117, 125)
+_PAPER, _INK, _FAINT = (style.rgb(color) for color in (style.PAPER, style.INK, style.FAINT))
 _GAP = 6
 _MARGIN = 18
 # Of a label or caption, in heights of the font.

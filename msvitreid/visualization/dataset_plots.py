@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._captions import drawable, fitted, load_font
+from .style import BLUE, FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BAR = '#3f6fa8'
-_FAINT = '#6e757d'
+_BAR = BLUE
 # Beyond so many different values, bars become too thin to be told apart.
 _MOST_BARS = 40
 _MOST_NAMES = 20
@@ -136,7 +136,7 @@ def _bars(ax: Axes, counts: Mapping[int, int]) -> None:
         ax.set_xlim(middle - half, middle + half)
     if len(counts) <= 20:
         ax.set_xticks(sorted(counts))
-        ax.bar_label(bars, fmt='{:,.0f}', color=_FAINT, fontsize=8, padding=1)
+        ax.bar_label(bars, fmt='{:,.0f}', color=FAINT, fontsize=8, padding=1)
 
 
 def _name(ax: Axes, x: str, y: str) -> None:
@@ -147,4 +147,4 @@ def _name(ax: Axes, x: str, y: str) -> None:
 def _say(ax: Axes, text: str) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.text(0.5, 0.5, text, color=_FAINT, ha='center', va='center', transform=ax.transAxes)
+    ax.text(0.5, 0.5, text, color=FAINT, ha='center', va='center', transform=ax.transAxes)

@@ -11,12 +11,12 @@ import numpy as np
 
 from .run_record import Curve
 from .run_table import Series, is_share, mean_and_deviation, shown
+from .style import COLORS, DASHES, GRID
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DASHES = ('-', '--', ':', '-.')
 _TITLES = {'loss': 'training loss', 'lr': 'learning rate'}
 
 
@@ -77,7 +77,10 @@ def _rows(series: Series, metrics: Sequence[str]) -> Iterator[tuple[str, list[st
 
 
 def _style(number: int) -> dict[str, Any]:
-    return {'color': f'C{number % 10}', 'ls': _DASHES[number // 10 % len(_DASHES)]}
+    return {
+        'color': COLORS[number % len(COLORS)],
+        'ls': DASHES[number // len(COLORS) % len(DASHES)],
+    }
 
 
 def _plot_curves(ax: Axes, series: Series, kind: str, key: str) -> None:
@@ -98,7 +101,7 @@ def _plot_curves(ax: Axes, series: Series, kind: str, key: str) -> None:
     ax.set_title(title + ' (%)' * (scale == 100))
     ax.set_xlabel(next(iter(series.values()))[0].unit)
     ax.xaxis.set_major_locator(MaxNLocator('auto', integer=True, min_n_ticks=1))
-    ax.grid(color='#e3e6ea')
+    ax.grid(color=GRID)
 
 
 def _mean_curve(curves: Sequence[Curve]) -> Curve:
@@ -126,4 +129,4 @@ def _plot_finals(ax: Axes, series: Series, metric: str, names: Sequence[str]) ->
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(series) - 0.5, -0.5)
     ax.margins(x=0.15)
-    ax.grid(axis='x', color='#e3e6ea')
+    ax.grid(axis='x', color=GRID)

@@ -10,6 +10,8 @@ import numpy as np
 
 from msvitreid.utils.files import atomic_write, make_folder
 
+from .style import BLUE, FAINT, GRID, VERMILION
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -48,7 +50,7 @@ def draw_calibration(
     _draw_reliability(right, reliability, expected_error)
     for ax in (left, right):
         ax.spines[['top', 'right']].set_visible(False)
-        ax.grid(color='#e3e6ea')
+        ax.grid(color=GRID)
     if out is not None:
         make_folder(Path(out).parent)
         with atomic_write(out) as temporary:
@@ -63,16 +65,23 @@ def _draw_det(
     intervals: tuple[tuple[float, float], tuple[float, float]],
 ) -> None:
     fmr, fnmr = np.maximum(np.array(det).T, LOWEST)
-    ax.plot(fmr, fnmr, color='C0', lw=1.8)
+    ax.plot(fmr, fnmr, color=BLUE, lw=1.8)
     limits = min(fmr.min(), fnmr[fnmr > LOWEST].min(initial=1)), 1
-    ax.plot(limits, limits, color='0.6', lw=0.8, ls='--', label='equal error rate')
+    ax.plot(limits, limits, color=FAINT, lw=0.8, ls='--', label='equal error rate')
     errors = [
         [[max(0.0, rate - low)], [max(0.0, high - rate)]]
         for rate, (low, high) in zip(chosen, intervals, strict=True)
     ]
     x, y = (max(rate, LOWEST) for rate in chosen)
     ax.errorbar(
-        x, y, xerr=errors[0], yerr=errors[1], fmt='o', color='C3', capsize=3, label='threshold'
+        x,
+        y,
+        xerr=errors[0],
+        yerr=errors[1],
+        fmt='o',
+        color=VERMILION,
+        capsize=3,
+        label='threshold',
     )
     ax.set_xscale('log')
     ax.set_yscale('log')
@@ -88,10 +97,10 @@ def _draw_reliability(
     ax: Axes, reliability: Sequence[tuple[float, float, int]], expected_error: float
 ) -> None:
     probability, share, pairs = np.array(reliability).T
-    ax.plot([0, 1], [0, 1], color='0.6', lw=0.8, ls='--')
+    ax.plot([0, 1], [0, 1], color=FAINT, lw=0.8, ls='--')
     sizes = 20 + 160 * pairs / pairs.max()
-    ax.plot(probability, share, color='C0', lw=1)
-    ax.scatter(probability, share, s=sizes, color='C0', alpha=0.7)
+    ax.plot(probability, share, color=BLUE, lw=1)
+    ax.scatter(probability, share, s=sizes, color=BLUE, alpha=0.7)
     ax.set_xlim(-0.03, 1.03)
     ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel('probability of "same" (equal numbers of both kinds of pairs)')

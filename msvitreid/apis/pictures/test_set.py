@@ -59,14 +59,14 @@ class EmbeddedTestSet:
             'self_index': self.self_index,
         }
 
-    def average_precisions(self) -> np.ndarray:
+    def average_precisions(self, required: bool = True) -> np.ndarray:
         """``(Q,)`` float64, NaN for a query without a match.
 
         Raises:
-            DatasetError: no query has one.
+            DatasetError: no query has one, and one is ``required``.
         """
         values: np.ndarray = rank_metrics(**self.ranked, ap=self.ap, per_query=True)['AP']
-        if np.isnan(values).all():
+        if required and np.isnan(values).all():
             raise DatasetError(
                 f'{self.name}: none of the {len(values)} queries has a match in the gallery by '
                 'another camera; check the pids and camera ids of query and gallery'

@@ -45,8 +45,9 @@ class AttentionRow(NamedTuple):
 def draw_attention(rows: Sequence[AttentionRow], title: str) -> Figure:
     """Draw which keys a token keeps at each stage, and the maps of the branches.
 
-    Dots are the kept keys, the larger and brighter the more weight they get, a mean over the
-    heads; rings are the keys of the group that no head keeps; the square is around the query token.
+    Dots are the kept keys, the brighter the more heads keep them, and the larger the more weight
+    they get, a mean over the heads; rings are the keys of the group that no head keeps; the square
+    is around the query token.
 
     Args:
         rows: at least one, all of one net.
@@ -75,7 +76,7 @@ def draw_attention(rows: Sequence[AttentionRow], title: str) -> Figure:
             ):
                 _draw_branch(ax, row, number, map_)
         bar = figure.colorbar(points, ax=grid, shrink=0.5, pad=0.01, aspect=30)
-        bar.set_label('weight of a kept key, relative to the largest of its panel')
+        bar.set_label('share of the heads that keep a key')
         bar.outline.set_visible(False)
     return figure
 
@@ -101,7 +102,7 @@ def _draw_keys(ax: Axes, row: AttentionRow, keys: KeptKeys) -> ScalarMappable:
         x[order],
         y[order],
         s=14 + 60 * relative[order],
-        c=relative[order],
+        c=keys.kept.mean(axis=0)[order],
         cmap=SEQUENTIAL,
         vmin=0,
         vmax=1,

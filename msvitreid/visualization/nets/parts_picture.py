@@ -71,7 +71,7 @@ def draw_parts(
             for ax, vector in zip(axes[1:], row.vectors, strict=True):
                 shown = _draw_weights(ax, row.image, vector)
         bar = figure.colorbar(shown, ax=figure.axes, shrink=0.5, pad=0.01, aspect=30)
-        bar.set_label('share of squares or of maxima, relative to the largest')
+        bar.set_label('share, relative to the largest')
         bar.outline.set_visible(False)
         if shares is not None:
             _draw_shares(figure.add_subplot(grid[-1, :]), shares)

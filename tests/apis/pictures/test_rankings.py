@@ -100,6 +100,7 @@ def test_no_query_with_a_match():
     images.pids[images.gallery] = 99
     with pytest.raises(DatasetError, match='none of the 8 queries'):
         images.average_precisions()
+    assert np.isnan(images.average_precisions(required=False)).all()
 
 
 def test_principal_components():
