@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -164,18 +165,27 @@ def as_hashes(hashes: Sequence[str | None] | None, count: int) -> list[str | Non
     return list(hashes)
 
 
-def read_metadata(text: object, id_: object) -> dict[str, Any]:
-    """The dict of a stored item.
+def read_metadata(text: object, id_: object, hash_: object = None) -> dict[str, Any]:
+    """The dict of a stored item, whose values JSON can have, as they become JSON again.
 
     Raises:
-        GalleryError: it is not one; the gallery is damaged or no gallery.
+        GalleryError: it is not one, or ``id_`` or ``hash_`` is no text; the gallery is damaged
+            or no gallery.
     """
     try:
-        value = json.loads(text)  # type: ignore[arg-type]
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)  # type: ignore[arg-type]
     except (ValueError, TypeError, RecursionError):
         value = None
     if not isinstance(value, dict) or not isinstance(id_, str):
         raise GalleryError(f'the metadata of the item {printable(str(id_))!r} is damaged')
+    if not isinstance(hash_, str | None):
+        raise GalleryError(f'the hash of the item {printable(id_)!r} is damaged')
+    return value
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f'{text} is no number of JSON, or too large')
     return value
 
 

@@ -242,7 +242,7 @@ class EmbeddedGallery(GalleryStore):
             raise damaged(self.path, 'an item has no vector')
         vectors = list(snapshot.vectors.at(slots)) if embeddings else [None] * len(rows)
         return [
-            Item(id_, read_metadata(text, id_), hash_, vector)
+            Item(id_, read_metadata(text, id_, hash_), hash_, vector)
             for (id_, text, hash_, _), vector in zip(rows, vectors, strict=True)
         ]
 

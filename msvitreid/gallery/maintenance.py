@@ -71,10 +71,11 @@ def verify(
     ]
     users = np.zeros(state.rows, np.int64)
     items = 0
-    for slot, id_, text in connection.execute('SELECT slot, id, metadata FROM items'):
+    query = 'SELECT slot, id, metadata, hash FROM items'
+    for slot, id_, text, hash_ in connection.execute(query):
         items += 1
         try:
-            read_metadata(text, id_)
+            read_metadata(text, id_, hash_)
         except GalleryError as error:
             problems.append(str(error))
         problems += _use(users, slot, f'the item {printable(str(id_))!r}')

@@ -315,7 +315,7 @@ class QdrantGallery(GalleryStore):
     def _item(self, point: Any, embeddings: bool = True) -> Item:
         payload = point.payload or {}
         id_ = payload.get('id')
-        metadata = read_metadata(json.dumps(payload.get('metadata')), id_)
+        metadata = read_metadata(json.dumps(payload.get('metadata')), id_, payload.get('hash'))
         vector = np.asarray(point.vector, np.float32) if embeddings else None
         if vector is not None and vector.shape != (self.dimension,):
             raise GalleryError(f'Qdrant has no vector of {printable(str(id_))!r}')

@@ -20,6 +20,9 @@ from .vectors import VectorFile, file_name
 
 _ATTEMPTS = 10
 
+_MOST_UNUSED = 2**20
+"""Vectors without item or tombstone, which verify lists; with more there is no gallery."""
+
 
 class Snapshot(NamedTuple):
     """What was committed at one moment; ``live`` is None if every row has an item."""
@@ -96,6 +99,7 @@ class Session:
         state = database.read_state(self.database, self.path)
         if known is not None and known.state.version == state.version:
             return known
+        self._require_used(state.rows)
         vectors = VectorFile(
             self.path / file_name(state.file), state.precision, state.dimension, state.rows
         )
@@ -108,6 +112,18 @@ class Session:
             live = np.ones(state.rows, dtype=bool)
             live[dead] = False
         return Snapshot(state, vectors, live)
+
+    def _require_used(self, rows: int) -> None:
+        """Check a claimed number of rows before memory is taken for each.
+
+        A file of terabytes can be made of a few bytes, rows of the database cannot.
+        """
+        if rows <= _MOST_UNUSED:
+            return
+        query = 'SELECT (SELECT count(*) FROM items) + (SELECT count(*) FROM tombstones)'
+        used = self.database.execute(query).fetchone()[0]
+        if rows - used > _MOST_UNUSED:
+            raise damaged(self.path, f'of {rows:,} vectors only {used:,} have an item')
 
     @contextmanager
     def writing(self) -> Iterator[State]:

@@ -56,9 +56,14 @@ class VectorFile:
             # no writable map that is larger than the memory.
             for start in range(0, rows, self._segment):
                 shape = (min(self._segment, rows - start), self._row_bytes)
-                self._maps.append(
-                    np.memmap(file, np.uint8, 'c', start * self._row_bytes, shape)
-                )
+                try:
+                    part = np.memmap(file, np.uint8, 'c', start * self._row_bytes, shape)
+                except OSError as error:
+                    raise GalleryError(
+                        f'{str(path)!r}: its {needed:,} bytes cannot be mapped into memory '
+                        f'({error.strerror}); raise the limit of address space (ulimit -v)'
+                    ) from error
+                self._maps.append(part)
 
     def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
         """Each part's first row and ``(B, D)`` float32 vectors; they must not be changed."""

@@ -66,6 +66,9 @@ def use(path, readonly=True):
         ("UPDATE state SET fingerprint = x'00'",),
         ("UPDATE items SET metadata = '[]'",),
         (f"UPDATE items SET metadata = '{'[' * 900 + ']' * 900}'",),
+        ("UPDATE items SET metadata = '{\"a\": [1e999]}'",),
+        ("UPDATE items SET metadata = '{\"a\": -1e999}'",),
+        ("UPDATE items SET hash = x'00ff' WHERE slot = 3",),
         ('UPDATE items SET slot = slot + 1000000',),
         ('UPDATE items SET slot = slot - 1000000',),
         ('DELETE FROM items WHERE slot = 3',),
@@ -82,6 +85,25 @@ def test_what_is_wrong_in_the_database_is_a_sentence(path, statements):
     change(path, *statements)
     with pytest.raises(GalleryError):
         use(path)
+
+
+@pytest.mark.parametrize('dead', [False, True])
+def test_rows_that_only_a_sparse_file_has(path, dead):
+    """Memory is taken by the size of what cannot be claimed: 2**36 rows in a file of 9 kB."""
+    change(path, 'UPDATE state SET dimension = 1, rows = 68719476736')
+    change(path, *['DELETE FROM tombstones'] * (not dead))
+    os.truncate(path / file_name(1), 2**38)
+    with pytest.raises(GalleryError, match=r'68,719,476,736 vectors only \d+'):
+        open_gallery(path, readonly=True)
+
+
+def test_a_file_that_cannot_be_mapped(path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(np, 'memmap', fail)
+    with pytest.raises(GalleryError, match=r'vectors-000001\.bin.*memory'):
+        open_gallery(path, readonly=True)
 
 
 def write(path, name, content):

@@ -82,7 +82,10 @@ class ExportedNet:
         shape = getattr(features, 'shape', None)
         if shape != (len(images), self.description['dimension']):
             raise refused(self._source, f'its graph gives {shape} for {len(images)} images')
-        return features.astype(np.float32, copy=False)
+        if features.dtype.kind != 'f':
+            raise refused(self._source, f'its graph gives {features.dtype}, not floats')
+        with np.errstate(over='ignore'):  # What becomes infinite is no usable embedding.
+            return features.astype(np.float32, copy=False)
 
 
 def normalized(images: np.ndarray, description: Mapping[str, Any]) -> np.ndarray:

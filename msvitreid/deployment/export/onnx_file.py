@@ -76,6 +76,8 @@ class ONNXFormat(ExportFormat):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL
         options.intra_op_num_threads = torch.get_num_threads()
+        # Of bytes that are ONNX and its own format at once it would take the latter, unchecked.
+        options.add_session_config_entry('session.load_model_format', 'ONNX')
         # The bytes that were checked; a path could have changed, and names a folder.
         session = onnxruntime.InferenceSession(
             data, options, providers=['CPUExecutionProvider']

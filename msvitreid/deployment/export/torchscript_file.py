@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from msvitreid.checkpoints.model_file import KEY
 from msvitreid.errors import ConfigError
+from msvitreid.utils.printable import printable
 
 from .contents import EXPORT_KEY
 from .exported_net import Run
@@ -50,6 +52,13 @@ NODES = (
     *(ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load, ast.Store),
 )
 MAX_CODE = 2**24
+#: Entries of an archive behind its own name, all that torch.jit.save writes. Torch finds entries
+#: whatever the case of their names, so that CODE/ would be code to it.
+ENTRY = re.compile(
+    r'code/[\w/]+\.py(\.debug_pkl)?|(data|constants)\.pkl|(data|constants)/\d+|extra/[\w.-]+|'
+    r'version|byteorder|\.data/serialization_id',
+    re.ASCII,
+)
 
 
 class TorchScriptFormat(ExportFormat):
@@ -112,13 +121,19 @@ def _checked(data: bytes) -> io.BytesIO:
             files = {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise ValueError(f'it is no archive of TorchScript ({error})') from error
-    if len(files) < len(entries):
+    if len({name.lower() for name in files}) < len(entries):
         raise ValueError('a name comes twice in its archive')
-    code = [text for name, text in files.items() if '/code/' in f'/{name}']
-    if not code or sum(map(len, code)) > MAX_CODE:
+    if len({name.partition('/')[0] for name in files}) != 1:
         raise ValueError('it is no archive of TorchScript')
-    for name, text in files.items():
-        if '/code/' in f'/{name}' and not name.endswith('.debug_pkl'):
+    inner = {name.partition('/')[2]: text for name, text in files.items()}
+    for name in inner:
+        if not ENTRY.fullmatch(name):
+            raise ValueError(f'its archive has an entry {printable(name, 80)!r}')
+    code = {name: text for name, text in inner.items() if name.startswith('code/')}
+    if not code or sum(map(len, code.values())) > MAX_CODE:
+        raise ValueError('it is no archive of TorchScript')
+    for name, text in code.items():
+        if name.endswith('.py'):
             _check_code(text)
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, 'w') as archive:

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from msvitreid.deployment.export import export_formats, load_exported
+from msvitreid.deployment.export import (
+    ExportedNet,
+    contents_of,
+    export_formats,
+    load_exported,
+)
 from msvitreid.deployment.export.onnx_file import halve_weights
 from msvitreid.errors import CheckpointError, ConfigError
 
@@ -206,6 +211,48 @@ def test_torchscript_with_a_line_more(line, match, export, tmp_path):
             new.writestr(name, text)
     with pytest.raises(CheckpointError, match=match):
         load_exported(path)
+
+
+@pytest.mark.parametrize('is_twice', [False, True])
+@pytest.mark.parametrize('folder', ['CODE', 'Code'])
+def test_torchscript_whose_code_only_torch_finds(folder, is_twice, export, tmp_path):
+    """Entries that are code to torch, which ignores case, and none to a check that does not."""
+    path = tmp_path / 'net.torchscript'
+    with zipfile.ZipFile(export('torchscript')) as source, zipfile.ZipFile(path, 'w') as new:
+        for name in source.namelist():
+            text = source.read(name)
+            if name.endswith('.py'):
+                head, found, tail = text.partition(b'Tensor:\n')
+                line = f'    torch.save(1, "{tmp_path}/written")\n'.encode()
+                evil = name.replace('/code/', f'/{folder}/')
+                new.writestr(evil, head + found + line + tail)
+                name = name if is_twice else f'{name.partition("/")[0]}/code/other.py'
+                text = text if is_twice else b''
+            new.writestr(name, text)
+    with pytest.raises(CheckpointError, match=r'net\.torchscript'):
+        load_exported(path).embed(IMAGES, flip=True)
+    assert not (tmp_path / 'written').exists()
+
+
+def test_onnx_that_is_another_format_to_its_runtime(export, tmp_path):
+    """The parser that computes must be the one whose input was checked.
+
+    ONNX Runtime takes bytes with ORTM at the fourth for its own format, whatever they are else.
+    """
+    path = copied(export('onnx'), tmp_path)
+    path.write_bytes(b'\x7a\x86\x80\x00ORTM\0\0' + path.read_bytes())
+    assert load_exported(path).backend == 'onnx'
+
+
+@pytest.mark.parametrize('kind', ['S', 'U', 'O', '?', 'i8', 'c8'])
+def test_graphs_that_give_no_floats(kind, tiny):
+    net = ExportedNet(
+        contents_of(tiny[1], 'onnx', [], 'float32'),
+        lambda images: np.ones((len(images), 80)).astype(kind),
+        'net.onnx',
+    )
+    with pytest.raises(CheckpointError, match=r'net\.onnx'):
+        net.embed(np.zeros((1, 3, 64, 32), np.uint8), flip=False)
 
 
 def test_a_bomb_of_an_archive(tmp_path):
