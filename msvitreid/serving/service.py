@@ -105,6 +105,11 @@ class Service:
         self._lock = threading.Lock()
         self._columns: tuple[float, dict[str, Any]] | None = None
 
+    def warm_up(self) -> None:
+        """Have the net compute once, in its thread, so that the first client need not wait."""
+        black = np.zeros((64, 32, 3), np.uint8)
+        self._net.submit(self._inferencer.embed, [black], color='rgb', on_error='skip')
+
     def close(self) -> None:
         """Wait for what is being computed."""
         self._net.shutdown(cancel_futures=True)

@@ -102,6 +102,8 @@ function showQuery() {
   $('drop-hint').hidden = true;
   $('shown').hidden = false;
   $('crop-tools').hidden = !file;
+  // Of an upload no camera is known.
+  $('others').disabled = Boolean(file);
   $('canvas').hidden = !image;
   $('canvas').classList.toggle('fixed', !file);
   $('canvas').setAttribute('aria-label', `The query, ${$('query-name').textContent}`);
@@ -215,7 +217,7 @@ async function search() {
   if (box) form.append('box', box.join(','));
   form.append('k', $('hits').value);
   for (const one of where) form.append('where', one);
-  if ($('others').checked) form.append('exclude', 'camera');
+  if ($('others').checked && !file) form.append('exclude', 'camera');
   if (threshold() !== null) form.append('threshold', threshold());
   say('Searching…');
   const started = performance.now();
@@ -245,7 +247,7 @@ function showHits() {
 function hitNode(hit, index) {
   const { camera, time } = hit.metadata;
   const picture = make('img', { src: imageUrl('thumbnail', hit.id), alt: '', loading: 'lazy' });
-  picture.addEventListener('error', () => picture.replaceWith(make('p', { className: 'hint' }, 'The image is not there.')));
+  picture.addEventListener('error', () => picture.replaceWith(make('p', { className: 'hint missing' }, 'The image is not there.')));
   const answers = make('div', { className: 'answers', role: 'group', 'aria-label': `Mark result ${index + 1}` });
   for (const answer of Object.values(ANSWERS)) {
     const button = make('button', { type: 'button', className: answer.replace(' ', '-') }, LABELS[answer]);
@@ -269,8 +271,8 @@ function hitNode(hit, index) {
     make('p', { className: 'hit-id' }, hit.id),
     make('p', { className: 'hit-facts' }, facts.join(' · ')),
     ...(says ? [make('p', { className: 'hit-facts' }, `card: ${says}`)] : []),
-    answers,
     use,
+    answers,
   );
   card.addEventListener('focusin', () => select(index, false));
   const item = make('li', {}, card);
@@ -434,6 +436,8 @@ function showFacts(facts) {
 }
 
 function watch() {
+  const isWide = matchMedia('(min-width: 721px)').matches;
+  for (const id of ['filters', 'marks']) $(id).open = isWide;
   let timer = null;
   const soon = () => {
     clearTimeout(timer);
