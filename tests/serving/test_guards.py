@@ -135,6 +135,7 @@ def test_every_answer_has_the_headers_of_safety(client):
         assert policy.startswith("default-src 'self'; img-src 'self' blob: data:")
         assert 'unsafe' not in policy
         assert answer.headers['x-content-type-options'] == 'nosniff'
+        assert answer.headers['referrer-policy'] == 'same-origin'
         assert answer.headers['cross-origin-resource-policy'] == 'same-origin'
     assert client.get('/api/gallery').headers['cache-control'] == 'no-store'
     assert 'server' not in client.get('/').headers
