@@ -28,6 +28,7 @@ setup(
         'msvitreid': [
             'py.typed',
             'visualization/report/page.*',
+            'serving/static/*',
             '.mim/model-index.yml',
             '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml',
@@ -65,6 +66,8 @@ setup(
         # An approximate index for large galleries; a Qdrant server in place of a folder.
         'gallery-index': ['faiss-cpu>=1.8,<2'],
         'gallery-qdrant': ['qdrant-client>=1.16,<2'],
+        # The search page, msvitreid serve.
+        'serve': ['fastapi>=0.115.5,<1', 'uvicorn>=0.30,<1', 'python-multipart>=0.0.18'],
         'metric-learning': ['pytorch-metric-learning>=2.9,<3'],
         # Through mmpretrain; these versions read files of weights with weights_only=True.
         'timm': ['timm>=1.0.30,<2', 'mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],

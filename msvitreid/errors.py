@@ -30,3 +30,7 @@ class GalleryError(ReIDError):
 
 class CalibrationError(ReIDError):
     """A calibration card is unusable or of another model, or data do not suffice for one."""
+
+
+class ReviewError(ReIDError):
+    """A file of marks is unusable, or a mark is wrong or contradicts others."""

@@ -28,6 +28,7 @@ ROOMS = {
     'visualization': (GROUND | {'datasets', 'registry', 'visualization'}, {'mmengine.runner'}),
     'demo': (GROUND | {'demo'}, {'torch', 'mmengine'}),
     'apis': (BELOW_ENGINE | {'engine', 'apis'}, {'mmpretrain', 'matplotlib'}),
+    'serving': (BELOW_ENGINE | {'engine', 'apis', 'gallery', 'serving'}, {'mmpretrain'}),
     'cli': (GROUND | {'cli'}, {'torch', 'mmengine', 'numpy'}),
 }
 

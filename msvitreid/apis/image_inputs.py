@@ -14,7 +14,11 @@ from torch import Tensor
 
 from msvitreid.datasets.left_out import is_clutter
 from msvitreid.datasets.readers.image_kinds import is_image_name
-from msvitreid.datasets.transforms.image_decoding import read_image
+from msvitreid.datasets.transforms.image_decoding import (
+    decode_content,
+    read_image,
+    to_8_bits,
+)
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
 from msvitreid.errors import ConfigError, DatasetError
 
@@ -29,7 +33,8 @@ class ImageInput(NamedTuple):
 
     Attributes:
         name: its path, or ``[3]`` for the fourth input if that is no file.
-        value: a path as text, an image of Pillow's, an array or a tensor.
+        value: a path as text, the bytes of an image file, an image of Pillow's, an array or a
+            tensor.
     """
 
     name: str
@@ -102,6 +107,8 @@ def pixels_of(
     require_color(value, color)
     if isinstance(value, str):
         return read_image(value, preparation.value_range)
+    if isinstance(value, bytes):
+        return to_8_bits(decode_content(value, name), preparation.value_range)
     if isinstance(value, Image.Image):
         return preparation.pixels_of_pillow(value, name)
     if isinstance(value, Tensor):

@@ -36,6 +36,7 @@ COMMANDS = {
     'embed': Command('embed', 'embeddings of images, as a file'),
     'index': Command('index', 'a gallery of images: add, remove, list, verify, copy, ...'),
     'search': Command('search', 'what a gallery holds that is most similar to an image'),
+    'serve': Command('serve', 'a page and a REST interface to search a gallery'),
     'calibrate': Command('calibrate', 'measure thresholds and error rates of a model'),
     'compare': Command('compare', 'say whether two images show the same identity'),
     'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),

@@ -5,7 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from msvitreid.apis.image_inputs import ImageInput, image_inputs, pixels_of, require_color
+from msvitreid.apis.image_inputs import (
+    ImageInput,
+    image_inputs,
+    pixels_of,
+    prepare,
+    require_color,
+)
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
 from msvitreid.errors import ConfigError, DatasetError
 
@@ -84,3 +90,21 @@ def test_pixels_are_rgb_from_either_order():
     ):
         found = pixels_of(ImageInput('[0]', value), preparation, color)
         np.testing.assert_array_equal(found, rgb)
+
+
+def test_the_bytes_of_a_file_are_that_file(tmp_path):
+    preparation = ImagePreparation()
+    file = tmp_path / 'a.jpg'
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)).save(file)
+    image = ImageInput('an upload', file.read_bytes())
+    np.testing.assert_array_equal(
+        prepare(image, preparation, None),
+        prepare(ImageInput('a', str(file)), preparation, None),
+    )
+    for content, reason in (
+        (b'', 'empty'),
+        (b'<svg/>', 'not an image'),
+        (image.value[:99], ''),
+    ):
+        with pytest.raises(DatasetError, match=f'^an upload: .*{reason}'):
+            prepare(ImageInput('an upload', content), preparation, None)

@@ -105,12 +105,44 @@ class Verifier:
         if len(unit) != len(images):
             raise CalibrationError('a pair is of two images; folders and patterns are not')
         return [
-            self._decided(
-                float(np.clip(unit[one] @ unit[other], -1, 1)),
-                self._warnings(one == other, None if cameras is None else cameras[index]),
+            self.decide(
+                float(unit[one] @ unit[other]),
+                None if cameras is None else cameras[index],
+                one == other,
             )
             for index, (one, other) in enumerate(places)
         ]
+
+    def decide(
+        self, similarity: float, cameras: Cameras | None = None, is_one_file: bool = False
+    ) -> Decision:
+        """What a similarity of two embeddings of this model means.
+
+        Args:
+            similarity: their cosine; what rounding adds beyond -1 and 1 is cut off.
+            cameras: see :meth:`compare`.
+            is_one_file: both images are the same file, which is a warning.
+
+        Raises:
+            CalibrationError: ``cameras`` is not two names.
+        """
+        card = self.card
+        similarity = float(np.clip(similarity, -1, 1))
+        answer: Answer = 'cannot tell'
+        if similarity >= card.same_threshold:
+            answer = 'same'
+        elif similarity < card.different_threshold:
+            answer = 'different'
+        return Decision(
+            answer,
+            similarity,
+            card.same_threshold,
+            card.different_threshold,
+            float(card.p_same(similarity, self.prior)),
+            card.fmr,
+            card.fmr_interval,
+            self._warnings(is_one_file, cameras),
+        )
 
     def identify(
         self,
@@ -220,24 +252,6 @@ class Verifier:
             )
             fmr = card.lowest_fmr
         return max([*smaller, card.threshold(fmr)]), warnings
-
-    def _decided(self, similarity: float, warnings: list[str]) -> Decision:
-        card = self.card
-        answer: Answer = 'cannot tell'
-        if similarity >= card.same_threshold:
-            answer = 'same'
-        elif similarity < card.different_threshold:
-            answer = 'different'
-        return Decision(
-            answer,
-            similarity,
-            card.same_threshold,
-            card.different_threshold,
-            float(card.p_same(similarity, self.prior)),
-            card.fmr,
-            card.fmr_interval,
-            warnings,
-        )
 
     def _warnings(self, is_one_file: bool, cameras: Cameras | None) -> list[str]:
         warnings = ['both images are the same file'] if is_one_file else []

@@ -66,13 +66,22 @@ def decode_image(path: str) -> DecodedImage:
             f'{path}: the image cannot be read ({error.strerror}); restore the file or take '
             'it out of the dataset'
         ) from error
-    fault = fault_before_decoding(content) if content else 'the image file is empty'
-    if not fault:
-        image = _decode(content)
-        if isinstance(image, DecodedImage):
-            return image
-        fault = image
-    raise DatasetError(f'{path}: {fault}; download it again or take it out of the dataset')
+    image = _decoded_or_fault(content)
+    if isinstance(image, DecodedImage):
+        return image
+    raise DatasetError(f'{path}: {image}; download it again or take it out of the dataset')
+
+
+def decode_content(content: bytes, name: str) -> DecodedImage:
+    """:func:`decode_image` of the content of a file, such as an upload.
+
+    Raises:
+        DatasetError: it is no such image; ``name`` is in the sentence.
+    """
+    image = _decoded_or_fault(content)
+    if isinstance(image, DecodedImage):
+        return image
+    raise DatasetError(f'{name}: {image}; give another image')
 
 
 def to_8_bits(image: DecodedImage, value_range: tuple[int, int] | None = None) -> np.ndarray:
@@ -92,6 +101,12 @@ def to_8_bits(image: DecodedImage, value_range: tuple[int, int] | None = None) -
     low, high = value_range
     table = (np.arange(65536) - low) * (255 / (high - low))
     return np.rint(table).clip(0, 255).astype(np.uint8)[values]
+
+
+def _decoded_or_fault(content: bytes) -> DecodedImage | str:
+    """The image, or what is wrong with it, which is looked for before anything is decoded."""
+    fault = fault_before_decoding(content) if content else 'the image file is empty'
+    return fault or _decode(content)
 
 
 def _decode(content: bytes) -> DecodedImage | str:

@@ -64,6 +64,14 @@ def test_two_images(inferencer, card, images):
         assert found.warnings == []
 
 
+def test_a_similarity_alone(verifier):
+    """Expected of thresholds 0.7 and 0.4; rounding beyond 1 is cut off."""
+    answers = [verifier.decide(value).answer for value in (1.0001, 0.7, 0.69, 0.4, 0.39, -1)]
+    assert answers == ['same'] * 2 + ['cannot tell'] * 2 + ['different'] * 2
+    assert verifier.decide(1.0001).similarity == 1
+    assert 'door and roof' in verifier.decide(0, ('door', 'roof')).warnings[0]
+
+
 def test_many_pairs_are_the_single_ones_and_embed_once(inferencer, card, images, monkeypatch):
     """Class of faults: answers in another order than the pairs."""
     verifier = Verifier(inferencer, card)

@@ -1,0 +1,11 @@
+"""The search page and its REST interface, for one gallery and its model.
+
+What answers over HTTP enters here; what it answers comes from ``apis`` and ``gallery``. Needs the
+extra ``serve`` (FastAPI, uvicorn).
+"""
+
+from .app import create_app
+from .limits import Limits
+from .marks import MarkStore
+
+__all__ = ['Limits', 'MarkStore', 'create_app']

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may ask of the server.
+
+    Images of more than 67,108,864 pixels are refused before they are decoded, by the same check
+    as images of datasets.
+
+    Attributes:
+        body_bytes: of a request.
+        body_seconds: between two parts of a request's body.
+        hits: of a search, and items of a list.
+        requests_per_second: of one address, on average.
+        burst: requests of one address at once; a page of results loads many thumbnails.
+        embeddings: computed at the same time.
+        waiting: requests that may wait for the net; more are refused.
+        image_threads: images of the gallery decoded at the same time.
+        thumbnail_bytes: of thumbnails kept in memory.
+    """
+
+    body_bytes: int = 20 * 2**20
+    body_seconds: float = 30
+    hits: int = 200
+    requests_per_second: float = 50
+    burst: int = 500
+    embeddings: int = 1
+    waiting: int = 100
+    image_threads: int = 2
+    thumbnail_bytes: int = 64 * 2**20

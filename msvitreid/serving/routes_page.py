@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from msvitreid.version import __version__
+
+from .guards import COOKIE, Token
+
+STATIC = Path(__file__).parent / 'static'
+FRESH = {'Cache-Control': 'no-cache'}
+
+
+def page_routes(token: Token | None) -> APIRouter:
+    """The page, its login, and whether the server is there."""
+    router = APIRouter()
+
+    @router.get('/', include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(STATIC / 'index.html', headers=FRESH)
+
+    @router.get('/login', include_in_schema=False)
+    def login() -> Response:
+        return FileResponse(STATIC / 'login.html', headers=FRESH)
+
+    @router.post('/login', include_in_schema=False)
+    async def enter(request: Request) -> Response:
+        fields = parse_qs((await request.body()).decode('utf-8', 'replace'), max_num_fields=5)
+        given = fields.get('token', [''])[0].strip()
+        if token is None or not token.fits(given):
+            return RedirectResponse('/login#failed', 303)
+        answer = RedirectResponse('/', 303)
+        answer.set_cookie(COOKIE, token.cookie, httponly=True, samesite='strict')
+        return answer
+
+    @router.get('/api/health')
+    def health() -> dict[str, str]:
+        """Whether the server is there."""
+        return {'status': 'ok', 'version': __version__}
+
+    return router
