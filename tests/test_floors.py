@@ -35,6 +35,8 @@ ROOMS = {
 
 @pytest.mark.parametrize('room', ROOMS)
 def test_a_room_loads_nothing_above_it(room):
+    if room == 'serving':
+        pytest.importorskip('fastapi')
     ours, forbidden = ROOMS[room]
     code = f'import json, sys, msvitreid.{room}; print(json.dumps(list(sys.modules)))'
     done = subprocess.run(

@@ -12,6 +12,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from msvitreid.errors import CalibrationError
+
 from .running import add_config_options
 
 
@@ -39,6 +41,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=40,
         help='other identities to find (default: %(default)s)',
     )
+    parser.add_argument(
+        '--serve',
+        action='store_true',
+        help='then put the test images into a gallery, and serve the page that searches it',
+    )
     add_config_options(parser)
     return parser.parse_args(argv)
 
@@ -48,4 +55,31 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from msvitreid.demo.run import run_demo
 
+    if args.serve:
+        from .serve import require_packages
+
+        # Not after minutes of training.
+        require_packages()
     run_demo(args.work_dir, args.train_ids, args.test_ids, args.cfg_options)
+    if args.serve:
+        serve_demo(args.work_dir)
+
+
+def serve_demo(work_dir: Path) -> None:
+    """Serve the drawn test images with the trained net, until Ctrl-C."""
+    from . import calibrate, index, serve
+
+    data = work_dir / 'data' / 'Occluded_Duke'
+    gallery, model = str(work_dir / 'people.gallery'), str(work_dir / 'train/model.safetensors')
+    patterns = ('--camera-from', '_c([0-9]+)', '--pid-from', '([0-9]+)_c')
+    print('\nthe images of the test set in a gallery', flush=True)
+    index.main(['add', gallery, model, str(data / 'bounding_box_test'), *patterns])
+    card = str(work_dir / 'card.json')
+    options = []
+    try:
+        calibrate.main([model, str(data), '--out', card, '--fmr', '0.01', '--resamples', '100'])
+        options = ['--card', card]
+    except CalibrationError as error:
+        print(f'without a calibration card: {error}')
+    print(f'\nan image to search with: {min((data / "query").iterdir())}')
+    serve.main([gallery, model, *options, '--port', '0'])

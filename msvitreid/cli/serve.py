@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +73,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     token = args.token
     if token is None and not is_loopback(args.host):
         token = secrets.token_urlsafe(32)
-    try:
-        import python_multipart  # noqa: F401
-        import uvicorn
+    require_packages()
 
-        from msvitreid.serving import MarkStore, create_app
-    except ImportError as error:
-        raise ConfigError(
-            f"serve needs a package that is missing ({error.name}); pip install 'msvitreid[serve]'"
-        ) from error
+    import uvicorn
+
     from msvitreid.apis.verification import CalibrationCard
     from msvitreid.gallery import open_gallery
+    from msvitreid.serving import MarkStore, create_app
 
     with ExitStack() as stack:
         gallery = stack.enter_context(open_gallery(args.gallery, readonly=True))
@@ -126,6 +123,17 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f'token: {token}')
         print(f'serving {url(listening, args.host)}', flush=True)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def require_packages() -> None:
+    """Check that the packages of the extra are there.
+
+    Raises:
+        ConfigError: one is missing.
+    """
+    for name in ('fastapi', 'uvicorn', 'python_multipart'):
+        if find_spec(name) is None:
+            raise ConfigError(f"serve needs the package {name}; pip install 'msvitreid[serve]'")
 
 
 def marks_path(args: argparse.Namespace) -> str:

@@ -97,54 +97,69 @@ class MarkStore:
             raise
 
     def add(self, query: Image, hit: Image, answer: str, reviewer: str = '') -> Mark:
-        """Mark a pair; the same answer as the pair has already adds nothing.
+        """Mark a pair; see :meth:`add_all`."""
+        return self.add_all(query, [hit], answer, reviewer)[0]
+
+    def add_all(
+        self, query: Image, hits: Sequence[Image], answer: str, reviewer: str = ''
+    ) -> list[Mark]:
+        """Mark the pairs of a query with several images, all or none.
+
+        The same answer as a pair has already adds nothing.
 
         Raises:
-            ReviewError: the answer is none, the pair is one image, or the reviewer's name is too
+            ReviewError: the answer is none, a pair is one image, or the reviewer's name is too
                 long.
         """
         if answer not in ANSWERS:
             raise ReviewError(f'a mark must be one of {", ".join(ANSWERS)}, got {answer!r:.80}')
-        if query == hit:
-            raise ReviewError(f'{printable(hit.name)!r} cannot be marked with itself')
+        if query in hits:
+            raise ReviewError(f'{printable(query.name)!r} cannot be marked with itself')
         if len(reviewer) > LONGEST_REVIEWER or not reviewer.isprintable():
             raise ReviewError(
                 f'a reviewer is named by at most {LONGEST_REVIEWER} printable characters'
             )
-        one, other = sorted((query.text, hit.text))
+        marks = []
         with self._transaction():
-            known = self._select(f'one = ? AND other = ? AND {_HOLDING}', [one, other])
-            if known and known[-1].answer == answer:
-                return known[-1]
-            return self._append(
-                'mark', query.text, hit.text, one, other, answer, reviewer, None
-            )
+            for hit in hits:
+                one, other = sorted((query.text, hit.text))
+                known = self._select(f'one = ? AND other = ? AND {_HOLDING}', [one, other])
+                if known and known[-1].answer == answer:
+                    marks.append(known[-1])
+                    continue
+                values = query.text, hit.text, one, other, answer, reviewer, None
+                marks.append(self._append('mark', *values))
+        return marks
 
     def undo(self, number: int | None = None, reviewer: str = '') -> Mark:
-        """Undo a mark, or the last one; the answer that the pair had before holds again.
+        """Undo a mark, or the last one; see :meth:`undo_all`."""
+        return self.undo_all([number], reviewer)[0]
+
+    def undo_all(self, numbers: Sequence[int | None], reviewer: str = '') -> list[Mark]:
+        """Undo marks, all or none; the answers that their pairs had before hold again.
+
+        Args:
+            numbers: of the marks; None is the last one that holds.
+            reviewer: who does it.
 
         Raises:
             ReviewError: there is no such mark, or it is undone already.
         """
+        marks = []
         with self._transaction():
-            which = 'number = ? AND ' if number is not None else ''
-            found = self._select(which + _HOLDING, [] if number is None else [number])
-            if not found:
-                what = 'mark' if number is None else f'mark {number}'
-                raise ReviewError(f'there is no {what} that could be undone')
-            undone = found[-1]
-            one, other = sorted((undone.query.text, undone.hit.text))
-            self._append(
-                'undo',
-                undone.query.text,
-                undone.hit.text,
-                one,
-                other,
-                undone.answer,
-                reviewer,
-                undone.number,
-            )
-            return undone
+            for number in numbers:
+                which = 'number = ? AND ' if number is not None else ''
+                found = self._select(which + _HOLDING, [] if number is None else [number])
+                if not found:
+                    what = 'mark' if number is None else f'mark {number}'
+                    raise ReviewError(f'there is no {what} that could be undone')
+                mark = found[-1]
+                query, hit = mark.query.text, mark.hit.text
+                one, other = sorted((query, hit))
+                values = query, hit, one, other, mark.answer, reviewer, mark.number
+                self._append('undo', *values)
+                marks.append(mark)
+        return marks
 
     def holding(self, image: Image | None = None) -> list[Mark]:
         """The marks that hold, of all pairs or of those with an image, oldest first."""

@@ -60,6 +60,25 @@ class MarkRequest(_Strict):
     reviewer: str = ''
 
 
+class BulkRequest(_Strict):
+    """One answer for a query with several hits."""
+
+    query: str | None = Field(None, description='id of the query in the gallery')
+    upload: str | None = Field(
+        None, pattern='^[0-9a-f]{64}$', description='an uploaded query, as the search names it'
+    )
+    hits: list[str] = Field(description='ids in the gallery', min_length=1)
+    answer: str = Field(description='same, different or cannot tell')
+    reviewer: str = ''
+
+
+class BulkUndoRequest(_Strict):
+    """The numbers of marks to undo together."""
+
+    numbers: list[int] = Field(min_length=1)
+    reviewer: str = ''
+
+
 class UndoRequest(_Strict):
     """The number of the mark to undo; without one, the last of all."""
 

@@ -7,11 +7,19 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from msvitreid.errors import ConfigError
+from msvitreid.utils.printable import printable
 
 from .identities import training_list
 from .marks import ANSWERS, Image, Mark
-from .requests import MarkRequest, UndoRequest, documented, read_request
-from .service import Service
+from .requests import (
+    BulkRequest,
+    BulkUndoRequest,
+    MarkRequest,
+    UndoRequest,
+    documented,
+    read_request,
+)
+from .service import NotFoundError, Service
 
 MOST_LISTED = 1000
 
@@ -37,8 +45,26 @@ def mark_routes(service: Service) -> APIRouter:
     async def add(request: Request) -> dict[str, Any]:
         """Mark a pair; it is on the disk when this answers."""
         wanted, _ = await read_request(request, MarkRequest)
-        mark = await run_in_threadpool(_add, service, wanted)
+        given = wanted.query, wanted.upload, [wanted.hit], wanted.answer, wanted.reviewer
+        (mark,) = await run_in_threadpool(_add, service, *given)
         return as_json(mark)
+
+    @router.post('/bulk', openapi_extra=documented(BulkRequest))
+    async def add_bulk(request: Request) -> dict[str, Any]:
+        """Mark a query with several hits, all or none."""
+        wanted, _ = await read_request(request, BulkRequest)
+        given = wanted.query, wanted.upload, wanted.hits, wanted.answer, wanted.reviewer
+        marks = await run_in_threadpool(_add, service, *given)
+        return {'marks': [as_json(mark) for mark in marks]}
+
+    @router.post('/bulk/undo', openapi_extra=documented(BulkUndoRequest))
+    async def undo_bulk(request: Request) -> dict[str, Any]:
+        """Undo several marks, all or none."""
+        wanted, _ = await read_request(request, BulkUndoRequest)
+        undone = await run_in_threadpool(
+            service.marks.undo_all, wanted.numbers, wanted.reviewer
+        )
+        return {'undone': [as_json(mark) for mark in undone]}
 
     @router.post('/undo', openapi_extra=documented(UndoRequest))
     async def undo(request: Request) -> dict[str, Any]:
@@ -71,18 +97,26 @@ def as_json(mark: Mark) -> dict[str, Any]:
     }
 
 
-def _add(service: Service, wanted: MarkRequest) -> Mark:
-    if (wanted.query is None) == (wanted.upload is None):
+def _add(
+    service: Service,
+    id_: str | None,
+    upload: str | None,
+    hits: list[str],
+    answer: str,
+    reviewer: str,
+) -> list[Mark]:
+    if (id_ is None) == (upload is None):
         raise ConfigError('give either query, an id of the gallery, or upload')
-    if wanted.query is not None:
-        service.item(wanted.query)
-        query = Image('gallery', wanted.query)
-    else:
-        query = Image('upload', wanted.upload or '')
-    service.item(wanted.hit)
-    return service.marks.add(
-        query, Image('gallery', wanted.hit), wanted.answer, wanted.reviewer
-    )
+    if len(hits) > service.limits.hits:
+        raise ConfigError(f'hits has {len(hits):,} ids; give at most {service.limits.hits}')
+    query = Image('gallery', id_) if id_ is not None else Image('upload', upload or '')
+    wanted = [*hits] if id_ is None else [id_, *hits]
+    known = service.gallery.get([*dict.fromkeys(wanted)], embeddings=False)
+    for one in wanted:
+        if one not in known:
+            raise NotFoundError(f'the id {printable(one)!r} is not in the gallery')
+    images = [Image('gallery', hit) for hit in dict.fromkeys(hits)]
+    return service.marks.add_all(query, images, answer, reviewer)
 
 
 def _holding_of(service: Service, undone: Mark) -> Mark | None:

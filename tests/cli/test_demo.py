@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from msvitreid.cli.demo import main, serve_demo
 from msvitreid.cli.main import COMMANDS
+from msvitreid.errors import ConfigError
+from msvitreid.gallery import open_gallery
 from tests.tools.user import run
 
 SMALL = ('train_cfg.max_epochs=4', 'custom_hooks.0.begin=4', 'train_dataloader.num_workers=0')
@@ -73,3 +76,26 @@ def test_another_dataset_in_its_place_is_refused(tmp_path):
     assert outcome.code == 2
     assert 'is no sample dataset' in outcome.err
     assert (tmp_path / 'data' / 'mine.txt').exists()
+
+
+def test_the_page_is_served_with_what_the_demo_made(demo, monkeypatch, capsys):
+    work_dir, _ = demo
+    served = []
+    monkeypatch.setattr('msvitreid.cli.serve.main', served.append)
+    serve_demo(work_dir)
+    gallery = str(work_dir / 'people.gallery')
+    # Of two identities there is no card.
+    assert served == [[gallery, str(work_dir / 'train/model.safetensors'), '--port', '0']]
+    out = capsys.readouterr().out
+    assert 'without a calibration card: fmr 0.01 needs' in out
+    (query,) = re.findall(r'search with: (.+)', out)
+    assert Path(query).is_file()
+    with open_gallery(gallery, readonly=True) as opened:
+        assert len(opened) == opened.count({'camera': [str(n) for n in range(1, 9)]}) == 24
+
+
+def test_the_demo_does_not_train_for_a_page_that_cannot_be_served(monkeypatch, tmp_path):
+    monkeypatch.setattr('msvitreid.cli.serve.find_spec', lambda name: None)
+    with pytest.raises(ConfigError, match='fastapi'):
+        main(['--work-dir', str(tmp_path / 'demo'), '--serve'])
+    assert not (tmp_path / 'demo').exists()

@@ -5,22 +5,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-pytest.importorskip('fastapi')
-pytest.importorskip('uvicorn')
-pytest.importorskip('python_multipart')
-
-from starlette.testclient import TestClient
-
 from msvitreid.apis import ReIDInferencer
-from msvitreid.apis.indexing import (
-    index_images,
-    list_image_files,
-    open_or_create_gallery,
-)
+from msvitreid.apis.indexing import index_images, list_image_files, open_or_create_gallery
 from msvitreid.gallery import open_gallery
-from msvitreid.serving import MarkStore, create_app
 from tests.apis.indexing.crops import draw_crops
 from tests.apis.tiny_model import write_tiny_model
+
+try:
+    import fastapi  # noqa: F401
+    import python_multipart  # noqa: F401
+except ImportError:
+    # Without the extra "serve" there is nothing to test here.
+    collect_ignore_glob = ['test_*.py']
 
 BASE = 'http://127.0.0.1:8000'
 
@@ -52,6 +48,8 @@ def made(tmp_path_factory, inferencer):
 
 @pytest.fixture
 def marks(tmp_path):
+    from msvitreid.serving import MarkStore
+
     store = MarkStore(tmp_path / 'marks.sqlite')
     yield store
     store.close()
@@ -60,6 +58,10 @@ def marks(tmp_path):
 @pytest.fixture
 def serve(made, inferencer, marks):
     """Start an app by options of ``create_app``; gives a client of it."""
+    from starlette.testclient import TestClient
+
+    from msvitreid.serving import create_app
+
     opened = []
 
     def serve(gallery=None, base_url=BASE, **options):

@@ -146,6 +146,8 @@ def test_the_description_needs_no_other_server(client):
         '/api/thumbnail',
         '/api/marks',
         '/api/marks/undo',
+        '/api/marks/bulk',
+        '/api/marks/bulk/undo',
         '/api/marks/export.csv',
         '/api/health',
     }

@@ -52,6 +52,32 @@ def test_an_upload_joins_images_of_the_gallery(client, crop):
     assert {row['pid'] for row in rows} == {'0'}
 
 
+def test_many_are_marked_and_undone_together_or_not_at_all(client):
+    mark(client, A, B, 'same')
+    bulk = dict(query=A, hits=[B, C, D], answer='different')
+    made = post(client, '/api/marks/bulk', **bulk)['marks']
+    assert [one['hit'] for one in made] == [B, C, D]
+    counts = client.get('/api/marks').json()['counts']
+    assert counts == {'same': 0, 'different': 3, 'cannot tell': 0}
+    numbers = [one['number'] for one in made]
+    refused(client, '/api/marks/bulk/undo', status=409, numbers=[*numbers, 99])
+    assert client.get('/api/marks').json()['counts'] == counts
+    post(client, '/api/marks/bulk/undo', numbers=numbers)
+    (left,) = client.get('/api/marks').json()['marks']
+    assert (left['hit'], left['answer']) == (B, 'same')
+    for changes, status in (
+        ({'hits': [C, 'gone']}, 404),
+        ({'hits': [C, A]}, 409),
+        ({'hits': []}, 400),
+        ({'hits': [C] * 201}, 400),
+        ({'answer': 'maybe'}, 409),
+        ({'query': None}, 400),
+    ):
+        refused(client, '/api/marks/bulk', status=status, **{**bulk, **changes})
+    assert client.get('/api/marks').json()['marks'] == [left]
+    assert len(post(client, '/api/marks/bulk', **{**bulk, 'hits': [C, C]})['marks']) == 1
+
+
 def test_wrong_marks_are_refused(client):
     for values, status in (
         (dict(query=A, hit=A, answer='same'), 409),

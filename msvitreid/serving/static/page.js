@@ -15,7 +15,7 @@ const state = {
   current: -1,
   facts: null,
   det: [], // points of the slider, with a card
-  made: [], // numbers of the marks of this page, the last one at the end
+  made: [], // lists of numbers of the marks of this page, the last one at the end
   pending: null,
 };
 
@@ -240,6 +240,7 @@ async function search() {
 
 function showHits() {
   $('list').replaceChildren(...state.hits.map(hitNode));
+  $('bulk').hidden = !state.hits.length;
   state.current = -1;
   if (state.hits.length) select(0, false);
 }
@@ -316,7 +317,7 @@ async function mark(index, answer, goOn = false) {
   const hit = state.hits[index];
   try {
     const made = await post('/api/marks', { ...state.name, hit: hit.id, answer, reviewer: $('reviewer').value });
-    if (state.made.at(-1)?.number !== made.number) state.made.push({ number: made.number, hit: hit.id });
+    if (hit.mark?.number !== made.number) state.made.push([made.number]);
     hit.mark = { number: made.number, answer };
     complain(null);
     if (state.hits[index] === hit) {
@@ -330,18 +331,55 @@ async function mark(index, answer, goOn = false) {
   }
 }
 
-async function undo() {
-  const last = state.made.pop();
-  if (!last) return;
+// One answer for all results that have none; what it covers is shown first.
+function askBulk(answer) {
+  const open = state.hits.filter((hit) => !hit.mark);
+  if (!open.length) return say('All results have a mark.');
+  $('sure-text').textContent = `Mark ${open.length} ${open.length === 1 ? 'result' : 'results'} as "${answer}"?`;
+  $('sure-list').replaceChildren(...open.map(({ id }) => make('li', {}, id)));
+  $('sure').onclose = () => $('sure').returnValue === 'yes' && markAll(open, answer);
+  $('sure').returnValue = '';
+  $('sure').showModal();
+}
+
+async function markAll(hits, answer) {
+  const body = { ...state.name, hits: hits.map(({ id }) => id), answer, reviewer: $('reviewer').value };
   try {
-    const { undone, holds } = await post('/api/marks/undo', { number: last.number, reviewer: $('reviewer').value });
-    const index = state.hits.findIndex((hit) => hit.mark?.number === last.number);
-    if (index >= 0) {
-      state.hits[index].mark = holds && { number: holds.number, answer: holds.answer };
-      paint(cards()[index], state.hits[index]);
-      select(index, true);
+    const { marks } = await post('/api/marks/bulk', body);
+    state.made.push(marks.map(({ number }) => number));
+    marks.forEach(({ number }, index) => {
+      hits[index].mark = { number, answer };
+    });
+    cards().forEach((card, index) => paint(card, state.hits[index]));
+    complain(null);
+    say(`${marks.length} results marked: ${answer}.`);
+  } catch (error) {
+    complain(error);
+  }
+  showMarks();
+}
+
+async function undo() {
+  const numbers = state.made.pop();
+  if (!numbers) return;
+  const reviewer = $('reviewer').value;
+  try {
+    if (numbers.length > 1) {
+      await post('/api/marks/bulk/undo', { numbers, reviewer });
+      say(`${numbers.length} marks undone.`);
+      state.hits.filter((hit) => numbers.includes(hit.mark?.number)).forEach((hit) => (hit.mark = null));
+      cards().forEach((card, index) => paint(card, state.hits[index]));
+    } else {
+      const [number] = numbers;
+      const { undone, holds } = await post('/api/marks/undo', { number, reviewer });
+      const index = state.hits.findIndex((hit) => hit.mark?.number === number);
+      if (index >= 0) {
+        state.hits[index].mark = holds && { number: holds.number, answer: holds.answer };
+        paint(cards()[index], state.hits[index]);
+        select(index, true);
+      }
+      say(`Undone: ${undone.hit} was marked ${undone.answer}.`);
     }
-    say(`Undone: ${undone.hit} was marked ${undone.answer}.`);
     complain(null);
   } catch (error) {
     complain(error);
@@ -487,6 +525,9 @@ function watch() {
   $('show-help').addEventListener('click', () => $('help').showModal());
   $('close-help').addEventListener('click', () => $('help').close());
   $('undo').addEventListener('click', undo);
+  for (const button of document.querySelectorAll('#bulk button')) {
+    button.addEventListener('click', () => askBulk(button.dataset.answer));
+  }
   $('export').addEventListener('click', download);
   document.addEventListener('keydown', onKey);
 }
