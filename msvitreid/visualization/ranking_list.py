@@ -260,7 +260,8 @@ class _Legend:
         self._swatches = []
         left = layout.match_box(0, 0)[0]
         entries = [('same identity', SAME), ('different identity', DIFFERENT)]
-        for text, color in [('ranked gallery images:', None), *(entries if is_known else [])]:
+        title = 'ranked gallery images' + (':' if is_known else '')
+        for text, color in [(title, None), *(entries if is_known else [])]:
             if color is not None:
                 self._swatches.append((left, color))
                 left += self._swatch + 6
