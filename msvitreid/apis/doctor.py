@@ -161,7 +161,9 @@ def _backends(reference: Reference, model: Any) -> Iterator[Finding]:
             continue
         if backend.calibration_images:
             yield Finding(
-                f'backend {name}', None, 'inexact: it is calibrated by msvitreid test'
+                f'backend {name}',
+                None,
+                f'not exact; measure it by msvitreid test CONFIG CHECKPOINT --backend {name}',
             )
             continue
         yield from _at_batches(

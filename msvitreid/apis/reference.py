@@ -79,6 +79,11 @@ class Reference:
 
     def __init__(self, model: str | os.PathLike[str], images: Any) -> None:
         self.paths = [image.name for image in image_inputs(images)]
+        for path in self.paths:
+            if not os.path.isfile(path):
+                raise DatasetError(
+                    f'{path!r} is no file or folder; give images, folders or patterns of images'
+                )
         if len(self.paths) < LEAST_IMAGES:
             raise DatasetError(
                 f'at least {LEAST_IMAGES} images are needed to compare rankings, got '

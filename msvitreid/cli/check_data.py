@@ -157,7 +157,7 @@ def _unknown(target: str, known: Mapping[str, str]) -> str:
     suggestion = ' or '.join(map(repr, dict.fromkeys(near)))
     names = sorted(set(known.values()), key=str.lower)
     return (
-        f'{target!r} is neither a config nor a dataset'
+        f'{target!r} is no file or folder here, and neither a config nor a dataset'
         + (f'; did you mean {suggestion}' if near else '')
         + f'; known datasets are {", ".join(names)}'
     )

@@ -83,7 +83,10 @@ def similarity_only(inferencer: Any, a: str, b: str) -> dict[str, Any]:
 def in_words(answer: dict[str, Any]) -> str:
     """An answer in a few lines."""
     if 'answer' not in answer:
-        return f'similarity {answer["similarity"]:.4f}; a --card says what it means'
+        return (
+            f'similarity {answer["similarity"]:.4f}; whether that is "same" says a --card, which '
+            'msvitreid calibrate makes'
+        )
     low, high = answer['fmr_interval']
     lines = [
         f'{answer["answer"]}: similarity {answer["similarity"]:.4f}, same from '

@@ -3,7 +3,9 @@
 Downloads nothing and needs no GPU; a few minutes on two CPU cores. Leaves in the work directory
 results.md and results.json (an HSV histogram baseline, the untrained net, the last epoch, the
 averaged net), ranking.jpg (queries and what the averaged net finds), data/ (the dataset) and
-train/ (log and checkpoints).
+train/ (log, checkpoints, and model.safetensors for embed, index, search, compare and export).
+
+Shorter, with a weaker net: --cfg-options train_cfg.max_epochs=9 custom_hooks.0.begin=7
 """
 
 from __future__ import annotations

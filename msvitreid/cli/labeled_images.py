@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import ConfigError
+from msvitreid.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from msvitreid.datasets import ReIDDataset
@@ -85,6 +85,11 @@ def _find(target: str, root: str | None, camera_pattern: str | None) -> ReIDData
             raise ConfigError(f'{target!r} is a folder already; leave out {root!r}')
         if camera_pattern is None and (kind := _layout_of(Path(target))):
             return kind(target, 'test', on_count_mismatch='ignore')
+        if not any(entry.is_dir() for entry in os.scandir(target)):
+            raise DatasetError(
+                f'{target!r} has no labels: it is no dataset and has no folder per identity; sort '
+                'its images into such folders, or give a CSV list with the columns path and pid'
+            )
         has_splits = any(os.path.isdir(os.path.join(target, name)) for name in SPLIT_FOLDERS)
         # A folder per identity by itself is read as images to train with.
         split: Any = 'test' if has_splits else 'train'

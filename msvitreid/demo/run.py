@@ -37,9 +37,11 @@ rank-5: queries with the right person first, among the first five. mAP: precisio
 images of the person; mINP: how early the last of them comes. The drawings show that the parts work
 together, and nothing about real images; a ResNet-18 of 18 times the size does better on them.
 
-{seconds:.0f} s; {work_dir}/ranking.jpg shows what the averaged net finds. Next:
+{seconds:.0f} s; {work_dir}/ranking.jpg shows what the averaged net finds, and
+{work_dir}/train/model.safetensors is that net, for images of your own. Next:
   msvitreid browse msvit-demo --cfg-options data_root={work_dir}/data
   msvitreid test msvit-demo {work_dir}/train/averaged.pth --cfg-options data_root={work_dir}/data
+  msvitreid doctor {work_dir}/train/model.safetensors
   msvitreid train msvit-s_market1501 --cfg-options data_root=FOLDER model.pretrained=None
 """
 

@@ -62,9 +62,11 @@ def test_the_demo_says_what_it_does_and_what_is_next(demo):
     assert [command[:2] for command in commands] == [
         ['msvitreid', 'browse'],
         ['msvitreid', 'test'],
+        ['msvitreid', 'doctor'],
         ['msvitreid', 'train'],
     ]
     assert Path(commands[1][3]) == work_dir / 'train' / 'averaged.pth'
+    assert Path(commands[2][2]).is_file()
     for _, name, *_ in commands:
         assert name in COMMANDS
 

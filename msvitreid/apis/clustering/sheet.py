@@ -80,6 +80,8 @@ def draw_clusters(
         label_text = f'{found.pids[members[0]]}: {counted(size, "image")}'
         rows.append(SheetRow(label_text, images, captions))
     title = f'{counted(len(found.clusters), "cluster")}, the {len(rows)} largest'
+    if any(found.cameras):
+        title += '; below an image its camera'
     picture = draw_contact_sheet(rows, title, TILE[0])
     make_folder(Path(out).absolute().parent)
     with atomic_write(out) as temporary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -136,8 +136,11 @@ def search_images(
         own = {'hash': item.hash} if item.hash else {}
         columns.append({**item.metadata, **own, 'id': id_})
         vectors.append(item.embedding[None])  # type: ignore[index]
-    for column in exclude_same:
+    grouped = options.get('group_by')
+    for column in [*exclude_same, *([] if grouped is None else [grouped])]:
         check_column(column)
+    require_columns(gallery, exclude_same if grouped is None else [*exclude_same, grouped])
+    for column in exclude_same:
         for name, known in zip(names, columns, strict=True):
             if known.get(column) is None:
                 raise ConfigError(
@@ -206,15 +209,17 @@ def parse_conditions(texts: Sequence[str]) -> dict[str, Any]:
     return where
 
 
-def require_columns(gallery: GalleryStore, where: Mapping[str, Any]) -> None:
-    """Check that items have the columns of conditions that nothing meets.
+def require_columns(gallery: GalleryStore, columns: Iterable[str]) -> None:
+    """Check that at least one item has each of the columns.
+
+    A condition, a group or an exclusion of a column that no item has would silently do nothing.
 
     Raises:
         ConfigError: no item has one of them.
     """
     total = len(gallery)
-    for column in where:
-        if column in ('id', 'hash') or gallery.count({column: None}) < total:
+    for column in columns:
+        if not total or column in ('id', 'hash') or gallery.count({column: None}) < total:
             continue
         known = {'id', 'hash'}
         known.update(

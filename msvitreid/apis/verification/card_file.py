@@ -49,6 +49,11 @@ def read_card(path: str | os.PathLike[str]) -> CalibrationCard:
         with open(os.open(path, FLAGS), 'rb') as file:
             content = file.read(MAX_BYTES).decode('utf-8')
         card = parse_json(content, 'the card')
+    except FileNotFoundError as error:
+        raise CalibrationError(
+            f'there is no calibration card {str(path)!r}; msvitreid calibrate makes one of '
+            'labeled images'
+        ) from error
     except OSError as error:
         raise _refused(path, error.strerror or str(error)) from error
     except RecursionError as error:

@@ -86,8 +86,8 @@ class WeightAverageHook(Hook):
         if self.begin > runner.max_epochs:
             raise ConfigError(
                 f'WeightAverageHook begin {self.begin} lies after the last epoch '
-                f'{runner.max_epochs}; lower its begin in custom_hooks, or raise '
-                'train_cfg.max_epochs'
+                f'{runner.max_epochs}; lower it, as by --cfg-options custom_hooks.0.begin='
+                f'{runner.max_epochs}, or raise train_cfg.max_epochs'
             )
         expected = max(0, runner.epoch - self.begin + 1)
         if not expected and 'WeightAverageHook.begin' in getattr(

@@ -156,7 +156,9 @@ def test_files_that_are_huge_or_no_files_are_not_read(tmp_path):
     huge = tmp_path / 'huge.json'
     with huge.open('wb') as file:
         file.truncate(2**40)
-    for path in (huge, tmp_path, tmp_path / 'missing.json', '/dev/zero', 'a\0b'):
+    with pytest.raises(CalibrationError, match=r'missing\.json.*msvitreid calibrate'):
+        CalibrationCard.load(tmp_path / 'missing.json')
+    for path in (huge, tmp_path, '/dev/zero', 'a\0b'):
         with pytest.raises(CalibrationError, match='cannot be used'):
             CalibrationCard.load(path)
 
