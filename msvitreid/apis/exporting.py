@@ -23,6 +23,7 @@ from msvitreid.deployment.export import (
     load_exported,
     require_packages,
 )
+from msvitreid.deployment.export.contents import Contents
 from msvitreid.deployment.export.exported_net import normalized
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.models.model_description import load_model
@@ -130,9 +131,7 @@ def export_model(
         path = folder / Path(out).name
         # nncf shows its progress on stdout.
         with contextlib.redirect_stdout(sys.stderr):
-            chosen.write(
-                whole, (size[0], size[1]), path, contents.as_texts(), precision, ranges
-            )
+            _write(chosen, whole, (size[0], size[1]), path, contents, ranges, Path(out))
         try:
             inferencer = ReIDInferencer(load_exported(path, trusted=True))
         except CheckpointError as error:
@@ -166,6 +165,12 @@ def _check_options(
         )
     if Path(out).suffix != chosen.suffix:
         raise ConfigError(f'--out is {str(out)!r}, but must end with {chosen.suffix}')
+    for other in chosen.files(Path(out))[:-1]:
+        if other.exists() and not Path(out).exists():
+            raise ConfigError(
+                f'--out {str(out)!r} would replace {str(other)!r}, which belongs to something '
+                'else; choose another name'
+            )
     if (calibration is not None) != (precision == 'int8'):
         raise ConfigError('int8, and no other precision, needs images to calibrate it with')
     if not 0 <= max_loss <= 1:
@@ -213,8 +218,26 @@ def _temporary_folder(out: Path) -> Any:
         yield Path(folder.name)
 
 
+def _write(
+    chosen: ExportFormat,
+    net: WholeNet,
+    size: tuple[int, int],
+    path: Path,
+    contents: Contents,
+    ranges: Tensor | None,
+    out: Path,
+) -> None:
+    try:
+        chosen.write(net, size, path, contents.as_texts(), contents.precision, ranges)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+
+
 def _move(chosen: ExportFormat, path: Path, out: Path) -> None:
     try:
+        if len(chosen.files(out)) > 1:
+            # Stopped in between, no graph is left with the weights of another one.
+            out.unlink(missing_ok=True)
         for written, name in zip(chosen.files(path), chosen.files(out), strict=True):
             os.replace(written, name)
     except OSError as error:

@@ -106,6 +106,7 @@ def progress_bar(shown: bool | None, total: int) -> Iterator[Callable[[int], Non
 def _in_turn(
     images: Iterator[ImageInput], preparation: ImagePreparation, size: int, color: str | None
 ) -> Iterator[list[Prepared]]:
+    size = min(size, sys.maxsize)
     while chunk := [_prepared(one, preparation, color) for one in islice(images, size)]:
         yield chunk
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import ConfigError
+from msvitreid.utils.printable import printable
+
+from .image_options import Done, finish, note
 
 if TYPE_CHECKING:
     from msvitreid.apis.verification import CalibrationCard
@@ -77,10 +78,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    finish(parse_args(argv), run)
 
+
+def run(args: argparse.Namespace) -> Done:
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
     from msvitreid.apis import ReIDInferencer
+    from msvitreid.apis.indexing import require_outside
     from msvitreid.apis.verification import calibrate
     from msvitreid.apis.verification.calibration import check_options
     from msvitreid.utils.files import require_writable
@@ -90,11 +94,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_options(args.fmr, args.fnmr, args.fpir, args.resamples, args.seed)
     if args.det is not None and not args.det.lower().endswith('.png'):
         raise ConfigError(f'--det {args.det!r} must end with .png')
-    for path in filter(None, (args.out, args.det)):
-        require_writable(path)
+    if not args.out.lower().endswith('.json'):
+        raise ConfigError(f'--out {args.out!r} must end with .json')
+    for name, path in (('--out', args.out), ('--det', args.det)):
+        if path is not None:
+            require_outside(path, filter(None, (args.model, args.data, args.root)), name)
+            require_writable(path)
     data = read_labeled_images(args.data, args.root, args.camera_pattern)
     if data.distractors:
-        print(f'{data.distractors:,} distractors are left out', file=sys.stderr)
+        note(f'{data.distractors:,} distractors are left out')
     # What is too little is said before the net computes for an hour.
     require_enough_images(data.pids, data.camids, args)
     inferencer = ReIDInferencer(args.model, device=args.device)
@@ -114,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     card.save(args.out)
     if args.det is not None:
         draw(card, args.det)
-    print(json.dumps(card.to_dict(), indent=1) if args.json else summary(card))
+    return Done(card.to_dict(), summary(card))
 
 
 def require_enough_images(pids: list[str], camids: list[str], args: argparse.Namespace) -> None:
@@ -144,7 +152,7 @@ def summary(card: CalibrationCard) -> str:
     """The figures for people."""
     data = card.data
     lines = [
-        f'{data.name}: {data.images:,} images, {data.identities:,} identities, '
+        f'{printable(data.name)}: {data.images:,} images, {data.identities:,} identities, '
         f'{data.genuine_pairs:,} pairs of one ({data.genuine}), {data.impostor_pairs:,} of two',
         f'same from {card.same_threshold:.4f}, different below {card.different_threshold:.4f}, '
         'in between it cannot tell',
@@ -159,8 +167,8 @@ def summary(card: CalibrationCard) -> str:
     for pair in sorted(measured, key=lambda pair: -(pair.fmr or 0))[:WORST_SHOWN]:
         missed = '-' if pair.fnmr is None else f'{pair.fnmr:.4f}'
         lines.append(
-            f'cameras {pair.cameras[0]} and {pair.cameras[1]}: FMR {pair.fmr:.2e}, FNMR {missed}, '
-            f'own threshold {pair.threshold:.4f}'
+            f'cameras {" and ".join(map(printable, pair.cameras))}: FMR {pair.fmr:.2e}, '
+            f'FNMR {missed}, own threshold {pair.threshold:.4f}'
         )
     if len(measured) > WORST_SHOWN:
         lines.append(

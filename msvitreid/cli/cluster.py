@@ -9,13 +9,13 @@ Where the gallery has labels, the clusters are measured by them.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import ConfigError
+
+from .image_options import Done, finish, note
 
 if TYPE_CHECKING:
     from msvitreid.apis.clustering import GalleryClusters
@@ -67,7 +67,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    finish(parse_args(argv), cluster)
+
+
+def cluster(args: argparse.Namespace) -> Done:
     if Path(args.out).suffix.lower() != '.csv':
         raise ConfigError(f'--out {args.out!r} must end with .csv')
 
@@ -78,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_list,
         write_list,
     )
+    from msvitreid.apis.indexing import require_no_image_of, require_outside
     from msvitreid.gallery import open_gallery
     from msvitreid.utils.files import make_folder, require_writable
 
@@ -85,9 +89,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.show is not None:
         check_picture_name(args.show)
     for path in outputs:
+        require_outside(path, filter(None, (args.gallery, args.card)), 'the result')
         require_writable(path)
     previous = None if args.previous is None else read_list(args.previous)
     with open_gallery(args.gallery, readonly=True) as gallery:
+        for path in outputs:
+            require_no_image_of(gallery, path, args.root, 'the result')
         found = cluster_gallery(
             gallery,
             threshold_of(args, gallery.fingerprint),
@@ -103,22 +110,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_list(args.out, found.ids, found.pids, found.cameras)
     missing = [] if args.show is None else draw_clusters(found, args.show, args.root)
     facts = summary(found, fingerprint)
-    if args.json:
-        written = {'out': args.out, 'show': args.show, 'not_drawn': missing}
-        print(json.dumps({**facts, **written}, indent=2))
-    else:
-        print(as_text(facts))
-        print(', '.join(outputs))
     if found.lost:
         shown = ', '.join(found.lost[:3]) + ', ...' * (len(found.lost) > 3)
-        print(
+        note(
             f'{len(found.lost)} images of {args.previous} are not in the gallery and are left '
-            f'out: {shown}',
-            file=sys.stderr,
+            f'out: {shown}'
         )
     if missing:
-        print(f'not drawn: {len(missing)} images, such as {missing[0]!r}', file=sys.stderr)
-        sys.exit(1)
+        note(f'not drawn: {len(missing)} images, such as {missing[0]!r}')
+    document = {**facts, 'out': args.out, 'show': args.show, 'not_drawn': missing}
+    return Done(document, '\n'.join([as_text(facts), ', '.join(outputs)]), bool(missing))
 
 
 def threshold_of(args: argparse.Namespace, fingerprint: str) -> float:

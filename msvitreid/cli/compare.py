@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+
+from .image_options import Done, finish
 
 EPILOG = """\
 Without a card only the similarity is printed: which similarity means "same" depends on the model.
@@ -54,8 +55,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    finish(parse_args(argv), compare)
 
+
+def compare(args: argparse.Namespace) -> Done:
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
     from msvitreid.apis import ReIDInferencer
     from msvitreid.apis.verification import CalibrationCard, Verifier
@@ -67,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         cameras = None if args.cameras is None else tuple(args.cameras)
         answer = asdict(Verifier(inferencer, card, args.prior).compare(args.a, args.b, cameras))
-    print(json.dumps(answer) if args.json else in_words(answer))
+    return Done(answer, in_words(answer))
 
 
 def similarity_only(inferencer: Any, a: str, b: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from typing import Any
 
 from msvitreid.errors import CheckpointError
 
+from .image_options import Done, finish
+
 EPILOG = """\
 examples:
   msvitreid convert averaged.pth model.safetensors --config msvit-s_market1501
@@ -58,20 +60,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    if args.config is not None:
-        make_model_file(args)
-    else:
-        rename_weights(args)
+    finish(args, rename_weights if args.config is None else make_model_file)
 
 
-def make_model_file(args: argparse.Namespace) -> None:
+def make_model_file(args: argparse.Namespace) -> Done:
     from msvitreid.apis import model_file_from_run
 
     found = model_file_from_run(args.config, args.src, args.dst, license=args.license)
-    print(f'{args.dst} written; fingerprint {found}')
+    return Done({}, f'{args.dst} written; fingerprint {found}')
 
 
-def rename_weights(args: argparse.Namespace) -> None:
+def rename_weights(args: argparse.Namespace) -> Done:
     from msvitreid.checkpoints import extract_state_dict, read_checkpoint, write_checkpoint
     from msvitreid.models.weights.official_names import from_official, recognise, to_official
     from msvitreid.utils.files import make_folder
@@ -101,7 +100,8 @@ def rename_weights(args: argparse.Namespace) -> None:
         meta = {'kind': kind, 'source': "authors' file"}
         converted = {'meta': meta, 'state_dict': from_official(weights, kind)}
         write_checkpoint(converted, args.dst)
-    print(f'{kind}: {len(weights)} tensors written to {args.dst}{which_weights(checkpoint)}')
+    text = f'{kind}: {len(weights)} tensors written to {args.dst}{which_weights(checkpoint)}'
+    return Done({}, text)
 
 
 def which_weights(checkpoint: Mapping[str, Any]) -> str:

@@ -8,12 +8,12 @@ cosine below 0.9999, or another ranking. What is not installed is listed.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .image_options import Done, finish, note
 
 if TYPE_CHECKING:
     from msvitreid.apis.doctor import Diagnosis
@@ -47,8 +47,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    finish(parse_args(argv), check)
 
+
+def check(args: argparse.Namespace) -> Done:
     from msvitreid.apis.doctor import examine
     from msvitreid.demo.drawn import make_synthetic
 
@@ -60,11 +62,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             make_synthetic(root, **DRAWN, workers=1)
             drawn = root / 'Occluded_Duke'
             diagnosis = examine(args.model, [drawn / 'query', drawn / 'bounding_box_test'])
-    print(json.dumps(diagnosis.as_dict(), indent=2) if args.json else as_text(diagnosis))
     if not diagnosis.is_healthy:
         wrong = ', '.join(one.name for one in diagnosis.findings if one.is_fault)
-        print(f'not the same embeddings by: {wrong}', file=sys.stderr)
-        sys.exit(1)
+        note(f'not the same embeddings by: {wrong}')
+    return Done(diagnosis.as_dict(), as_text(diagnosis), not diagnosis.is_healthy)
 
 
 def as_text(diagnosis: Diagnosis) -> str:

@@ -51,7 +51,8 @@ def embed(args: argparse.Namespace) -> Done:
 
     # Before the work, which may take hours.
     require_suffix(args.out)
-    require_outside(args.out, args.inputs, '--out')
+    read = (args.model, args.weights, *args.inputs)
+    require_outside(args.out, filter(None, read), '--out')
     require_writable(args.out)
     images = [ImageInput(path, path) for path in image_paths(args.inputs)]
     found = load_inferencer(args).embed(images, args.batch_size, on_error=args.on_error)

@@ -8,10 +8,10 @@ frame's number. How boxes are weighted is in docs/en/tracking.md.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from .image_options import Done, finish, note
 
 EPILOG = """\
 exit codes: 0 done, 1 a track has no embedding, 2 wrong usage or files.
@@ -41,13 +41,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    finish(parse_args(argv), embed)
 
+
+def embed(args: argparse.Namespace) -> Done:
+    from msvitreid.apis.indexing import require_outside
     from msvitreid.apis.tracking import TrackerEncoder, embed_tracks, find_frames, read_tracks
     from msvitreid.apis.tracking.tracklets import require_suffix, shown_failures
     from msvitreid.utils.files import make_folder, require_writable
 
     require_suffix(args.out)
+    require_outside(args.out, (args.model, args.frames, args.tracks), '--out')
     require_writable(args.out)
     # What is read at once comes before the model, and long before the frames.
     tracks = read_tracks(args.tracks)
@@ -68,13 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         'fingerprint': found.fingerprint,
         'failed': {str(id_): why for id_, why in found.failed.items()},
     }
-    if args.json:
-        print(json.dumps(facts, indent=2))
-    else:
-        print(
-            f'{facts["tracks"]:,} tracks of {facts["boxes"]:,} boxes ({facts["used"]:,} used) in '
-            f'{facts["frames"]:,} frames: {args.out}'
-        )
-    if found.failed:
-        print('\n'.join(shown_failures(found.failed)), file=sys.stderr)
-        sys.exit(1)
+    for line in shown_failures(found.failed):
+        note(line)
+    text = (
+        f'{facts["tracks"]:,} tracks of {facts["boxes"]:,} boxes ({facts["used"]:,} used) in '
+        f'{facts["frames"]:,} frames: {args.out}'
+    )
+    return Done(facts, text, bool(found.failed))

@@ -8,10 +8,10 @@ is left behind and the exit code is 1.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from .image_options import Done, finish, note
 
 if TYPE_CHECKING:
     from msvitreid.apis.exporting import ExportReport
@@ -70,13 +70,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    finish(parse_args(argv), export)
 
+
+def export(args: argparse.Namespace) -> Done:
     from msvitreid.apis.exporting import export_model
+    from msvitreid.apis.indexing import require_outside
 
     include = None
     if args.include is not None:
         include = [] if args.include == 'none' else args.include.split(',')
+    require_outside(args.out, (args.model, *args.check, *(args.int8 or ())), '--out')
     report = export_model(
         args.model,
         args.out,
@@ -87,11 +91,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.int8,
         args.max_loss,
     )
-    print(json.dumps(report.as_dict(), indent=2) if args.json else as_text(report))
-    if not report.kept:
-        print(f'{args.out} was not written: {report.reason}', file=sys.stderr)
-        sys.exit(1)
-    print(f'{args.out} written', file=sys.stderr)
+    said = 'written' if report.kept else f'was not written: {report.reason}'
+    note(f'{args.out} {said}')
+    return Done(report.as_dict(), as_text(report), not report.kept)
 
 
 def as_text(report: ExportReport) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -125,11 +128,14 @@ def finish(
     What others print meanwhile goes to stderr. None is nothing to say, of all processes but the
     first.
     """
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _cleared_up_at_sigterm():
         done = command(args)
     if done is None:
         return
-    text = json.dumps(done.document, indent=1) if args.json else done.text
+    as_json = getattr(args, 'json', False)
+    text = done.text
+    if as_json:
+        text = json.dumps(_without_nan(done.document), indent=1, allow_nan=False)
     try:
         print(text, end='\n' * bool(text), flush=True)
     except BrokenPipeError:
@@ -137,6 +143,32 @@ def finish(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if done.has_failed:
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _cleared_up_at_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as an error does, so that temporary files are removed.
+
+    Under torchrun, and in a thread, the signal is left to others.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or 'TORCHELASTIC_RUN_ID' in os.environ:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _without_nan(value: Any) -> Any:
+    """A document in which null stands for the numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def note(text: str) -> None:

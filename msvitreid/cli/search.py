@@ -8,7 +8,6 @@ in quotes where it has < or >: 'camera=c1,c2' 'time>=10' 'pid=' (without a pid).
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,19 +147,16 @@ def card_threshold(args: argparse.Namespace, gallery: GalleryStore) -> float:
 
 
 def require_picture(args: argparse.Namespace, gallery: GalleryStore) -> None:
-    """Check, before the search, that --show overwrites no image."""
-    from msvitreid.apis.indexing import require_outside
+    """Check, before the search, that --show overwrites nothing that is read."""
+    from msvitreid.apis.indexing import require_no_image_of, require_outside
     from msvitreid.apis.indexing.searching import PICTURES
     from msvitreid.utils.files import require_writable
 
     if not args.show.lower().endswith(tuple(PICTURES)):
         raise ConfigError(f'--show {args.show!r} must end with one of {", ".join(PICTURES)}')
-    require_outside(args.show, args.queries, '--show')
-    places = {os.path.abspath(args.show), os.path.realpath(args.show)}
-    if gallery.count({'path': sorted(places)}):
-        raise ConfigError(
-            f'--show {args.show!r} is an image of the gallery; choose another name'
-        )
+    inputs = (args.gallery, args.model, args.card, *args.queries)
+    require_outside(args.show, filter(None, inputs), '--show')
+    require_no_image_of(gallery, args.show, args.root, '--show')
     require_writable(args.show)
 
 

@@ -62,6 +62,12 @@ class EmbeddedGallery(GalleryStore):
         path = Path(path)
         if '\0' in str(path):
             raise GalleryError(f'{str(path)!r} is no path: it has a NUL character')
+        for folder in path.absolute().parents:
+            if (folder / database.NAME).exists():
+                raise GalleryError(
+                    f'{str(path)!r} is in the gallery {str(folder)!r}, which has its folder for '
+                    'itself; choose another place'
+                )
         made: str | None = None
         try:
             if cls.exists(path):

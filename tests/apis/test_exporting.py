@@ -1,6 +1,7 @@
 """Exports are kept only if they rank as torch does; class of faults: a file that does not."""
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -206,3 +207,27 @@ def test_torch_keeps_its_number_of_threads(model_file, checked, tmp_path):
     before = torch.get_num_threads()
     export_model(model_file, tmp_path / 'net.torchscript', checked, 'torchscript')
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize('name', ['openvino', 'torchscript'])
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(name, model_file, checked, tmp_path):
+    """Libraries that end the process, or raise what is no OSError, where a write fails."""
+    suffix = {'openvino': '.xml', 'torchscript': '.torchscript'}[name]
+    if name == 'openvino':
+        pytest.importorskip('openvino')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=f'net{suffix}'):
+            export_model(model_file, tmp_path / f'net{suffix}', checked, name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not any(tmp_path.iterdir())
+
+
+def test_weights_of_something_else_are_not_replaced(model_file, checked, tmp_path):
+    pytest.importorskip('openvino')
+    (tmp_path / 'net.bin').write_bytes(b'precious')
+    with pytest.raises(ConfigError, match=r'net\.bin'):
+        export_model(model_file, tmp_path / 'net.xml', checked, 'openvino')
+    assert (tmp_path / 'net.bin').read_bytes() == b'precious'

@@ -129,7 +129,7 @@ def test_two_images(model, crops, card):
         (['--resamples', '0'], 'resamples'),
         (['--batch-size', '0'], 'batch_size'),
         (['--device', 'tpu'], 'device'),
-        (['--out', '.'], "'.' cannot be written"),
+        (['--out', '.'], 'must end with .json'),
     ],
 )
 def test_wrong_options_leave_no_card(arguments, words, model, crops, tmp_path, monkeypatch):
@@ -221,3 +221,23 @@ def test_lists_that_cannot_be_used(tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(DatasetError, match='empty'):
         read_labeled_images(str(tmp_path / 'empty'))
+
+
+@pytest.mark.parametrize(
+    ('out', 'det'),
+    [('model', None), ('set/p0/0_c1.png', None), ('card.json', 'set/p0/0_c1.png'),
+     ('set/card.json', None), ('card.txt', None)],
+)  # fmt: skip
+def test_nothing_that_is_read_is_replaced(out, det, model, crops, tmp_path):
+    """Outputs that take the place of inputs: the model, an image, a folder of images."""
+    places = {'model': model}
+    if not (tmp_path / 'set').exists():
+        (tmp_path / 'set').symlink_to(crops)
+    before = model.read_bytes(), (crops / 'p0' / '0_c1.png').read_bytes()
+    options = [] if det is None else ['--det', tmp_path / det]
+    done = msvitreid(
+        'calibrate', model, crops, '--out', places.get(out, tmp_path / out), *options, *FEW
+    )
+    assert (done.code, done.err.count('\n')) == (2, 1), done.err
+    assert before == (model.read_bytes(), (crops / 'p0' / '0_c1.png').read_bytes())
+    assert not (tmp_path / 'card.json').exists()

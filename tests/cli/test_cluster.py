@@ -255,3 +255,28 @@ def test_previous_lists_that_are_none(text, gallery, tmp_path, capsys):
     previous.write_text(text)
     with pytest.raises(DatasetError, match=r'previous\.csv'):
         run(capsys, gallery, '--threshold', 0.7, '--previous', previous)
+
+
+def test_pictures_and_lists_never_replace_what_is_read(tmp_path, capsys, monkeypatch):
+    """Outputs that take the place of inputs; the user's images lie below --root or here."""
+    gallery = write_gallery(tmp_path / 'g')
+    draw_images(tmp_path / 'images', gallery)
+    draw_images(tmp_path, gallery)
+    monkeypatch.chdir(tmp_path)
+    for options in (
+        ['--show', 'images/cam0/000.jpg', '--root', 'images'],
+        ['--show', 'cam1/001.jpg'],
+        ['--out', 'g/clusters.csv'],
+        ['--out', 'c.csv', '--show', 'g/sheet.jpg'],
+    ):
+        with pytest.raises(
+            ConfigError, match=re.escape(options[-1 if 'g/' in options[-1] else 1])
+        ):
+            run(capsys, gallery, '--threshold', 0.7, *options)
+    assert Image.open('images/cam0/000.jpg').size == (32, 64)
+    assert not (tmp_path / 'clusters.csv').exists()
+    assert {one.name.split('.')[0] for one in gallery.iterdir()} <= {
+        'gallery',
+        'vectors-000001',
+        'run',
+    }

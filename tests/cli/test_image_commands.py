@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 
+from msvitreid.cli.image_options import Done, finish
 from msvitreid.gallery import open_gallery
 from tests.apis.indexing.crops import draw, draw_crops
 from tests.apis.tiny_model import write_tiny_model
@@ -184,6 +186,26 @@ def test_a_picture_never_overwrites_an_image(gallery, model):
     assert os.listdir('new') == ['r.jpg']
 
 
+def test_no_output_replaces_a_file_that_a_pattern_or_a_list_names(gallery, model):
+    """Outputs that take the place of inputs."""
+    draw(gallery.parent / 'own' / 'q.jpg', 3)
+    (gallery.parent / 'list.txt').write_text('own/q.jpg\n')
+    before = (gallery.parent / 'own' / 'q.jpg').read_bytes()
+    for query in ('own/*.jpg', '@list.txt'):
+        assert 'own/q.jpg' in refused('search', 'g', model, query, '--show', 'own/q.jpg')
+    refused('search', 'g', '--id', 'c1/0000_c1.jpg', '--show', 'g/hits.png')
+    by_root = ('--root', 'crops', '--show', 'crops/c1/0000_c1.jpg')
+    refused('search', 'g', '--id', 'c1/0000_c1.jpg', *by_root)
+    assert (gallery.parent / 'own' / 'q.jpg').read_bytes() == before
+
+
+def test_no_gallery_is_made_in_a_gallery(gallery):
+    """Commands after which the source cannot be opened any more."""
+    refused('index', 'copy', 'g', 'g/backup')
+    refused('index', 'copy', 'g', 'g/new/backup')
+    assert command('index', 'verify', 'g').code == 0
+
+
 def test_ids_with_line_breaks_stay_on_one_line(gallery, model):
     draw(gallery.parent / 'crops' / 'a\nb\x1b[2J.jpg', 5)
     assert command('index', 'add', 'g', model, 'crops').code == 0
@@ -275,7 +297,15 @@ def test_help_has_an_example_and_the_exit_codes(name):
     assert 'exit codes:\n  0  done' in outcome.out
 
 
-def test_output_that_is_not_read_to_its_end(gallery):
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['index', 'list', 'g'],
+        ['cluster', 'g', '--threshold', '0.5', '--out', 'c.csv', '--json'],
+        ['compare', 'MODEL', 'crops/c1/0000_c1.jpg', 'crops/c1/0001_c1.jpg'],
+    ],
+)
+def test_output_that_is_not_read_to_its_end(arguments, gallery, model):
     """As by ``| head -1``; class of faults: a traceback where there is no fault."""
     code = (
         'import os, sys; from msvitreid.cli.main import console\n'
@@ -285,7 +315,12 @@ def test_output_that_is_not_read_to_its_end(gallery):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, '-c', code, 'index', 'list', 'g'],
+        [
+            sys.executable,
+            '-c',
+            code,
+            *(str(model) if one == 'MODEL' else one for one in arguments),
+        ],
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
@@ -293,6 +328,28 @@ def test_output_that_is_not_read_to_its_end(gallery):
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, '')
+
+
+def test_a_command_that_is_ended_clears_up(tmp_path):
+    """Files half written that SIGTERM leaves, which ends Python without an exception."""
+    code = (
+        'import argparse, os, signal, tempfile\n'
+        'from msvitreid.cli.image_options import finish\n'
+        'def command(args):\n'
+        '    with tempfile.TemporaryDirectory(dir="."):\n'
+        '        os.kill(os.getpid(), signal.SIGTERM)\n'
+        'finish(argparse.Namespace(json=False), command)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=NO_COLOR)
+    assert done.returncode in (143, -15)
+    assert not any(tmp_path.iterdir())
+
+
+def test_numbers_that_json_lacks_are_null(capsys):
+    """A JSON document that other readers refuse."""
+    figures = {'a': [float('nan'), 1.5], 'b': (float('inf'),)}
+    finish(argparse.Namespace(json=True), lambda _: Done(figures, ''))
+    assert json.loads(capsys.readouterr().out) == {'a': [None, 1.5], 'b': [None]}
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from msvitreid.apis.indexing.adding import image_path
 from msvitreid.datasets.transforms.image_decoding import read_image
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.utils.files import atomic_write, make_folder
@@ -71,11 +72,13 @@ def draw_clusters(
         for member in members:
             id_ = found.ids[member]
             try:
-                image = _tile(read_image(_place(id_, found.metadata[member], root), None))
+                place = _place(id_, found.metadata[member], root)
+                image = _tile(read_image(place, None)) if place else None
             except DatasetError:
+                image = None
+            if image is None:
                 missing.append(id_)
-                image = _gray_tile(id_)
-            images.append(image)
+            images.append(_gray_tile(id_) if image is None else image)
             captions.append(found.cameras[member])
         label_text = f'{found.pids[members[0]]}: {counted(size, "image")}'
         rows.append(SheetRow(label_text, images, captions))
@@ -89,9 +92,12 @@ def draw_clusters(
     return missing
 
 
-def _place(id_: str, metadata: Mapping[str, Any], root: str | os.PathLike[str] | None) -> str:
+def _place(
+    id_: str, metadata: Mapping[str, Any], root: str | os.PathLike[str] | None
+) -> str | None:
+    """The path of an image; below ``root``, whatever the id is."""
     if root is not None:
-        return os.path.join(root, id_)
+        return image_path(id_, metadata, root)
     path = metadata.get('path')
     return path if isinstance(path, str) and path else id_
 

@@ -11,7 +11,14 @@ from .adding import (
     reembed_gallery,
     require_same_model,
 )
-from .files import ImageFile, ListedImages, image_paths, list_image_files, require_outside
+from .files import (
+    ImageFile,
+    ListedImages,
+    image_paths,
+    list_image_files,
+    require_no_image_of,
+    require_outside,
+)
 from .metadata import columns_from_names, joined_columns, read_metadata_table
 from .searching import ImageSearch, draw_search, parse_conditions, search_images
 
@@ -30,6 +37,7 @@ __all__ = [
     'parse_conditions',
     'read_metadata_table',
     'reembed_gallery',
+    'require_no_image_of',
     'require_outside',
     'require_same_model',
     'search_images',

@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msvitreid.apis.image_inputs import WILDCARDS, image_inputs
 from msvitreid.datasets.readers.text_files import read_lines
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.gallery.checks import MAX_ID
 from msvitreid.utils.printable import printable
+
+if TYPE_CHECKING:
+    from msvitreid.gallery import GalleryStore
 
 
 class ImageFile(NamedTuple):
@@ -101,15 +104,17 @@ def image_paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
 def require_outside(
     output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]], what: str
 ) -> None:
-    """Check that a result does not come to lie among the images.
+    """Check that a result does not come to lie among the images, or in place of what is read.
 
     Args:
         output: file or folder that is to be written; of a URL nothing is checked.
-        inputs: of a command; those that are folders count, and files that are ``output``.
+        inputs: all that a command reads: folders and galleries, in which nothing may be written,
+            and files, patterns and lists, none of whose files may be ``output``.
         what: the result, for the message.
 
     Raises:
-        ConfigError: it lies in a folder of images, or is one of the files.
+        ConfigError: it lies in one of the folders, or is one of the files.
+        DatasetError: a pattern or a list cannot be read.
     """
     if '://' in os.fspath(output):
         return
@@ -118,11 +123,47 @@ def require_outside(
         path = os.fspath(value).removeprefix('@')
         given = os.path.realpath(path)
         is_inside = os.path.isdir(given) and Path(given) in (Path(place), *Path(place).parents)
-        if is_inside or given == place:
+        if is_inside or given == place or _stands_for(os.fspath(value), place):
             raise ConfigError(
                 f'{what} {os.fspath(output)!r} would be written into {path!r}, which is only '
                 'read; choose another place'
             )
+
+
+def require_no_image_of(
+    gallery: GalleryStore,
+    output: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None,
+    what: str,
+) -> None:
+    """Check that a result does not take the place of an image that a gallery was made of.
+
+    Args:
+        gallery: its items' ids and column ``path`` say where images are.
+        output: file that is to be written.
+        root: folder that ids are relative to (default: the current one).
+        what: the result, for the message.
+
+    Raises:
+        ConfigError: it does.
+    """
+    places = {os.path.abspath(output), os.path.realpath(output)}
+    top = os.curdir if root is None else root
+    tops = {os.path.abspath(top), os.path.realpath(top)}
+    ids = {os.path.relpath(place, top).replace(os.sep, '/') for place in places for top in tops}
+    if gallery.count({'path': sorted(places)}) or gallery.count({'id': sorted(ids)}):
+        raise ConfigError(
+            f'{what} {os.fspath(output)!r} is an image of the gallery; choose another name'
+        )
+
+
+def _stands_for(value: str, place: str) -> bool:
+    """Whether a file is among those of a pattern or a list."""
+    is_list = value.startswith('@') and not os.path.lexists(value)
+    is_pattern = not os.path.lexists(value) and any(char in value for char in WILDCARDS)
+    if not (is_list or is_pattern):
+        return False
+    return any(os.path.realpath(path) == place for path in _expanded(value).paths)
 
 
 def _expanded(value: str) -> _Input:

@@ -188,8 +188,8 @@ def _parse(line: str, detections: bool) -> tuple[float, ...]:
 
 
 def _number(field: str) -> float:
-    # float() takes 1_0 and nan as well.
-    value = float(field) if '_' not in field else math.nan
+    # float() takes 1_0, digits of other scripts and nan as well.
+    value = float(field) if field.isascii() and '_' not in field else math.nan
     if not math.isfinite(value):
         raise ValueError(f'{shown(field)} is no finite number')
     return value

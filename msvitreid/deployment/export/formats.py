@@ -66,6 +66,7 @@ class ExportFormat:
 
         Raises:
             ConfigError: the net has operations that the format does not know.
+            OSError: the file cannot be written.
         """
         raise NotImplementedError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,7 +67,11 @@ class OpenVINOFormat(ExportFormat):
         graph.output(0).get_tensor().set_names({OUTPUT})
         for name, text in texts.items():
             graph.set_rt_info(text, [name])
-        openvino.save_model(graph, path, compress_to_fp16=precision == 'half')
+        try:
+            openvino.save_model(graph, path, compress_to_fp16=precision == 'half')
+        except RuntimeError as error:
+            # The graph is there already, so it is the writing that failed.
+            raise OSError(errno.EIO, ' '.join(str(error).split())[:200], str(path)) from error
 
     def read(self, path: Path) -> tuple[dict[str, str], Run]:
         from msvitreid.deployment.openvino_graph import core

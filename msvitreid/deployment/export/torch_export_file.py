@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,10 @@ class TorchExportFormat(ExportFormat):
         except Exception as error:
             reason = ' '.join(str(error).split())[:200]
             raise ConfigError(f'the net cannot be exported by torch: {reason}') from error
-        torch.export.save(program, path, extra_files=dict(texts))
+        # Where the disk is full, torch's own writing of files ends the process.
+        archive = io.BytesIO()
+        torch.export.save(program, archive, extra_files=dict(texts))
+        path.write_bytes(archive.getbuffer())
 
     def read(self, path: Path) -> tuple[dict[str, str], Run]:
         from msvitreid.checkpoints.model_file import KEY

@@ -84,7 +84,10 @@ class TorchScriptFormat(ExportFormat):
             except RuntimeError as error:
                 reason = ' '.join(str(error).split())[:200]
                 raise ConfigError(f'the net cannot be traced: {reason}') from error
-            torch.jit.save(torch.jit.freeze(traced), str(path), _extra_files=dict(texts))
+            # Where the disk is full, torch's own writing of files ends the process.
+            archive = io.BytesIO()
+            torch.jit.save(torch.jit.freeze(traced), archive, _extra_files=dict(texts))
+            path.write_bytes(archive.getbuffer())
 
     def read(self, path: Path) -> tuple[dict[str, str], Run]:
         archive = _checked(content(path))

@@ -177,6 +177,13 @@ def test_what_the_command_refuses(model_file, video, tmp_path, capsys):
     ):
         with pytest.raises(error, match=match):
             run(capsys, *argv)
+    table = path.rename(tmp_path / 'tracks.csv')
+    before = table.read_bytes()
+    for place in (table, video / 'tracks.npz'):  # what is read, and the folder of the frames
+        with pytest.raises(ConfigError, match='only read'):
+            run(capsys, model_file, video, table, '--out', place)
+    assert table.read_bytes() == before
+    path = table
     (tmp_path / 'd.npz').mkdir()
     with pytest.raises(OutputError, match=r'd\.npz'):
         run(capsys, model_file, video, path, '--out', tmp_path / 'd.npz')
