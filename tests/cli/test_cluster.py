@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from msvitreid.apis.clustering import sheet
 from msvitreid.cli.main import main
 from msvitreid.errors import (
     CalibrationError,
@@ -280,3 +281,10 @@ def test_pictures_and_lists_never_replace_what_is_read(tmp_path, capsys, monkeyp
         'vectors-000001',
         'run',
     }
+
+
+@pytest.mark.parametrize('id_', ['../secret.jpg', '/etc/secret.jpg', 'a/../../secret.jpg'])
+def test_ids_that_lead_out_of_the_root_are_not_drawn(id_, tmp_path):
+    """Files elsewhere that a stranger's gallery has opened."""
+    assert sheet._place(id_, {}, tmp_path / 'images') is None
+    assert sheet._place('a.jpg', {}, tmp_path) == str(tmp_path / 'a.jpg')

@@ -73,6 +73,12 @@ def test_embed(folder, model, suffix):
     assert not os.path.exists(f'e.{suffix}')
 
 
+def test_a_batch_larger_than_a_machine_can_count(folder, model):
+    """Numbers of any length in an option; class of faults: a traceback of the runtime's."""
+    batch = ('--batch-size', 10**30)
+    assert command('embed', model, 'crops', '--out', 'e.npz', *batch).code == 0
+
+
 def test_embed_writes_nothing_among_the_images(folder, model):
     assert 'crops' in refused('embed', model, 'crops', '--out', 'crops/e.npz')
     assert 'e.jpg' in refused('embed', model, 'crops', '--out', 'e.jpg')
