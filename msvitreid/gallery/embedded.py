@@ -24,8 +24,8 @@ from .checks import check_fingerprint, check_header, check_index, read_metadata
 from .database import State, damaged
 from .exact import nearest
 from .items import Batch, Hit, Item, Plan, Report
-from .quantization import encode, measure
 from .session import Session, Snapshot
+from .stored_precision import encode, measure
 from .vectors import append, file_name
 from .where import Condition, as_sql
 

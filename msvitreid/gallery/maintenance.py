@@ -22,7 +22,7 @@ from . import approximate, database
 from .checks import TOLERANCE, read_metadata
 from .database import State, damaged
 from .items import Report
-from .quantization import row_bytes
+from .stored_precision import row_bytes
 from .vectors import VectorFile, file_name
 
 _OURS = re.compile(r'vectors-\d{6,}\.bin|index-\d{6,}\.faiss|\..*\.tmp')

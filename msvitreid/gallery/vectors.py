@@ -17,7 +17,7 @@ import torch
 from msvitreid.errors import GalleryError
 from msvitreid.utils.files import cannot_write
 
-from .quantization import decode, row_bytes
+from .stored_precision import decode, row_bytes
 
 _SEGMENT_BYTES = 2**27
 """Of a part in float32: few enough to be converted in memory, many enough for one product."""
