@@ -1,8 +1,8 @@
 """The search page and its REST interface, for one gallery and its model.
 
 What answers over HTTP enters here; what it answers comes from ``apis`` and ``gallery``. Needs the
-extra ``serve`` (FastAPI, uvicorn). ``static/index.html`` is the page with the values that its fields
-start with, ``page.js`` what it does.
+extra ``serve`` (FastAPI, uvicorn). ``static/index.html`` is the page with the values that its
+fields start with, ``page.js`` what it does.
 """
 
 from .app import create_app
