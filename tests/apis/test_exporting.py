@@ -159,7 +159,7 @@ def test_too_few_images_and_unreadable_ones(model_file, images, tmp_path):
         (tmp_path / 'empty', 'empty'),
         (queries[:3], 'at least 4'),
         ([*queries, tmp_path / 'broken.jpg'], r'broken\.jpg'),
-        (tmp_path / 'missing.jpg', 'at least 4'),
+        (tmp_path / 'missing.jpg', r'missing\.jpg'),
     ):
         with pytest.raises(DatasetError, match=match):
             export_model(model_file, out, given, 'torchscript')
