@@ -94,7 +94,7 @@ def cluster(
         k_reciprocal: how many neighbors of an image are looked at. Few of them break the chains
             by which two identities become one; 3 break identities apart.
         min_samples: images, itself included, that a core image of ``dbscan`` has near it.
-        tracklets: of each image what names its tracklet, or None. Numbers that begin anew in
+        tracklets: of each image what names its tracklet, or None. Numbers that start again in
             every video must be combined with its name: ``('cam1', 7)``.
         frames: of each image what names its frame, or None, in the same way.
         names: of the images, for errors.

@@ -17,7 +17,7 @@ _HEADER = re.compile(
     % (_GAP, _GAP, _GAP, _GAP, _GAP)
 )
 _COMMENT = re.compile(rb'#[^\r\n]*')
-_NUMBERS = re.compile(rb'[\s0-9]*')
+_NO_NUMBER = re.compile(rb'[^\s0-9]')
 # A header longer than this is no header.
 _LONGEST_HEADER = 4096
 
@@ -83,7 +83,7 @@ def decode_pnm(content: bytes, header: PnmHeader) -> np.ndarray:
         values = 1 - (bits[(bits == 48) | (bits == 49)][:count] - 48)
     elif header.kind in (2, 3):
         # NumPy 1.26 only warns of what is no number.
-        (text,) = _NUMBERS.findall(_COMMENT.sub(b'', raster))[:1]
+        text = _NO_NUMBER.split(_COMMENT.sub(b'', raster), maxsplit=1)[0]
         values = np.fromstring(text, np.uint32, count, sep=' ')
     else:
         values = np.frombuffer(raster, '>u2' if header.white > 255 else np.uint8, count)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .curves import precision_recall
 from .inputs import Array, Labels, as_feature_pair, check_whole
 from .market_rule import MarketRule
-from .similarities_to_map import RankedMatches, rank_matches, score_matches
+from .similarities_to_map import rank_matches, score_matches
 from .similarity import QUERY_CHUNK, product_rows
 from .verification import (
     curve_counts,
@@ -18,7 +19,6 @@ from .verification import (
     matching_similarities,
 )
 
-RECALLS = np.linspace(0, 1, 101)
 BINS = 100
 
 
@@ -99,7 +99,7 @@ def retrieval_curves(
     first = first[first > 0]
     return RetrievalCurves(
         (first[:, None] <= np.arange(1, ranks + 1)).mean(axis=0),
-        mean_precision(ranked),
+        precision_recall(ranked),
         np.append(0.0, differing / differing[-1]),
         1 - np.append(0.0, counts / counts[-1]),
         curve_rates(counts, differing, ())['EER'],
@@ -108,18 +108,3 @@ def retrieval_curves(
         different,
         len(first),
     )
-
-
-def mean_precision(ranked: RankedMatches) -> np.ndarray:
-    """Interpolated precision at :data:`RECALLS`, a mean over the queries with a match."""
-    _, first, counts = np.unique(ranked.queries, return_index=True, return_counts=True)
-    total = np.zeros(len(RECALLS))
-    for start, number in zip(first, counts, strict=True):
-        hits = np.arange(1, number + 1)
-        precision = hits / ranked.ranks[start : start + number]
-        # The largest at this hit or a later one.
-        best = np.maximum.accumulate(precision[::-1])[::-1]
-        # A hair less, as 0.07 * 100 is above 7.
-        needed = np.maximum(np.ceil(RECALLS * number - 1e-9).astype(int), 1)
-        total += best[needed - 1]
-    return total / max(1, len(counts))

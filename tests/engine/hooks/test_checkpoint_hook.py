@@ -234,7 +234,7 @@ def test_checkpoints_lie_in_the_work_directory(tmp_path):
 def test_checkpoints_have_the_names_that_resuming_looks_for(name):
     """Class of faults: files under names that nothing finds.
 
-    A run with other names that was cut off was started anew by --resume, over its own files; of
+    A run with other names that was cut off was started over by --resume, over its own files; of
     names without a number max_keep_ckpts removed the only file.
     """
     with pytest.raises(ConfigError, match=r'filename_tmpl .*epoch_N\.pth'):

@@ -10,7 +10,7 @@ from msvitreid.evaluation.functional import (
     retrieval_curves,
     verification_metrics,
 )
-from msvitreid.evaluation.functional.retrieval_curves import mean_precision
+from msvitreid.evaluation.functional.curves import precision_recall
 from msvitreid.evaluation.functional.similarities_to_map import RankedMatches
 
 QUERIES, GALLERY = 12, 60
@@ -56,10 +56,10 @@ def test_pairs_are_counted_once(data):
     assert (np.diff(curves.fnmr) <= 0).all()
 
 
-def test_mean_precision_by_hand():
+def test_precision_by_hand():
     """Hits at ranks 1 and 4 of one query, 2 of the other: (1 + 1/2) / 2, then (1/2 + 1/2) / 2."""
     ranked = RankedMatches(np.array([0, 0, 1]), np.array([1, 4, 2]), 3)
-    precision = mean_precision(ranked)
+    precision = precision_recall(ranked)
     assert precision[[0, 50]] == pytest.approx([0.75, 0.75])
     assert precision[[51, 100]] == pytest.approx([0.5, 0.5])
 
@@ -67,7 +67,7 @@ def test_mean_precision_by_hand():
 def test_precision_between_recalls_uses_the_best_later_hit():
     """Hits at ranks 3 and 4: precision 1/3 at the first, 2/4 at the second, so 1/2 for both."""
     ranked = RankedMatches(np.array([0, 0]), np.array([3, 4]), 1)
-    assert mean_precision(ranked) == pytest.approx(np.full(101, 0.5))
+    assert precision_recall(ranked) == pytest.approx(np.full(101, 0.5))
 
 
 def test_perfect_features():
