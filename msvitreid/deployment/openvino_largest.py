@@ -58,9 +58,9 @@ class RowLimits(Op):
         limits[:, 1] = length
         for start in range(0, len(rows), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            thresholds, masked, masks = select_largest(rows[block], self.k)
+            thresholds, tied, dropped, _ = select_largest(rows[block], self.k)
             limits[block, :1] = thresholds
-            if len(masked):
-                equal = masks & (rows[block][masked] == thresholds[masked])
-                limits[block][masked, 1] = length - 1 - equal[:, ::-1].argmax(axis=1)
+            if len(tied):
+                equal = ~dropped & (rows[block][tied] == thresholds[tied])
+                limits[block][tied, 1] = length - 1 - equal[:, ::-1].argmax(axis=1)
         return True

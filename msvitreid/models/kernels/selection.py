@@ -13,23 +13,25 @@ WIDEST = 1000.0
 
 
 class ExactSelection(NamedTuple):
-    """What is kept of each row: the numbers from a threshold on, or what a mask says.
+    """What is kept of each row: the numbers from a threshold on, but for some of the ties.
 
-    In a row without a mask, a number is at the threshold or above if ``number - threshold >
-    -tiny``, with ``tiny`` the least normal number of the type. That holds, too, where a process
-    flushes subnormal differences to zero.
+    A number is at the threshold or above if ``number - threshold > -tiny``, with ``tiny`` the
+    least normal number of the type. That holds, too, where a process flushes subnormal
+    differences to zero.
 
     Attributes:
         thresholds: ``(N, 1)``, the k-th largest number of each row.
-        masked: ``(M,)``, rows that need a mask: more than k numbers are at the threshold or
-            above, or the largest is more than :data:`WIDEST` above it, infinity included.
-        masks: ``(M, n)`` bool, what is kept of these rows: exactly k numbers, and of those that
-            equal the threshold the first ones. Every NaN is kept as well.
+        tied: ``(M,)``, rows in which more than k numbers are at the threshold or above.
+        dropped: ``(M, n)`` bool, what is not kept of these rows: exactly k numbers are, and of
+            those that equal the threshold the first ones. Every NaN is kept as well.
+        wide: ``(W,)``, rows whose largest number is more than :data:`WIDEST` above the
+            threshold, infinity included.
     """
 
     thresholds: np.ndarray
-    masked: np.ndarray
-    masks: np.ndarray
+    tied: np.ndarray
+    dropped: np.ndarray
+    wide: np.ndarray
 
 
 def mask_of_largest(rows: Tensor, k: int) -> Tensor:
@@ -66,32 +68,38 @@ def select_largest(rows: np.ndarray, k: int) -> ExactSelection:
         k: from 1 to ``n``.
     """
     ascending = np.sort(rows, axis=1)
-    thresholds, largest = ascending[:, -k].copy(), ascending[:, -1]
+    # Copied: a column of the sorted rows slows down whatever reads it.
+    thresholds = ascending[:, -k, None].copy()
+    tied = wide = np.empty(0, dtype=np.intp)
+    dropped = np.empty((0, rows.shape[1]), dtype=bool)
     with np.errstate(invalid='ignore', over='ignore'):
-        needs_mask = np.zeros(len(rows), dtype=bool)
+        # One comparison for all rows; NaN is "not" as well.
+        is_wide = len(rows) and not ascending[:, -1].max() - thresholds.min() <= WIDEST
+        if is_wide:
+            wide = np.flatnonzero(ascending[:, -1] - thresholds[:, 0] > WIDEST)
         if k < rows.shape[1]:
             next_ones = ascending[:, -k - 1]
-            needs_mask = next_ones - thresholds > -np.finfo(rows.dtype).tiny
-        # One comparison for all rows; NaN is "not" as well.
-        if len(rows) and not largest.max() - thresholds.min() <= WIDEST:
-            needs_mask |= largest - thresholds > WIDEST
-            if k < rows.shape[1]:
+            is_tied = next_ones - thresholds[:, 0] > -np.finfo(rows.dtype).tiny
+            if is_wide:
                 # For infinities, whose difference is NaN.
-                needs_mask |= next_ones == thresholds
-    masked = np.flatnonzero(needs_mask)
-    masks = _exactly_k(rows[masked], thresholds[masked, None], k)
-    return ExactSelection(thresholds[:, None], masked, masks)
+                is_tied |= next_ones == thresholds[:, 0]
+            tied = np.flatnonzero(is_tied)
+    if len(tied):
+        dropped = _not_among_first_k(
+            rows.take(tied, 0), thresholds[tied], ascending[tied, -k:]
+        )
+    return ExactSelection(thresholds, tied, dropped, wide)
 
 
-def _exactly_k(rows: np.ndarray, thresholds: np.ndarray, k: int) -> np.ndarray:
+def _not_among_first_k(
+    rows: np.ndarray, thresholds: np.ndarray, largest: np.ndarray
+) -> np.ndarray:
     # Every pass counts here: comparisons of arrays of one shape and torch's cumulative sum take
     # a quarter of the time of broadcast ones and of NumPy's.
-    if not len(rows):
-        return np.empty(rows.shape, dtype=bool)
     limits = np.repeat(thresholds, rows.shape[1], axis=1)
-    equal, dropped = rows == limits, rows <= limits
+    equal = rows == limits
     count = (np.int8, torch.int8) if rows.shape[1] <= 127 else (np.int32, torch.int32)
-    missing = k - rows.shape[1] + dropped.sum(axis=1, keepdims=True, dtype=count[0])
+    kept_of_equal = (largest == thresholds).sum(axis=1, keepdims=True, dtype=count[0])
     nth = torch.from_numpy(equal).cumsum(-1, dtype=count[1]).numpy()
-    masks: np.ndarray = ~dropped | (equal & (nth <= missing))
-    return masks
+    dropped: np.ndarray = (rows < limits) | (equal & (nth > kept_of_equal))
+    return dropped

@@ -56,14 +56,16 @@ def _in_blocks(logits: Tensor, k: int) -> Tensor:
     below = -torch.finfo(rows.dtype).tiny
     for start in range(0, len(rows), height):
         block = rows[start : start + height]
-        thresholds, masked, masks = select_largest(block.numpy(), k)
+        thresholds, tied, dropped, wide = select_largest(block.numpy(), k)
         kept = block - torch.from_numpy(thresholds)
+        if len(tied):
+            # Below the threshold, that is.
+            kept.numpy()[tied] = kept.numpy().take(tied, 0) - dropped
         torch.threshold_(kept, below, -math.inf)
-        if len(masked):
-            numbers = torch.from_numpy(block.numpy()[masked])
-            numbers.masked_fill_(torch.from_numpy(~masks), -math.inf)
-            kept.numpy()[masked] = numbers.numpy()
         torch.softmax(kept, -1, out=result[start : start + height])
+        if len(wide):
+            rows_of_result = torch.from_numpy(wide) + start
+            result[rows_of_result] = _on_device(rows[rows_of_result], k)
     return result.view_as(logits)
 
 
