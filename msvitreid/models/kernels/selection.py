@@ -85,9 +85,7 @@ def select_largest(rows: np.ndarray, k: int) -> ExactSelection:
                 is_tied |= next_ones == thresholds[:, 0]
             tied = np.flatnonzero(is_tied)
     if len(tied):
-        dropped = _not_among_first_k(
-            rows.take(tied, 0), thresholds[tied], ascending[tied, -k:]
-        )
+        dropped = _not_among_first_k(rows.take(tied, 0), thresholds[tied], ascending[tied, -k:])
     return ExactSelection(thresholds, tied, dropped, wide)
 
 
