@@ -2,8 +2,8 @@
 
 It is for this machine only (http://127.0.0.1:8000) unless --host says otherwise; then a token is
 needed, which is made and printed if --token gives none. The connection is not encrypted. Marks of
-the review are kept in GALLERY.marks.sqlite, and nothing else is written. SIGTERM and Ctrl-C end it
-after the running requests.
+the review are kept in GALLERY.marks.sqlite; without --images nothing else is written. SIGTERM and
+Ctrl-C end it after the running requests.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import CalibrationError, ConfigError
 from msvitreid.utils.printable import counted
 
-from .image_options import EXIT_CODES, add_model_options, load_inferencer
+from .image_options import EXIT_CODES, add_model_options, load_inferencer, report_failures
+
+if TYPE_CHECKING:
+    from msvitreid.apis import ReIDInferencer
 
 EXAMPLE = """\
 example:
-  msvitreid serve people.gallery model.safetensors --card card.json
+  msvitreid serve people.gallery model.safetensors --images crops/ --card card.json
 """
 
 
@@ -42,6 +45,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add('gallery', metavar='GALLERY', help='folder or URL of a gallery')
     add('model', metavar='MODEL', help='the model that the gallery was made with')
+    add(
+        '--images',
+        nargs='+',
+        default=[],
+        metavar='FOLDER',
+        help='first make the gallery of these images, or add those it lacks, as index add does',
+    )
     add('--card', metavar='FILE', help='calibration card of this model, for thresholds by FMR')
     add('--marks', metavar='FILE', help='where marks are kept (GALLERY.marks.sqlite)')
     add('--root', metavar='FOLDER', help='where the images of the gallery are, if moved')
@@ -82,6 +92,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.serving import MarkStore, create_app
 
     with ExitStack() as stack:
+        # Before the model is read, which takes a while.
+        listening = stack.enter_context(listen(args.host, args.port))
+        inferencer = None
+        if args.images:
+            inferencer = load_inferencer(args)
+            add_images(args, inferencer)
         gallery = stack.enter_context(open_gallery(args.gallery, readonly=True))
         card = None if args.card is None else CalibrationCard.load(args.card)
         if card is not None and card.fingerprint != gallery.fingerprint:
@@ -89,9 +105,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f'the card {args.card!r} is of another model than the gallery {args.gallery!r}; '
                 'calibrate the model of the gallery'
             )
-        # Before the model is read, which takes a while.
-        listening = stack.enter_context(listen(args.host, args.port))
-        inferencer = load_inferencer(args)
+        inferencer = inferencer or load_inferencer(args)
         marks = MarkStore(marks_file)
         stack.callback(marks.close)
         hosts = ['localhost', '127.0.0.1', '::1', args.host, *args.allow_host]
@@ -123,6 +137,27 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f'token: {token}')
         print(f'serving {url(listening, args.host)}', flush=True)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def add_images(args: argparse.Namespace, inferencer: ReIDInferencer) -> None:
+    """Make the gallery, or add what it lacks; images that cannot be used are named.
+
+    Raises:
+        ReIDError: the gallery would be in a folder of images, or is of another model.
+    """
+    from msvitreid.apis.indexing import (
+        index_images,
+        list_image_files,
+        open_or_create_gallery,
+        require_outside,
+    )
+
+    require_outside(args.gallery, args.images, 'the gallery')
+    listed = list_image_files(args.images)
+    model = inferencer.dimension, inferencer.fingerprint
+    with open_or_create_gallery(args.gallery, *model) as gallery:
+        report = index_images(gallery, inferencer, listed, batch_size=args.batch_size)
+    report_failures(report.failed)
 
 
 def require_packages() -> None:

@@ -43,8 +43,8 @@ def made(tmp_path_factory):
 class Server:
     """``msvitreid serve`` in a process of its own."""
 
-    def __init__(self, folder, *options):
-        words = ['serve', 'people.gallery', 'model.safetensors', '--port', '0', *options]
+    def __init__(self, folder, *options, gallery='people.gallery'):
+        words = ['serve', gallery, 'model.safetensors', '--port', '0', *options]
         self.process = subprocess.Popen(
             [sys.executable, '-m', 'msvitreid', *words, '--device', 'cpu'],
             cwd=folder,
@@ -123,7 +123,11 @@ def test_a_mark_that_was_answered_survives_sigterm_and_none_is_halved(made):
 
 
 def test_another_host_has_a_token_that_is_printed(made, tmp_path):
-    server = Server(made, '--host', '0.0.0.0', '--marks', str(tmp_path / 'm.sqlite'))
+    options = ['--host', '0.0.0.0', '--marks', str(tmp_path / 'm.sqlite')]
+    # The gallery is made here: one command from a folder of images to the page.
+    options += ['--images', 'crops', 'crops/none.jpg']
+    (made / 'crops' / 'none.jpg').write_bytes(b'no image')
+    server = Server(made, *options, gallery=str(tmp_path / 'new.gallery'))
     (token,) = [line.removeprefix('token: ') for line in server.printed if 'token: ' in line]
     assert len(token) >= 40
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -131,7 +135,10 @@ def test_another_host_has_a_token_that_is_printed(made, tmp_path):
     assert caught.value.code == 401
     facts = server.get('/api/gallery', Authorization=f'Bearer {token}')
     assert facts['images'] == 6
-    assert server.end(signal.SIGINT)[0] == 130
+    code, _, err = server.end(signal.SIGINT)
+    assert code == 130
+    assert err.startswith('failed: ')
+    assert 'none.jpg' in err
 
 
 @pytest.mark.parametrize(
@@ -142,6 +149,8 @@ def test_another_host_has_a_token_that_is_printed(made, tmp_path):
         (['--marks', 'crops'], 'crops'),
         (['--card', 'nowhere.json'], 'nowhere.json'),
         (['--card', 'card.json'], 'card.json'),
+        (['--images', 'nowhere'], 'nowhere'),
+        (['--images', '.'], 'people.gallery'),
         (['--host', '192.0.2.1'], '192.0.2.1'),
         (['--host', 'no such name'], 'no such name'),
     ],
