@@ -57,7 +57,7 @@ def read_labeled_images(
     # The command says itself what it has read.
     if not MMLogger.check_instance_created('labeled_images'):
         MMLogger.get_instance('labeled_images', log_level='ERROR')
-    dataset = _find(target, root, camera_pattern)
+    dataset = labeled_dataset(target, root, camera_pattern)
     entries = [dataset.get_data_info(index) for index in range(len(dataset))]
     queries = {entry['pid'] for entry in entries if entry['split'] == 'query'}
     distractor = dataset.distractor_pid
@@ -72,7 +72,8 @@ def read_labeled_images(
     )
 
 
-def _find(target: str, root: str | None, camera_pattern: str | None) -> ReIDDataset:
+def labeled_dataset(target: str, root: str | None, camera_pattern: str | None) -> ReIDDataset:
+    """The dataset that :func:`read_labeled_images` reads, with the same arguments and errors."""
     from msvitreid.datasets import ReIDDataset
 
     if target.lower().endswith('.csv'):

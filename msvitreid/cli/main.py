@@ -42,6 +42,7 @@ COMMANDS = {
     'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),
     'cluster': Command('cluster', 'group the images of a gallery by identity'),
     'report': Command('report', 'figures, curves and ranking lists of runs as one HTML file'),
+    'robustness': Command('robustness', 'what nets lose under occlusion, blur, noise, ...'),
     'show': Command('show', 'pictures of rankings, attention, parts, embeddings, cameras'),
     'embed-tracks': Command('embed_tracks', 'one embedding for each track of a video'),
     'export': Command(

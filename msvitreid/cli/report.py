@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,11 @@ from msvitreid.errors import CalibrationError, ConfigError
 
 if TYPE_CHECKING:
     from msvitreid.apis.verification import CalibrationCard
+    from msvitreid.evaluation.robustness import RobustnessResult
     from msvitreid.visualization.report import RunFacts
+
+#: Where in a run's folder a result of ``msvitreid robustness`` is found.
+ROBUSTNESS_FILES = ('robustness.json', 'robustness/robustness.json')
 
 EPILOG = """\
 exit code 0: page and numbers are written; 2, with one sentence: nothing is.
@@ -46,6 +50,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add('--names', nargs='+', default=[], metavar='NAME', help='what to call the RUNs')
     add('--card', metavar='CARD.json', help='calibration card to show, of msvitreid calibrate')
+    add(
+        '--robustness',
+        nargs='+',
+        type=Path,
+        default=[],
+        metavar='FILE',
+        help='robustness.json of msvitreid robustness; those in the RUNs and in their '
+        'robustness/ are found',
+    )
     add(
         '--max-mb',
         type=float,
@@ -80,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
+    from dataclasses import replace
+
     from msvitreid.utils.files import require_writable
     from msvitreid.visualization.report import Report, write_report
     from msvitreid.visualization.report.writing import require_html
@@ -98,10 +113,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         path.resolve().name if path.is_dir() else path.stem for path in args.runs
     ]
     require_distinct(names)
+    results = robustness_of(args.robustness, args.runs)
     runs = [facts_of(path, name, args) for path, name in zip(args.runs, names, strict=True)]
-    report = Report(runs)
+    require_models(results, runs)
+    report = Report(runs, robustness=list(results.values()))
     if card is not None:
-        report = Report(runs, card.to_dict(), models_of(card, runs))
+        report = replace(report, card=card.to_dict(), card_of=models_of(card, runs))
     print(*write_report(report, args.out, args.max_mb), sep='\n')
 
 
@@ -130,6 +147,34 @@ def require_distinct(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f'two runs are called {name!r}; give others by --names')
+
+
+def robustness_of(given: Sequence[Path], runs: Sequence[Path]) -> dict[Path, RobustnessResult]:
+    """Results by their files: those that are named, and those in the runs' folders.
+
+    Raises:
+        ConfigError: a file is no result.
+    """
+    from msvitreid.evaluation.robustness import read_result
+
+    places = [run / name for run in runs for name in ROBUSTNESS_FILES]
+    files = [*given, *(place for place in places if place.is_file())]
+    return {file: read_result(file) for file in dict.fromkeys(files)}
+
+
+def require_models(results: Mapping[Path, RobustnessResult], runs: Sequence[RunFacts]) -> None:
+    """Check that each result is of a model of the report, where the models are known.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    known = {run.fingerprint for run in runs if run.fingerprint}
+    for file, result in results.items():
+        if known and not known & {net.fingerprint for net in result.nets}:
+            raise ConfigError(
+                f'{str(file)!r} is of other models than the runs of this report; measure these '
+                'with msvitreid robustness'
+            )
 
 
 def models_of(card: CalibrationCard, runs: Sequence[RunFacts]) -> list[str]:

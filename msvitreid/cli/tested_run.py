@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from msvitreid.apis.run_embedding import EmbeddedRun
+    from msvitreid.apis.tested_net import TestedNet
     from msvitreid.visualization.report import TestedRun
 
 
@@ -20,87 +21,95 @@ def tested_run(folder: Path, args: argparse.Namespace) -> TestedRun:
         args: with ``device``, ``batch_size`` and ``cfg_options``.
 
     Raises:
-        ReIDError: see :func:`msvitreid.apis.run_embedding.embed_run`.
+        ReIDError: see :func:`msvitreid.apis.tested_net.open_run` and :meth:`TestedNet.embed`.
     """
     from mmengine.logging import MMLogger
 
-    from msvitreid.apis.run_embedding import embed_run
+    from msvitreid.apis.tested_net import open_run, without_places
     from msvitreid.utils.versions import versions
     from msvitreid.visualization.report import TestedRun
 
     # The page says itself what was read and measured.
     if not MMLogger.check_instance_created('report'):
         MMLogger.get_instance('report', log_level='ERROR')
-    embedded = embed_run(
-        folder, args.device, args.batch_size, args.cfg_options, progress=sys.stderr.isatty()
-    )
-    root = str(embedded.dataset.find_root())
+    net = open_run(folder, args.cfg_options, args.device, args.batch_size)
+    test_set = net.test_set
+    start = time.perf_counter()
+    features = net.embed(progress=sys.stderr.isatty())
+    seconds = time.perf_counter() - start
     return TestedRun(
         folder.resolve().name,
-        embedded.images,
-        embedded.metric,
-        root,
-        embedded.dataset.id_names,
-        facts(embedded, args),
+        test_set.embedded(features),
+        test_set.paths,
+        test_set.metric,
+        str(test_set.dataset.find_root()),
+        test_set.dataset.id_names,
+        facts(net, args),
         versions(),
-        without_places(embedded, folder, root),
-        embedded.fingerprint,
+        without_places(net),
+        net.inferencer.fingerprint,
+        speed(net, seconds),
     )
 
 
-def facts(run: EmbeddedRun, args: argparse.Namespace) -> dict[str, str]:
+def speed(net: TestedNet, seconds: float) -> dict[str, str]:
+    """How fast the test set was embedded, by what."""
+    import torch
+
+    images = len(set(net.test_set.paths))
+    device = net.inferencer.device
+    on_gpu = device.type == 'cuda'
+    threads = torch.get_num_threads()
+    return {
+        'Images': f'{images:,} in {seconds:.1f} s',
+        'Images a second': f'{images / seconds:.1f}, files read and decoded included',
+        'Computed by': torch.cuda.get_device_name(device)
+        if on_gpu
+        else f'CPU, {threads} thread{"s" * (threads > 1)}',
+        'Batch': str(net.batch_size),
+        'Mirrored image added': 'yes' if net.inferencer.description['flip'] else 'no',
+    }
+
+
+def facts(run: TestedNet, args: argparse.Namespace) -> dict[str, str]:
     """What was tested on what, by name."""
     from msvitreid.evaluation.metrics import ReIDMetric
     from msvitreid.visualization.report.results import option_text
 
-    counts = {split: str(one) for split, one in run.dataset.statistics().items()}
+    images = run.test_set
+    counts = {split: str(one) for split, one in images.dataset.statistics().items()}
     found = {
-        'Config': run.config.name,
+        'Config': '' if run.config is None else run.config.name,
         'Checkpoint': run.checkpoint.name,
         'Checkpoint SHA-256': run.sha256,
-        'Model fingerprint': run.fingerprint,
-        'Dataset': run.dataset.name,
+        'Model fingerprint': run.inferencer.fingerprint,
+        'Dataset': images.dataset.name,
         **{split.capitalize(): text for split, text in counts.items()},
-        'Dataset digest': '; '.join(f'{key}: {text}' for key, text in run.digest.items()),
+        'Dataset digest': '; '.join(f'{key}: {text}' for key, text in images.digest.items()),
         'Protocol': protocol(run),
         'Intervals': f'{args.resamples:,} resamples of the identities, seed 0',
     }
-    if isinstance(run.metric, ReIDMetric):
-        found['Average precision'] = run.metric.ap
+    if isinstance(images.metric, ReIDMetric):
+        found['Average precision'] = images.metric.ap
     if args.cfg_options:
         found['Options'] = ', '.join(map(option_text, args.cfg_options.items()))
     return found
 
 
-def protocol(run: EmbeddedRun) -> str:
+def protocol(run: TestedNet) -> str:
     """Who searches what."""
     from msvitreid.evaluation.metrics import ReIDMetric, RetrievalMetric
 
-    name = type(run.metric).__name__
-    if isinstance(run.metric, ReIDMetric):
-        searched = 'all other test images' if run.metric.self_retrieval else 'the gallery'
+    metric = run.test_set.metric
+    name = type(metric).__name__
+    if isinstance(metric, ReIDMetric):
+        searched = 'all other test images' if metric.self_retrieval else 'the gallery'
         return (
             f'{name}: queries search {searched}; images of the identity from the same camera '
             'are left out, and queries without a match are not in the means'
         )
-    if isinstance(run.metric, RetrievalMetric):
-        searched = 'the gallery' if 'gallery' in run.images else 'all other test images'
+    if isinstance(metric, RetrievalMetric):
+        has_gallery = not run.test_set.labels.is_query.all()
+        searched = 'the gallery' if has_gallery else 'all other test images'
         return f'{name}: queries search {searched}; cameras do not matter'
     return name
-
-
-def without_places(run: EmbeddedRun, folder: Path, root: str) -> str:
-    """The config's text, with names of folders of this machine shortened."""
-    text = run.config.read_text(encoding='utf-8', errors='replace')
-    given = str(run.dataset.data_root)
-    places = {
-        root: '<data>',
-        str(Path(given).absolute()): '<data_root>',
-        str(folder.resolve()): '<run>',
-        str(folder.absolute()): '<run>',
-        str(Path.home()): '~',
-    }
-    for place in sorted(places, key=len, reverse=True):
-        if len(place) > 1:
-            text = text.replace(place, places[place])
-    return text

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,53 +11,7 @@ from msvitreid.apis import ReIDInferencer
 from msvitreid.cli import show
 from msvitreid.gallery import create_gallery
 from msvitreid.visualization.ranking_list import DIFFERENT, LEFT_OUT, SAME
-from tests.apis.tiny_model import PIPELINE, write_tiny_model
 from tests.cli.test_calibrate import msvitreid
-from tests.models.tiny import tiny_reid_model
-
-
-class Bench(NamedTuple):
-    config: str
-    weights: str
-    model: str
-    images: list[str]
-
-
-@pytest.fixture(scope='module')
-def bench(tmp_path_factory):
-    """Six identities, each once queried by camera 1, with three gallery images of cameras 1, 2."""
-    folder = tmp_path_factory.mktemp('bench')
-    rng = np.random.default_rng(0)
-    for identity in range(6):
-        own = rng.integers(0, 256, (8, 4, 3))
-        for number in range(4):
-            split = 'gallery' if number else 'query'
-            place = folder / 'set' / split / f'p{identity}'
-            place.mkdir(parents=True, exist_ok=True)
-            pixels = np.kron(own, np.ones((8, 8, 1))) + rng.normal(0, 40, (64, 32, 3))
-            name = f'{identity}{number}_c{1 + number % 2}.png'
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place / name)
-    model = write_tiny_model(folder)
-    config = folder / 'tiny.py'
-    dataset = dict(
-        type='ReIDDataset',
-        data_root=str(folder / 'set'),
-        split='test',
-        camera_pattern=r'_c(\d)',
-        pipeline=PIPELINE,
-    )
-    loader = dict(
-        batch_size=2, dataset=dataset, sampler=dict(type='DefaultSampler', shuffle=False)
-    )
-    config.write_text(
-        f'model = {tiny_reid_model()!r}\n'
-        f'test_pipeline = {PIPELINE!r}\n'
-        f'test_dataloader = {loader!r}\n'
-        "test_evaluator = dict(type='ReIDMetric', ap='plain')\n"
-        'test_cfg = dict()\n'
-    )
-    images = sorted(map(str, (folder / 'set' / 'query').rglob('*.png')))
-    return Bench(str(config), str(folder / 'averaged.pth'), str(model), images)
 
 
 def done(*arguments):

@@ -74,10 +74,11 @@ def rank_with_left_out(
     similarity = torch.from_numpy(
         ranked['query_features'][queries] @ ranked['gallery_features'].T
     )
+    camids = ranked['query_camids']
     rule = MarketRule(
         ranked['query_pids'][queries],
         ranked['gallery_pids'],
-        ranked['query_camids'][queries],
+        None if camids is None else camids[queries],
         ranked['gallery_camids'],
         ranked['self_index'][queries],
     )

@@ -2,19 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from msvitreid.apis.inferencer import ReIDInferencer
-from msvitreid.checkpoints.model_file import is_model_file
+from msvitreid.apis.tested_net import open_tested
 from msvitreid.datasets.readers.id_names import IdNames
-from msvitreid.engine import complete_config, load_config, require_sections
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.evaluation.functional import rank_metrics
-from msvitreid.registry import DATASETS
-from msvitreid.utils.config_files import find_config
+from msvitreid.evaluation.metrics import searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +28,7 @@ class EmbeddedTestSet:
         self_index: ``(Q,)`` where each query itself is in the gallery, -1 for nowhere.
         ap: definition of average precision of the config's evaluator.
         names: what the dataset's identities and cameras are called.
+        uses_cameras: whether the protocol leaves out images of the query's camera.
     """
 
     name: str
@@ -44,6 +41,7 @@ class EmbeddedTestSet:
     self_index: np.ndarray
     ap: str = 'trapezoid'
     names: IdNames = field(default_factory=IdNames)
+    uses_cameras: bool = True
 
     @property
     def ranked(self) -> dict[str, Any]:
@@ -54,8 +52,8 @@ class EmbeddedTestSet:
             'gallery_features': self.embeddings[gallery],
             'query_pids': self.pids[query],
             'gallery_pids': self.pids[gallery],
-            'query_camids': self.camids[query],
-            'gallery_camids': self.camids[gallery],
+            'query_camids': self.camids[query] if self.uses_cameras else None,
+            'gallery_camids': self.camids[gallery] if self.uses_cameras else None,
             'self_index': self.self_index,
         }
 
@@ -96,51 +94,26 @@ def embed_test_set(
         CheckpointError: the weights cannot be used.
         DatasetError: images are missing or cannot be read.
     """
-    path = find_config(config)
-    stated = load_config(path, dict(options or {}))
-    require_sections(stated, 'model', 'test_dataloader')
-    if is_model_file(checkpoint):
-        inferencer = ReIDInferencer(checkpoint, device=device)
-    else:
-        inferencer = ReIDInferencer(stated, checkpoint, device=device)
-    cfg = complete_config(stated)
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    entries = [dataset.get_data_info(index) for index in range(len(dataset))]
-    if len({entry.get('dataset') for entry in entries}) > 1:
+    net = open_tested(config, checkpoint, options, device)
+    images = net.test_set
+    if images.labels.datasets.any():
         raise ConfigError(
             f'{config!r} is tested on several test sets; set test_dataloader.dataset to one'
         )
-    evaluator = cfg.get('test_evaluator')
-    evaluator = evaluator if isinstance(evaluator, Mapping) else {}
-    # An image may be query and gallery; it is embedded once.
-    paths = list(dict.fromkeys(entry['img_path'] for entry in entries))
-    row = {name: index for index, name in enumerate(paths)}
-    rows = np.array([row[entry['img_path']] for entry in entries])
-    is_query = np.array([entry['split'] == 'query' for entry in entries])
-    if not is_query.any():
+    if not images.labels.is_query.any():
         raise DatasetError(f'{config!r}: the test set has no images of split "query"')
-    pids, camids = np.zeros((2, len(paths)), np.int64)
-    pids[rows] = [entry['pid'] for entry in entries]
-    camids[rows] = [entry['camid'] for entry in entries]
-    query, gallery = rows[is_query], rows[~is_query]
-    if not len(gallery) or evaluator.get('self_retrieval'):
-        gallery, self_index = np.arange(len(paths)), query
-    else:
-        self_index = np.full(len(query), -1)
+    found = searched(images.metric, images.labels)
+    nowhere = np.full(len(found.query_rows), -1)
     return EmbeddedTestSet(
-        f'{Path(path).stem}, {_short(checkpoint)}',
-        inferencer(paths),
-        paths,
-        pids,
-        camids,
-        query,
-        gallery,
-        self_index,
-        evaluator.get('ap', 'trapezoid'),
-        dataset.id_names,
+        net.name,
+        net.embed().numpy(),
+        images.paths,
+        images.labels.pids,
+        images.labels.camids,
+        found.query_rows,
+        found.gallery_rows,
+        nowhere if found.self_index is None else found.self_index,
+        found.ap,
+        images.dataset.id_names,
+        found.has_cameras,
     )
-
-
-def _short(checkpoint: str) -> str:
-    """The file with its folder, as all runs call it ``averaged.pth``."""
-    return '/'.join(Path(checkpoint).parts[-2:])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class ImagePreparation:
     Args:
         pipeline: configs of transforms of the decoded image ``img``, ``(H, W, 3)`` uint8 RGB.
         value_range: of files of 16 bits; see :class:`LoadImage`.
+        edit: called with the decoded image of a file, ``(H, W, 3)`` uint8 RGB, and its path; gives
+            the image that the transforms get, such as a corrupted one.
 
     Raises:
         ConfigError: a transform is unknown or has no such option.
@@ -42,7 +44,9 @@ class ImagePreparation:
         self,
         pipeline: Sequence[Mapping[str, Any]] = (),
         value_range: Sequence[int] | None = None,
+        edit: Callable[[np.ndarray, str], np.ndarray] | None = None,
     ) -> None:
+        self._edit = edit
         low_high = None if value_range is None else (value_range[0], value_range[1])
         self.value_range = low_high
         self._load = LoadImage(low_high)
@@ -58,7 +62,10 @@ class ImagePreparation:
         Raises:
             DatasetError: it cannot be read, or a transform cannot take it.
         """
-        return self._transformed(self._load({'img_path': path}), path)
+        entry = self._load({'img_path': path})
+        if self._edit is not None:
+            return self.of_pixels(self._edit(entry['img'], path), path)
+        return self._transformed(entry, path)
 
     def of_pixels(self, pixels: np.ndarray, name: str = 'the image') -> Tensor:
         """``(3, H, W)`` uint8 of an image ``(H, W, 3)``, uint8 RGB.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from msvitreid.evaluation.robustness import CONDITIONS, Curve
+
 #: Runs have so many colors and dashes; further ones begin again.
 SERIES = 6
 
@@ -113,6 +115,36 @@ def histogram(edges: Sequence[float], same: Sequence[int], different: Sequence[i
     return _chart('Similarity of pairs of one identity and of two', x, y, shapes)
 
 
+def robustness_chart(nets: Sequence[tuple[int, Curve]], name: str = 'mAP') -> Markup:
+    """A figure over the levels of a condition, with bands; levels are equally far apart.
+
+    Args:
+        nets: of each, the number of its color and its curve; of one condition.
+        name: of the figure.
+    """
+    curve = nets[0][1]
+    condition = CONDITIONS[curve.condition]
+    shown = ['none', *(condition.shown(one.level) for one in curve.levels[1:])]
+    ticks = range(len(shown))
+    x = Axis(condition.quantity, 0, len(shown) - 1, ticks, lambda value: shown[round(value)])
+    y = Axis(f'{name}, %', 0, 1, SHARE.ticks, per_cent)
+    shapes = Markup()
+    for number, one in nets:
+        figures = [level.figures[name] for level in one.levels]
+        low = [(_x(x, i), _y(y, f.low)) for i, f in enumerate(figures) if f.low is not None]
+        high = [(_x(x, i), _y(y, f.high)) for i, f in enumerate(figures) if f.high is not None]
+        line = [(_x(x, i), _y(y, f.value)) for i, f in enumerate(figures)]
+        if low:
+            band = Markup('<path class="band s{}" d="{}Z"/>')
+            shapes += band.format(number % SERIES, _path([*low, *reversed(high)]))
+        shapes += Markup('<path class="line s{}" d="{}"/>').format(number % SERIES, _path(line))
+    return _chart(f'{name}, {condition.title}', x, y, shapes)
+
+
+def _path(points: Iterable[Point]) -> str:
+    return 'M' + 'L'.join(f'{a} {b}' for a, b in points)
+
+
 def line_chart(
     title: str, lines: Sequence[Sequence[Point]], x: Axis, y: Axis, behind: Markup | None = None
 ) -> Markup:
@@ -127,7 +159,7 @@ def line_chart(
     shapes = behind or Markup()
     for number, line in enumerate(lines):
         if points := _thinned([(_x(x, a), _y(y, b)) for a, b in line if b == b]):
-            d = 'M' + 'L'.join(f'{a} {b}' for a, b in points)
+            d = _path(points)
             shapes += Markup('<path class="line s{}" d="{}"/>').format(number % SERIES, d)
     return _chart(title, x, y, shapes)
 

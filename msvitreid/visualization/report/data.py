@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from msvitreid.evaluation.robustness import RobustnessResult, result_dict
+
 #: What ``EmbeddingMetric`` calls the ends of a figure's interval.
 _END = re.compile(r'(.+)-ci95-(low|high)')
 
@@ -116,6 +118,7 @@ class RunFacts:
         versions: of packages.
         config_text: of the run's config.
         fingerprint: of the model, '' if unknown.
+        speed: of the embedding, by what is counted; empty if nothing was embedded.
     """
 
     name: str
@@ -129,6 +132,7 @@ class RunFacts:
     versions: dict[str, str] = field(default_factory=dict)
     config_text: str = ''
     fingerprint: str = ''
+    speed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,11 +143,13 @@ class Report:
         runs: side by side.
         card: a calibration card as its file has it, or ``None``.
         card_of: names of the runs whose model the card is of; none where that is unknown.
+        robustness: results of ``msvitreid robustness``.
     """
 
     runs: list[RunFacts]
     card: Mapping[str, Any] | None = None
     card_of: list[str] = field(default_factory=list)
+    robustness: list[RobustnessResult] = field(default_factory=list)
 
     @property
     def figure_names(self) -> list[str]:
@@ -180,6 +186,8 @@ def figures_of(metrics: Mapping[str, float]) -> tuple[dict[str, Figure], CameraT
 
 def as_plain(value: Any) -> Any:
     """``value`` as JSON can hold it: NaN is ``None``; places of files are left out."""
+    if isinstance(value, RobustnessResult):
+        return result_dict(value)
     if is_dataclass(value):
         kept = (one.name for one in fields(value) if one.name != 'file')
         return {name: as_plain(getattr(value, name)) for name in kept}

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from msvitreid.datasets.readers.id_names import IdNames
-from msvitreid.errors import DatasetError
 from msvitreid.evaluation.functional import (
     RECALL_LEVELS,
     MarketRule,
@@ -29,10 +27,9 @@ from msvitreid.evaluation.functional import (
     score_matches,
     verification_intervals,
 )
-from msvitreid.evaluation.metrics import ReIDMetric, RetrievalMetric
-from msvitreid.evaluation.metrics.embedding_metric import EmbeddingMetric
-from msvitreid.evaluation.metrics.embeddings import Embeddings, file_id
-from msvitreid.evaluation.metrics.self_retrieval import one_gallery_of_all
+from msvitreid.evaluation.metrics import EmbeddingMetric, why_not_ranked
+from msvitreid.evaluation.metrics import searched as searched_by
+from msvitreid.evaluation.metrics.embeddings import Embeddings
 from msvitreid.utils.printable import printable
 
 from .data import CameraTable, Curves, Figure, QueryFacts, RunFacts, figures_of
@@ -47,23 +44,14 @@ EDGES = np.linspace(-1, 1, 81)
 RATES = (1e-3, 1e-2)
 
 
-class Images(Protocol):
-    """Images of one split, as ``apis.embed_dataset`` gives them."""
-
-    embeddings: torch.Tensor
-    img_paths: list[str]
-    pids: np.ndarray
-    camids: np.ndarray
-    datasets: list[str]
-
-
 @dataclass(frozen=True)
 class TestedRun:
     """What a report is made of.
 
     Attributes:
         name: of the run.
-        images: by split.
+        images: the test set with its embeddings.
+        files: of the images.
         metric: of the config.
         root: the dataset's folder, to which shown paths are relative.
         names: what the user calls identities and cameras.
@@ -71,10 +59,12 @@ class TestedRun:
         versions: of packages.
         config_text: of the run's config.
         fingerprint: of the model.
+        speed: of the embedding, by what is counted.
     """
 
     name: str
-    images: dict[str, Any]
+    images: Embeddings
+    files: list[str]
     metric: EmbeddingMetric
     root: str
     names: IdNames
@@ -82,6 +72,7 @@ class TestedRun:
     versions: dict[str, str] = field(default_factory=dict)
     config_text: str = ''
     fingerprint: str = ''
+    speed: dict[str, str] = field(default_factory=dict)
 
 
 class Searched(NamedTuple):
@@ -96,6 +87,7 @@ class Searched(NamedTuple):
     gallery_files: list[str]
     self_index: np.ndarray | None
     has_cameras: bool
+    ap: str
 
     @property
     def labels(self) -> tuple[Any, Any, Any, Any]:
@@ -111,7 +103,7 @@ def measure_run(
     """Measure an embedded test set.
 
     Args:
-        run: with images of split 'query' at least.
+        run: with queries at least.
         resamples: of the intervals; 0 for none.
         lists: hardest, best and random queries, so many of each.
         places: of their ranking lists.
@@ -120,8 +112,7 @@ def measure_run(
     Raises:
         DatasetError: the metric cannot be computed of these images.
     """
-    images, files = _joined(run.images)
-    metric = run.metric
+    images, metric = run.images, run.metric
     metric.bootstrap = resamples
     # It may let go of the list, but not of what is in it.
     figures, cameras = figures_of(metric.compute_metrics([images]))
@@ -133,17 +124,18 @@ def measure_run(
         versions=run.versions,
         config_text=run.config_text,
         fingerprint=run.fingerprint,
+        speed=run.speed,
     )
-    if reason := _no_rankings(metric, images):
+    if reason := why_not_ranked(metric, images):
         missing = dict.fromkeys(
             ('Curves', 'Queries', *([] if cameras else ['Camera pairs'])), reason
         )
         return replace(facts, missing=missing)
-    searched = _searched(metric, images, files)
+    searched = _searched(run)
     rule = MarketRule(*searched.labels, self_index=searched.self_index)
     rows = inner_product_rows(searched.query.features, searched.gallery.features)
     ranked = rank_matches(rows, rule, 0, rule.num_queries)
-    ap = getattr(metric, 'ap', 'plain')
+    ap = searched.ap
     shown_queries, shown_gallery = _shown_images(run, searched)
     queries = _query_facts(shown_queries, ranked, ap)
     facts = replace(
@@ -175,50 +167,23 @@ def _query_facts(
     ]
 
 
-def _joined(images: dict[str, Images]) -> tuple[Embeddings, list[str]]:
-    """All images as metrics take them, and their files."""
-    splits = list(images.values())
-    if not splits:
-        raise DatasetError('the test set gave no image')
-    files = [file for split in splits for file in split.img_paths]
-    is_query = [name == 'query' for name, split in images.items() for _ in split.img_paths]
-    return Embeddings(
-        torch.cat([split.embeddings for split in splits]),
-        np.concatenate([split.pids for split in splits]),
-        np.concatenate([split.camids for split in splits]),
-        np.arange(len(files)),
-        np.array(is_query),
-        np.array([file_id(file) for file in files]),
-        np.array(
-            [name for split in splits for name in split.datasets or [''] * len(split.pids)]
-        ),
-    ), files
-
-
-def _no_rankings(metric: EmbeddingMetric, images: Embeddings) -> str:
-    """Why there is no one ranking for each query, or ''."""
-    if images.datasets.any():
-        return 'the test set is joined of several; report a run on one of them'
-    if not isinstance(metric, ReIDMetric | RetrievalMetric):
-        return f'{type(metric).__name__} ranks no fixed gallery'
-    return ''
-
-
-def _searched(metric: EmbeddingMetric, images: Embeddings, files: list[str]) -> Searched:
+def _searched(run: TestedRun) -> Searched:
     """Queries and gallery as the metric has them."""
-    self_index = None
-    gallery = ~images.is_query
-    if isinstance(metric, ReIDMetric) and metric.self_retrieval:
-        gallery, self_index = one_gallery_of_all(images)
-    elif not gallery.any():
-        gallery, self_index = images.is_query, np.arange(len(files))
+    found = searched_by(run.metric, run.images)
+    parts = []
+    for rows in (found.query_rows, found.gallery_rows):
+        chosen = np.zeros(len(run.files), dtype=bool)
+        chosen[rows] = True
+        parts.append((run.images.where(chosen), [run.files[row] for row in rows]))
+    (query, query_files), (gallery, gallery_files) = parts
     return Searched(
-        images.where(images.is_query),
-        images.where(gallery),
-        [file for file, is_query in zip(files, images.is_query, strict=True) if is_query],
-        [file for file, is_gallery in zip(files, gallery, strict=True) if is_gallery],
-        self_index,
-        isinstance(metric, ReIDMetric) and bool((images.camids != -1).any()),
+        query,
+        gallery,
+        query_files,
+        gallery_files,
+        found.self_index,
+        found.has_cameras,
+        found.ap,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from msvitreid.errors import ConfigError, OutputError
+from msvitreid.evaluation.robustness import CONDITIONS
 from msvitreid.utils.files import write_text_atomically
 from msvitreid.utils.printable import counted
 from msvitreid.version import __version__
@@ -18,6 +19,7 @@ from msvitreid.visualization.run_table import is_share
 
 from . import charts
 from .data import Figure, Report, as_plain
+from .robustness import shown_robustness
 from .thumbnails import LEVELS, Level, Thumbnails
 
 HERE = Path(__file__).parent
@@ -113,6 +115,8 @@ def render(report: Report, level: Level) -> str:
         level=level,
         thumbnail=Thumbnails(level).uri,
         charts=charts,
+        robustness=[shown_robustness(one, report.runs) for one in report.robustness],
+        conditions=CONDITIONS,
         lines=lambda kind: [getattr(run.curves, kind, []) for run in report.runs],
         titles=TITLES,
         hardest_first=hardest_first,

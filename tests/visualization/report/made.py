@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from msvitreid.apis import EmbeddedImages
 from msvitreid.datasets.readers.id_names import IdNames
 from msvitreid.evaluation.metrics import ReIDMetric
+from msvitreid.evaluation.metrics.embeddings import Embeddings, file_id
 from msvitreid.visualization.report import TestedRun
 
 SCRIPT = '<script>alert(1)</script>'
@@ -20,24 +20,35 @@ SCRIPT = '<script>alert(1)</script>'
 def made_run(folder: Path, metric=None, name: str = 'run', **changes) -> TestedRun:
     """6 queries of 3 identities, 18 gallery images of 4; three cameras; images 32x16."""
     rng = np.random.default_rng(0)
-    images = {}
+    parts, files, is_query = [], [], []
     for split, count, identities in (('query', 6, 3), ('gallery', 18, 4)):
         pids, camids = np.arange(count) % identities, np.arange(count) // identities % 3
         own = np.eye(8)[pids] + rng.normal(0, 0.6, (count, 8))
-        features = torch.from_numpy(own / np.linalg.norm(own, axis=1, keepdims=True)).float()
-        files = [str(folder / split / f'{i}_<b>&.png') for i in range(count)]
+        parts.append((own / np.linalg.norm(own, axis=1, keepdims=True), pids, camids))
+        own_files = [str(folder / split / f'{i}_<b>&.png') for i in range(count)]
         (folder / split).mkdir(parents=True, exist_ok=True)
-        for file in files:
+        for file in own_files:
             pixels = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(file)
-        images[split] = EmbeddedImages(features, files, pids, camids, [''] * count)
+        files += own_files
+        is_query += [split == 'query'] * count
+    features, pids, camids = map(np.concatenate, zip(*parts, strict=True))
+    images = Embeddings(
+        torch.from_numpy(features).float(),
+        pids,
+        camids,
+        np.arange(len(files)),
+        np.array(is_query),
+        np.array([file_id(file) for file in files]),
+        np.full(len(files), ''),
+    )
     given = {
         'names': IdNames({0: SCRIPT}, {1: '"><img src=http://example.org>'}),
         'tested': {'Config': SCRIPT},
         'config_text': f'# {SCRIPT} </pre>',
         **changes,
     }
-    return TestedRun(name, images, metric or ReIDMetric(), str(folder), **given)
+    return TestedRun(name, images, files, metric or ReIDMetric(), str(folder), **given)
 
 
 class Page(HTMLParser):

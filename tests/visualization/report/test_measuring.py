@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,15 @@ from msvitreid.visualization.report.measuring import shown_path
 from .made import made_run
 
 
+def queries_of(run):
+    """The same without a gallery."""
+    images = run.images.where(run.images.is_query)
+    return replace(run, images=images, files=run.files[: len(images.pids)])
+
+
 def arguments(run):
-    query, gallery = run.images['query'], run.images['gallery']
-    features = query.embeddings, gallery.embeddings
+    query, gallery = (run.images.where(run.images.is_query == one) for one in (True, False))
+    features = query.features, gallery.features
     return *features, query.pids, gallery.pids, query.camids, gallery.camids
 
 
@@ -58,10 +66,10 @@ def test_what_the_protocol_leaves_out_is_shown_without_a_rank(tmp_path):
     (shown,) = (one for one in facts.lists['random'] if one.query.path.startswith('query/0_'))
     left_out = [place for place in shown.places if place.verdict == 'left out']
     assert left_out
-    gallery = run.images['gallery']
+    images = run.images
     for place in left_out:
-        index = gallery.img_paths.index(place.file)
-        assert (gallery.pids[index], gallery.camids[index], place.rank) == (0, 0, None)
+        index = run.files.index(place.file)
+        assert (images.pids[index], images.camids[index], place.rank) == (0, 0, None)
     ranks = [place.rank for place in shown.places if place.rank]
     assert ranks == list(range(1, len(ranks) + 1))
     similarity = [place.similarity for place in shown.places]
@@ -72,8 +80,7 @@ def test_what_the_protocol_leaves_out_is_shown_without_a_rank(tmp_path):
 
 def test_images_that_search_each_other(tmp_path):
     """Self-retrieval, as of Cars: no camera, and no image finds itself."""
-    run = made_run(tmp_path, RetrievalMetric(topk=(1, 2)))
-    del run.images['gallery']
+    run = queries_of(made_run(tmp_path, RetrievalMetric(topk=(1, 2))))
     facts = measure_run(run, resamples=0, lists=6)
     assert {'recall@1', 'NMI', 'EER'} <= facts.figures.keys()
     assert 'Camera pairs' in facts.missing
@@ -83,8 +90,7 @@ def test_images_that_search_each_other(tmp_path):
 
 
 def test_a_protocol_without_one_ranking_has_figures_only(tmp_path):
-    run = made_run(tmp_path, RandomGalleryMetric())
-    del run.images['gallery']
+    run = queries_of(made_run(tmp_path, RandomGalleryMetric()))
     facts = measure_run(run, resamples=0)
     assert facts.figures.keys() >= {'mAP', 'rank-1'}
     assert 'RandomGalleryMetric' in facts.missing['Queries']
@@ -92,8 +98,7 @@ def test_a_protocol_without_one_ranking_has_figures_only(tmp_path):
 
 def test_joined_sets_have_figures_each(tmp_path):
     run = made_run(tmp_path)
-    for images in run.images.values():
-        images.datasets[:] = ['one'] * len(images.pids)
+    run = replace(run, images=run.images._replace(datasets=np.full(len(run.files), 'one')))
     facts = measure_run(run, resamples=0)
     assert 'one/mAP' in facts.figures
     assert 'joined' in facts.missing['Curves']

@@ -82,8 +82,8 @@ def test_right_and_wrong_differ_by_shape_too(written):
 def test_a_missing_image_is_a_gray_tile(tmp_path):
     run = made_run(tmp_path)
     facts = measure_run(run, resamples=0)
-    Path(run.images['query'].img_paths[0]).unlink()
-    Path(run.images['gallery'].img_paths[0]).write_text('no image')
+    Path(run.files[0]).unlink()
+    Path(run.files[6]).write_text('no image')
     page = Page(render(Report([facts]), LEVELS[0]))
     assert page.text.count('no image') == len(page.of_class('no-image')) > 1
 
