@@ -14,15 +14,12 @@ import torch
 
 from msvitreid.datasets.transforms.image_decoding import read_image
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.evaluation.metrics import Searched, searched, why_not_ranked
-from msvitreid.evaluation.metrics.retrieval_metric import RetrievalMetric
 from msvitreid.evaluation.robustness import (
     APPLY_TO,
     Condition,
     Corruption,
     Curve,
     NetRobustness,
-    Ranking,
     RobustnessResult,
     TestedImages,
     make_curve,
@@ -31,7 +28,7 @@ from msvitreid.evaluation.robustness import (
 )
 from msvitreid.utils.files import write_text_atomically
 
-from .tested_net import TestedNet
+from .tested_net import TestedNet, ranking_of
 
 
 class Step(NamedTuple):
@@ -189,24 +186,8 @@ class _Bench:
 
     def __init__(self, net: TestedNet, workers: int | None) -> None:
         self.net, self.workers = net, workers
-        labels, metric = net.test_set.labels, net.test_set.metric
-        if reason := why_not_ranked(metric, labels):
-            raise ConfigError(f'{net.name}: {reason}; there is no curve')
-        if not labels.is_query.any():
-            raise DatasetError(f'{net.name}: the test set has no images of split "query"')
         self.root = str(net.test_set.dataset.find_root())
-        self.searched: Searched = searched(metric, labels)
-        query, gallery = self.searched.query_rows, self.searched.gallery_rows
-        cameras = labels.camids if self.searched.has_cameras else None
-        self.ranking = Ranking(
-            labels.pids[query],
-            labels.pids[gallery],
-            None if cameras is None else cameras[query],
-            None if cameras is None else cameras[gallery],
-            self.searched.self_index,
-            self.searched.ap,
-            isinstance(metric, RetrievalMetric),
-        )
+        self.searched, self.ranking = ranking_of(net)
 
     @cached_property
     def clean(self) -> torch.Tensor:

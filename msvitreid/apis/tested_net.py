@@ -20,9 +20,17 @@ from msvitreid.datasets.base import ReIDDataset, innermost
 from msvitreid.datasets.listing_digest import listing_digest
 from msvitreid.datasets.transforms.image_preparation import ImagePreparation
 from msvitreid.engine import complete_config, load_config, require_sections
-from msvitreid.errors import ConfigError
-from msvitreid.evaluation.metrics import EmbeddingMetric, ReIDMetric
+from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.evaluation.metrics import (
+    EmbeddingMetric,
+    ReIDMetric,
+    RetrievalMetric,
+    Searched,
+    searched,
+    why_not_ranked,
+)
 from msvitreid.evaluation.metrics.embeddings import Embeddings, file_id
+from msvitreid.evaluation.robustness import Ranking
 from msvitreid.registry import DATASETS, METRICS
 from msvitreid.utils.config_files import find_config
 
@@ -220,6 +228,32 @@ def net_on_dataset(
         metric = ReIDMetric(self_retrieval=bool(labels.is_query.all()))
     images = TestSet(innermost(dataset), listing_digest(dataset), metric, paths, labels)
     return TestedNet(inferencer, images, config, checkpoint, digest(checkpoint), batch_size)
+
+
+def ranking_of(net: TestedNet) -> tuple[Searched, Ranking]:
+    """Who searches whom in a net's test: rows of the images, and what ranks them.
+
+    Raises:
+        ConfigError: the test ranks no fixed gallery.
+        DatasetError: the test set has no query.
+    """
+    labels, metric = net.test_set.labels, net.test_set.metric
+    if reason := why_not_ranked(metric, labels):
+        raise ConfigError(f'{net.name}: {reason}; nothing can be said query by query')
+    if not labels.is_query.any():
+        raise DatasetError(f'{net.name}: the test set has no images of split "query"')
+    found = searched(metric, labels)
+    query, gallery = found.query_rows, found.gallery_rows
+    cameras = labels.camids if found.has_cameras else None
+    return found, Ranking(
+        labels.pids[query],
+        labels.pids[gallery],
+        None if cameras is None else cameras[query],
+        None if cameras is None else cameras[gallery],
+        found.self_index,
+        found.ap,
+        isinstance(metric, RetrievalMetric),
+    )
 
 
 def without_places(net: TestedNet) -> str:

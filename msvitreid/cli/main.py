@@ -40,6 +40,7 @@ COMMANDS = {
     'calibrate': Command('calibrate', 'measure thresholds and error rates of a model'),
     'compare': Command('compare', 'say whether two images show the same identity'),
     'compare-runs': Command('compare_runs', 'several runs in one picture and one table'),
+    'experiments': Command('experiments', 'variants with several seeds, compared with a base'),
     'cluster': Command('cluster', 'group the images of a gallery by identity'),
     'report': Command('report', 'figures, curves and ranking lists of runs as one HTML file'),
     'robustness': Command('robustness', 'what nets lose under occlusion, blur, noise, ...'),

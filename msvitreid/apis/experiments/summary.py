@@ -1,0 +1,220 @@
+"""Tables of what an experiment found."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+import numpy as np
+
+from msvitreid.errors import ConfigError
+from msvitreid.evaluation.functional import bootstrap_intervals
+
+from .running import Experiment, TestedRun
+
+#: Figures of the tables that people read; the CSV files have all.
+SHOWN = ('mAP', 'rank-1')
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over the seeds: mean and sample standard deviation, which is 0 of one run."""
+
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A variant in one test, against the base in the same test with the same seeds.
+
+    Attributes:
+        variant, test: which.
+        seeds: of its runs.
+        figures: by name.
+        minutes: of training, mean.
+        difference: of mAP to the base's, over the seeds that both have; ``None`` of the base
+            itself, or where they share no seed.
+        interval: 95 % of the difference, where other identities could have been tested. What
+            other seeds would give is not in it: that is what ``figures`` spread.
+    """
+
+    variant: str
+    test: str
+    seeds: list[int]
+    figures: dict[str, Spread]
+    minutes: float
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+def compare(
+    experiment: Experiment, tested: Sequence[TestedRun], resamples: int = 10_000
+) -> list[Comparison]:
+    """Every variant against the base.
+
+    The bootstrap is paired: a resample has the same identities, with all of their queries, in
+    both, and each query's AP is its mean over the seeds.
+
+    Args:
+        experiment: what was run.
+        tested: what is done of it.
+        resamples: of the identities.
+
+    Raises:
+        ConfigError: runs of one test were tested on different queries.
+    """
+    base = experiment.table.compared_with
+    found = []
+    for test in experiment.table.tests:
+        by_variant = {
+            name: {one.seed: one for one in tested if (one.variant, one.test) == (name, test)}
+            for name in experiment.table.variants
+        }
+        for name, runs in by_variant.items():
+            if not runs:
+                continue
+            members = list(runs.values())
+            shared = [seed for seed in runs if seed in by_variant[base]]
+            difference = interval = None
+            if name != base and shared:
+                pairs = [(runs[seed], by_variant[base][seed]) for seed in shared]
+                difference, interval = _paired(pairs, resamples)
+            spread = {key: _spread(members, key) for key in members[0].figures.metrics}
+            minutes = mean(one.minutes for one in members)
+            found.append(
+                Comparison(name, test, list(runs), spread, minutes, difference, interval)
+            )
+    return found
+
+
+def markdown_summary(
+    experiment: Experiment, found: Sequence[Comparison], shown: Sequence[str] = SHOWN
+) -> str:
+    """Two columns for each test, mean ± deviation in per cent, and the difference to the base."""
+    tests = list(experiment.table.tests)
+    multiple = len(tests) > 1
+    heads = ['variant', 'runs', 'minutes']
+    for test in tests:
+        prefix = f'{test} ' if multiple else ''
+        heads += [f'{prefix}{key} (%)' for key in shown] + [f'{prefix}mAP against base']
+    lines = [heads, ['---', *['---:'] * (len(heads) - 1)]]
+    for name in experiment.table.variants:
+        rows = {one.test: one for one in found if one.variant == name}
+        if not rows:
+            continue
+        first = next(iter(rows.values()))
+        cells = [experiment.table.title(name).replace('|', '\\|')]
+        cells += [str(len(first.seeds)), f'{first.minutes:.1f}']
+        for test in tests:
+            one = rows.get(test)
+            cells += [_cell(one, key) for key in shown] + [_difference(one)]
+        lines.append(cells)
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
+
+
+def summary_csv(experiment: Experiment, found: Sequence[Comparison]) -> str:
+    """A row for each variant and test: unrounded means and deviations."""
+    keys = list(dict.fromkeys(key for one in found for key in one.figures))
+    heads = ['variant', 'title', 'test', 'runs', 'seeds', 'minutes', 'base']
+    heads += ['mAP_difference', 'low', 'high', *(f'{k}{e}' for k in keys for e in ('', '_std'))]
+    rows: list[list[object]] = []
+    for one in found:
+        low, high = one.interval or ('', '')
+        difference = '' if one.difference is None else one.difference
+        figures = [one.figures.get(key) for key in keys]
+        rows.append(
+            [
+                one.variant,
+                experiment.table.title(one.variant),
+                one.test,
+                len(one.seeds),
+                ' '.join(map(str, one.seeds)),
+                round(one.minutes, 2),
+                experiment.table.compared_with,
+                difference,
+                low,
+                high,
+                *(v for f in figures for v in ((f.mean, f.deviation) if f else ('', ''))),
+            ]
+        )
+    return _csv(heads, rows)
+
+
+def runs_csv(experiment: Experiment, tested: Sequence[TestedRun]) -> str:
+    """A row for each test of each run: figures, command, digests, versions.
+
+    Commands name folders below the experiment's own as ``OUT``.
+    """
+    keys = list(dict.fromkeys(key for one in tested for key in one.figures.metrics))
+    heads = ['variant', 'seed', 'test', 'minutes', *keys]
+    heads += ['command', 'settings', 'data', 'checkpoint_sha256', 'fingerprint', 'versions']
+    rows = [
+        [
+            one.variant,
+            one.seed,
+            one.test,
+            round(one.minutes, 2),
+            *(one.figures.metrics.get(key, '') for key in keys),
+            one.command.replace(os.fspath(experiment.out), 'OUT'),
+            one.settings,
+            one.figures.data,
+            one.figures.checkpoint,
+            one.figures.fingerprint,
+            ' '.join(f'{name}=={version}' for name, version in one.versions.items()),
+        ]
+        for one in tested
+    ]
+    return _csv(heads, rows)
+
+
+def _paired(
+    pairs: Sequence[tuple[TestedRun, TestedRun]], resamples: int
+) -> tuple[float, tuple[float, float]]:
+    first = pairs[0][1].figures
+    for one in (run for pair in pairs for run in pair):
+        if (one.figures.queries, one.figures.identities) != (first.queries, first.identities):
+            raise ConfigError(
+                f'test {one.test!r}: {one.variant}, seed {one.seed}, has other queries than the '
+                'base; a variant may change the net, not the test set'
+            )
+    differences = np.mean([_precisions(one) - _precisions(base) for one, base in pairs], axis=0)
+    _, pids = np.unique(first.identities, return_inverse=True)
+    interval = bootstrap_intervals({'mAP': differences}, pids, resamples)['mAP']
+    return float(np.nanmean(differences)), interval
+
+
+def _precisions(run: TestedRun) -> np.ndarray:
+    return np.array(run.figures.average_precision, dtype=np.float64)
+
+
+def _spread(runs: Sequence[TestedRun], key: str) -> Spread:
+    values = [one.figures.metrics[key] for one in runs if key in one.figures.metrics]
+    return Spread(mean(values), stdev(values) if len(values) > 1 else 0.0)
+
+
+def _cell(one: Comparison | None, key: str) -> str:
+    if one is None or key not in one.figures:
+        return ''
+    figure = one.figures[key]
+    several = f' ± {100 * figure.deviation:.1f}' if len(one.seeds) > 1 else ''
+    return f'{100 * figure.mean:.1f}{several}'
+
+
+def _difference(one: Comparison | None) -> str:
+    if one is None or one.difference is None or one.interval is None:
+        return ''
+    low, high = one.interval
+    return f'{100 * one.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})'
+
+
+def _csv(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(heads)
+    writer.writerows(rows)
+    return text.getvalue()
