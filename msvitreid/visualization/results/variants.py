@@ -72,6 +72,7 @@ def _differences(ax: Axes, variants: Sequence[VariantRow]) -> None:
     ax.axvline(0, color=FAINT, lw=1)
     for place, one in enumerate(variants):
         if one.difference is None or one.interval is None:
+            ax.annotate('base', (0, place), color=FAINT, ha='center', va='center')
             continue
         low, high = one.interval
         # Color says the same as the position: the interval excludes 0 or does not.
