@@ -130,11 +130,9 @@ class Reference:
     def _require_enough(self, paths: Sequence[str]) -> None:
         if len(paths) >= LEAST_IMAGES:
             return
-        failed = [failure(*one) for one in self.failed.items()]
-        raise DatasetError(
-            f'at least {LEAST_IMAGES} images that can be read are needed to compare rankings, '
-            f'got {len(paths)}' + f'; {failed[0]}' * bool(failed)
-        )
+        reasons = [failure(*one) for one in self.failed.items()][:1]
+        what = f'at least {LEAST_IMAGES} images that can be read are needed to compare rankings'
+        raise DatasetError('; '.join([f'{what}, got {len(paths)}', *reasons]))
 
     def _mean_average_precision(self, embeddings: np.ndarray) -> float | None:
         if self._labels is None:

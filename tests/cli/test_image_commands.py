@@ -249,6 +249,8 @@ def test_ids_with_line_breaks_stay_on_one_line(gallery, model):
         (('index', 'add', 'g', 'MODEL', 'crops', '--camera-from', '('), 'camera'),
         (('index', 'add', 'g', 'MODEL', 'crops', '--metadata', 'up.csv'), r'up\.csv, line 2'),
         (('index', 'add', 'g', 'MODEL', 'crops', '--precision', 'int8'), 'int8'),
+        (('index', 'add', 'new', 'no.safetensors', 'crops', '--precision', 'int4'), 'int4'),
+        (('index', 'copy', 'g', 'new', '--precision', 'int4'), 'float32, float16, int8'),
         (('index', 'add', 'g', 'MODEL', 'crops', '--root', 'crops/c1'), 'root'),
         (('index', 'add', 'mine://host/x', 'MODEL', 'crops'), 'mine'),
         (('index', 'list', 'dangling'), 'dangling'),

@@ -21,9 +21,9 @@ from msvitreid.utils.files import atomic_write, make_folder
 from msvitreid.utils.near_names import did_you_mean
 from msvitreid.utils.printable import failure, printable
 
-from .adding import content_hash, image_path, require_same_model
-from .files import image_paths
+from .files import content_hash, image_path, image_paths
 from .metadata import NUMBER, _number
+from .model_gallery import require_same_model
 
 PICTURES = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
 MOST_ROWS, MOST_COLUMNS = 50, 20
