@@ -57,6 +57,7 @@ class Diagnosis:
     Attributes:
         findings: in the order tried.
         images: compared.
+        failed: images that cannot be read and are left out: path to reason.
         tie: similarities closer than that are equal.
         images_per_second: of the reference.
         versions: of packages.
@@ -65,6 +66,7 @@ class Diagnosis:
 
     findings: list[Finding]
     images: int
+    failed: dict[str, str]
     tie: float
     images_per_second: float
     versions: dict[str, str]
@@ -90,7 +92,7 @@ def examine(
 
     Args:
         model: a model file.
-        images: paths, folders or patterns, at least four images.
+        images: paths, folders or patterns, at least four images that can be read.
         formats: to export to; ``None`` tries all.
 
     Raises:
@@ -110,6 +112,7 @@ def examine(
     return Diagnosis(
         findings,
         len(reference.paths),
+        reference.failed,
         reference.tie,
         reference.images_per_second,
         versions(*sorted(packages)),

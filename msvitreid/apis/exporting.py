@@ -25,9 +25,10 @@ from msvitreid.deployment.export import (
 )
 from msvitreid.deployment.export.contents import Contents
 from msvitreid.deployment.export.exported_net import normalized
-from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.errors import CheckpointError, ConfigError, DatasetError
 from msvitreid.models.model_description import load_model
 from msvitreid.utils.files import cannot_write, require_writable
+from msvitreid.utils.printable import failure
 
 from .image_inputs import image_inputs, prepare
 from .inferencer import ReIDInferencer
@@ -47,6 +48,7 @@ class ExportReport:
         reason: why not.
         format, precision, include: of the file.
         images: compared.
+        failed: images that cannot be read and are left out: path to reason.
         tie: similarities closer than that are equal.
         reference: mAP of the torch net, ``None`` without identities, and images per second.
         batches: batch size to what was measured.
@@ -59,6 +61,7 @@ class ExportReport:
     precision: str
     include: tuple[str, ...]
     images: int
+    failed: dict[str, str]
     tie: float
     reference: tuple[float | None, float]
     batches: dict[int, Measured]
@@ -105,7 +108,7 @@ def export_model(
         ConfigError: an option has no such value, a package is missing, or the net cannot be
             converted.
         CheckpointError: the model file cannot be used.
-        DatasetError: there are too few images, or one cannot be read.
+        DatasetError: a path is missing, or too few images can be read.
         OutputError: the file cannot be written.
     """
     chosen = find_format(format)
@@ -122,9 +125,9 @@ def export_model(
     parts = check_include(include, description['flip'])
     reference = Reference(model, check)
     whole = WholeNet(net, parts, chosen.select)
-    ranges = None
+    ranges, failed = None, dict(reference.failed)
     if calibration is not None:
-        ranges = _calibration_images(reference.inferencer, calibration, whole)
+        ranges = _calibration_images(reference.inferencer, calibration, whole, failed)
     made_with = b'' if ranges is None else ranges.numpy().tobytes()
     contents = contents_of(description, chosen.name, parts, precision, made_with)
     with _temporary_folder(Path(out)) as folder:
@@ -148,6 +151,7 @@ def export_model(
         precision,
         parts,
         len(reference.paths),
+        failed,
         reference.tie,
         (reference.mean_ap, reference.images_per_second),
         measured,
@@ -177,12 +181,22 @@ def _check_options(
         raise ConfigError(f'--max-loss must be from 0 to 1, got {max_loss}')
 
 
-def _calibration_images(inferencer: ReIDInferencer, images: Any, whole: WholeNet) -> Tensor:
-    """Images as the graph takes them, from all over the list."""
+def _calibration_images(
+    inferencer: ReIDInferencer, images: Any, whole: WholeNet, failed: dict[str, str]
+) -> Tensor:
+    """Images as the graph takes them, from all over the list; ``failed`` takes the others."""
     found = list(image_inputs(images))
     step = max(1, len(found) // CALIBRATION_IMAGES)
-    chosen = found[::step][:CALIBRATION_IMAGES]
-    pixels = torch.stack([prepare(image, inferencer.preparation, None) for image in chosen])
+    usable = []
+    for image in found[::step][:CALIBRATION_IMAGES]:
+        try:
+            usable.append(prepare(image, inferencer.preparation, None))
+        except DatasetError as error:
+            failed[image.name] = str(error)
+    if not usable:
+        reasons = [failure(name, failed[name]) for name, _ in found[:1]]
+        raise DatasetError('; '.join(['no image to calibrate int8 with can be read', *reasons]))
+    pixels = torch.stack(usable)
     if whole.input_dtype == torch.uint8:
         return pixels
     return torch.from_numpy(normalized(pixels.numpy(), inferencer.description))

@@ -18,6 +18,7 @@ from msvitreid.evaluation.functional import (
 )
 from msvitreid.evaluation.functional.agreement import TIE
 from msvitreid.models.model_description import load_model
+from msvitreid.utils.printable import failure
 
 from .image_inputs import image_inputs
 from .inferencer import ReIDInferencer
@@ -72,29 +73,35 @@ class Reference:
         model: a model file.
         images: paths, folders or patterns.
 
+    Attributes:
+        paths: images that are compared.
+        failed: images that cannot be read or embedded and are left out: path to reason.
+
     Raises:
         CheckpointError: see :func:`~msvitreid.models.model_description.load_model`.
-        DatasetError: there are fewer than four images, or one cannot be embedded.
+        DatasetError: a path is missing, or fewer than four images can be embedded.
     """
 
     def __init__(self, model: str | os.PathLike[str], images: Any) -> None:
-        self.paths = [image.name for image in image_inputs(images)]
-        for path in self.paths:
+        paths = [image.name for image in image_inputs(images)]
+        for path in paths:
             if not os.path.isfile(path):
                 raise DatasetError(
                     f'{path!r} is no file or folder; give images, folders or patterns of images'
                 )
-        if len(self.paths) < LEAST_IMAGES:
-            raise DatasetError(
-                f'at least {LEAST_IMAGES} images are needed to compare rankings, got '
-                f'{len(self.paths)}'
-            )
+        self.failed: dict[str, str] = {}
+        self._require_enough(paths)
         self.inferencer = ReIDInferencer(model, device='cpu')
-        self.inferencer(self.paths[:BATCH])  # The first batch takes longer.
-        self.embeddings, self.images_per_second = self._timed(self.inferencer, BATCH)
+        # The first batch takes longer.
+        self.inferencer.embed(paths[:BATCH], on_error='skip')
+        start = time.perf_counter()
+        found = self.inferencer.embed(paths, BATCH, on_error='skip', workers=0)
+        self.images_per_second = len(found) / (time.perf_counter() - start)
+        self.embeddings, self.paths, self.failed = found.embeddings, found.paths, found.failed
+        self._require_enough(self.paths)
         plain = ReIDInferencer(TorchNet(*load_model(model)))
         changes = [
-            largest_change(self.embeddings, self._timed(inferencer, size)[0])
+            largest_change(self.embeddings, inferencer(self.paths, size, workers=0))
             for inferencer, size in ((self.inferencer, 1), (plain, BATCH))
         ]
         self.tie = max(TIE, 2 * max(changes))
@@ -120,10 +127,12 @@ class Reference:
         inferencer(self.paths[:batch_size], batch_size=batch_size)
         return self.measure(lambda: inferencer(self.paths, batch_size=batch_size, workers=0))
 
-    def _timed(self, inferencer: ReIDInferencer, size: int) -> tuple[np.ndarray, float]:
-        start = time.perf_counter()
-        embeddings = inferencer(self.paths, batch_size=size, workers=0)
-        return embeddings, len(self.paths) / (time.perf_counter() - start)
+    def _require_enough(self, paths: Sequence[str]) -> None:
+        if len(paths) >= LEAST_IMAGES:
+            return
+        reasons = [failure(*one) for one in self.failed.items()][:1]
+        what = f'at least {LEAST_IMAGES} images that can be read are needed to compare rankings'
+        raise DatasetError('; '.join([f'{what}, got {len(paths)}', *reasons]))
 
     def _mean_average_precision(self, embeddings: np.ndarray) -> float | None:
         if self._labels is None:

@@ -1,4 +1,13 @@
-"""Measure a model's thresholds and error rates on labeled images, as a calibration card."""
+"""Measure a model's thresholds and error rates on labeled images, as a calibration card.
+
+DATA is one of
+  a CSV list with the columns path, pid and perhaps camid and split; paths are relative to it
+  a folder with a folder per identity, or with query/ and gallery/, or test/, of such
+  the folder of a dataset with a layout, such as Market-1501's
+  a dataset's or config's name, as check-data takes it, and then perhaps its folder
+Its identities must be others than the model was trained on. What lies in the folder and belongs to
+no identity, and images that cannot be read, are named on stderr and left out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import printable
 
-from .image_options import Done, finish, note
+from .image_options import (
+    NOT_DONE,
+    Done,
+    add_json_option,
+    finish,
+    make_parser,
+    note,
+    positive,
+    report_failures,
+)
 
 if TYPE_CHECKING:
     from msvitreid.apis.verification import CalibrationCard
@@ -17,33 +35,22 @@ if TYPE_CHECKING:
 #: Pairs of cameras in the summary.
 WORST_SHOWN = 5
 
-EPILOG = """\
-DATA is one of
-  a CSV list with the columns path, pid and perhaps camid and split; paths are relative to it
-  a folder with a folder per identity, or with query/ and gallery/, or test/, of such
-  the folder of a dataset with a layout, such as Market-1501's
-  a dataset's or config's name, as check-data takes it, and then perhaps its folder
-Its identities must be others than the model was trained on.
-
-exit code 0: the card is written; 2, with one sentence: it is not, because an option, the model or
-an image cannot be used, or there are too few images for the rate (the sentence says how many).
-
-example:
+EXAMPLE = """\
   msvitreid calibrate work_dirs/demo/train/model.safetensors work_dirs/demo/data/Occluded_Duke \\
       --fmr 1e-2 --out card.json --det det.png
 """
+EXIT_CODES = f"""\
+exit codes:
+  0  the card is written
+  1  the card is written, without the images that cannot be read
+{NOT_DONE}"""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid calibrate',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('calibrate', __doc__, EXAMPLE, EXIT_CODES)
     add = parser.add_argument
     add('model', metavar='MODEL', help='a model file, model.safetensors')
-    add('data', metavar='DATA', help='labeled images, see below')
+    add('data', metavar='DATA', help='labeled images, see above')
     add('root', nargs='?', metavar='ROOT', help='folder of a named dataset or of a list')
     add('--out', required=True, metavar='CARD.json', help='where the card goes')
     rates: dict[str, Any] = {'type': float, 'metavar': 'RATE'}
@@ -69,9 +76,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add('--camera-pattern', metavar='REGEX', help='camera in file names, e.g. _c(\\d+)')
     add('--det', metavar='FILE.png', help='draw the DET curve and the reliability')
-    add('--json', action='store_true', help='print the card instead of a summary')
+    add_json_option(parser)
     add('--device', default='auto', help='auto, cpu or cuda:0 (default: %(default)s)')
-    add('--batch-size', type=int, default=32, metavar='N', help='default: %(default)s')
+    add('--batch-size', type=positive, default=32, metavar='N', help='default: %(default)s')
     add('--resamples', type=int, default=1000, metavar='N', help='default: %(default)s')
     add('--seed', type=int, default=0, metavar='N', help='of all draws')
     return parser.parse_args(argv)
@@ -103,14 +110,18 @@ def run(args: argparse.Namespace) -> Done:
     data = read_labeled_images(args.data, args.root, args.camera_pattern)
     if data.distractors:
         note(f'{data.distractors:,} distractors are left out')
+    if data.left_out:
+        note(f'left out, as they belong to no identity: {data.left_out}')
     # What is too little is said before the net computes for an hour.
     require_enough_images(data.pids, data.camids, args)
     inferencer = ReIDInferencer(args.model, device=args.device)
-    found = inferencer.embed(data.paths, args.batch_size)
+    found = inferencer.embed(data.paths, args.batch_size, on_error='skip')
+    report_failures(found.failed)
+    kept = [place for place, path in enumerate(data.paths) if path not in found.failed]
     card = calibrate(
         found,
-        data.pids,
-        data.camids,
+        [data.pids[place] for place in kept],
+        [data.camids[place] for place in kept],
         fmr=args.fmr,
         fnmr=args.fnmr,
         fpir=args.fpir,
@@ -122,7 +133,7 @@ def run(args: argparse.Namespace) -> Done:
     card.save(args.out)
     if args.det is not None:
         draw(card, args.det)
-    return Done(card.to_dict(), summary(card))
+    return Done(card.to_dict(), summary(card), bool(found.failed))
 
 
 def require_enough_images(pids: list[str], camids: list[str], args: argparse.Namespace) -> None:

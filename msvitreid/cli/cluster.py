@@ -15,26 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import ConfigError
 
-from .image_options import Done, finish, note
+from .image_options import (
+    NOT_DONE,
+    Done,
+    add_json_option,
+    finish,
+    make_parser,
+    note,
+)
 
 if TYPE_CHECKING:
     from msvitreid.apis.clustering import GalleryClusters
 
-EPILOG = """\
-exit codes: 0 done, 1 an image of the picture could not be drawn, 2 wrong usage or files.
-
-example:
+EXAMPLE = """\
   msvitreid cluster people.gallery --card card.json --fmr 1e-3 --out clusters.csv --show sheet.jpg
 """
+EXIT_CODES = f"""\
+exit codes:
+  0  done
+  1  done, but images named on stderr could not be drawn to --show
+{NOT_DONE}"""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid cluster',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('cluster', __doc__, EXAMPLE, EXIT_CODES)
     add = parser.add_argument
     add('gallery', metavar='GALLERY', help='folder or URL of a gallery')
     add('--threshold', type=float, metavar='S', help='smallest similarity of joined images')
@@ -57,7 +61,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--out', metavar='FILE', default='clusters.csv', help='the list (clusters.csv)')
     add('--show', metavar='PICTURE', help='draw the largest clusters, to a .jpg or .png file')
     add('--root', metavar='FOLDER', help='where the images are, for --show')
-    add('--json', action='store_true', help='print one JSON document')
+    add_json_option(parser)
     args = parser.parse_args(argv)
     if (args.threshold is None) == (args.card is None):
         parser.error('give either --threshold or --card')

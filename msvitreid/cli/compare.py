@@ -1,4 +1,8 @@
-"""Say whether two images show the same identity."""
+"""Say whether two images show the same identity.
+
+Without a card only the similarity is printed: which similarity means "same" depends on the model.
+With one, which msvitreid calibrate makes, the answer is "same", "different" or "cannot tell".
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .image_options import Done, finish
+from .image_options import NOT_DONE, Done, add_json_option, finish, make_parser
 
-EPILOG = """\
-Without a card only the similarity is printed: which similarity means "same" depends on the model.
-With one the answer is "same", "different" or "cannot tell"; calibrate makes it.
-
-exit code 0, whatever the answer is; 2, with one sentence: an image, the model or the card cannot
-be used, or the card is of another model.
-
-example:
+EXAMPLE = """\
   msvitreid compare work_dirs/demo/train/model.safetensors a.jpg b.jpg --card card.json
 """
+EXIT_CODES = f"""\
+exit codes:
+  0  done, whatever the answer is
+{NOT_DONE}"""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid compare',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('compare', __doc__, EXAMPLE, EXIT_CODES)
     add = parser.add_argument
     add('model', metavar='MODEL', help='a model file, model.safetensors')
     add('a', metavar='A', help='an image')
@@ -46,7 +42,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='P',
         help='share of pairs of one identity among those compared (default: %(default)s)',
     )
-    add('--json', action='store_true', help='print one JSON object')
+    add_json_option(parser)
     add('--device', default='auto', help='auto, cpu or cuda:0 (default: %(default)s)')
     args = parser.parse_args(argv)
     if args.cameras is not None and args.card is None:

@@ -1,8 +1,9 @@
 """Check that every way to an embedding gives one ranking on this machine.
 
 Files, arrays, PIL images, tensors and boxes, each backend and each export format, in batches of
-1 and 32, are compared with files embedded by torch. The exit code is 1 if one disagrees: a
-cosine below 0.9999, or another ranking. What is not installed is listed.
+1 and 32, are compared with files embedded by torch. One disagrees if a cosine is below 0.9999, or a
+ranking differs. What is not installed is listed; images that cannot be read are named on stderr and
+left out, and at least four must remain.
 """
 
 from __future__ import annotations
@@ -13,10 +14,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .image_options import Done, finish, note
+from .image_options import (
+    NOT_DONE,
+    Done,
+    add_json_option,
+    finish,
+    make_parser,
+    note,
+    report_failures,
+)
 
 if TYPE_CHECKING:
     from msvitreid.apis.doctor import Diagnosis
+
+EXAMPLE = '  msvitreid doctor model.safetensors crops/\n'
+EXIT_CODES = f"""\
+exit codes:
+  0  all ways that are installed agree
+  1  one disagrees, as the table says
+{NOT_DONE}"""
 
 #: Of the pedestrians that are drawn where no images are given: 24 pictures.
 DRAWN: dict[str, Any] = {
@@ -30,11 +46,7 @@ DRAWN: dict[str, Any] = {
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid doctor',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('doctor', __doc__, EXAMPLE, EXIT_CODES)
     parser.add_argument('model', metavar='MODEL', help='a model file, model.safetensors')
     parser.add_argument(
         'images',
@@ -42,7 +54,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='IMAGES',
         help='images, folders or patterns (default: 24 drawn pedestrians)',
     )
-    parser.add_argument('--json', action='store_true', help='print JSON in place of a table')
+    add_json_option(parser)
     return parser.parse_args(argv)
 
 
@@ -62,6 +74,7 @@ def check(args: argparse.Namespace) -> Done:
             make_synthetic(root, **DRAWN, workers=1)
             drawn = root / 'Occluded_Duke'
             diagnosis = examine(args.model, [drawn / 'query', drawn / 'bounding_box_test'])
+    report_failures(diagnosis.failed)
     if not diagnosis.is_healthy:
         wrong = ', '.join(one.name for one in diagnosis.findings if one.is_fault)
         note(f'not the same embeddings by: {wrong}')

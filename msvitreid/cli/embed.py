@@ -1,7 +1,8 @@
 """Embed images and write the embeddings to a file.
 
 MODEL is a model file (model.safetensors), or a config with --weights. The file has the paths, the
-embeddings and the model's fingerprint; what cannot be read is named on stderr and left out.
+embeddings and the model's fingerprint; what cannot be read is named on stderr and left out. Under
+torchrun each process embeds its share, on a GPU of its own, and the first one writes the file.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from .image_options import (
     add_json_option,
     add_model_options,
     finish,
+    joined_processes,
     load_inferencer,
     make_parser,
     report_failures,
 )
 
-EXAMPLE = '  msvitreid embed model.safetensors crops/ --out embeddings.npz\n'
+EXAMPLE = """\
+  msvitreid embed model.safetensors crops/ --out embeddings.npz
+  torchrun --nproc-per-node 8 -m msvitreid embed model.safetensors crops/ --out embeddings.npz
+"""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -42,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     finish(parse_args(argv), embed)
 
 
-def embed(args: argparse.Namespace) -> Done:
-    from msvitreid.apis.image_inputs import ImageInput
+def embed(args: argparse.Namespace) -> Done | None:
     from msvitreid.apis.indexing import image_paths, require_outside
     from msvitreid.apis.results import require_suffix
+    from msvitreid.apis.shares import embed_in_shares
     from msvitreid.utils.files import make_folder, require_writable
     from msvitreid.utils.printable import counted
 
@@ -54,8 +59,17 @@ def embed(args: argparse.Namespace) -> Done:
     read = (args.model, args.weights, *args.inputs)
     require_outside(args.out, filter(None, read), '--out')
     require_writable(args.out)
-    images = [ImageInput(path, path) for path in image_paths(args.inputs)]
-    found = load_inferencer(args).embed(images, args.batch_size, on_error=args.on_error)
+    with joined_processes() as is_first:
+        paths = image_paths(args.inputs)
+        found = embed_in_shares(
+            load_inferencer(args),
+            paths,
+            args.batch_size,
+            on_error=args.on_error,
+            progress=None if is_first else False,
+        )
+        if not is_first:
+            return None
     make_folder(Path(args.out).parent)
     found.write(args.out)
     report_failures(found.failed)

@@ -2,7 +2,8 @@
 
 The file is written under a temporary name, read back by its runtime, and compared at batch 1
 and 8. float32 must keep every ranking; half and int8 may lose --max-loss. Otherwise nothing
-is left behind and the exit code is 1.
+is left behind. Images that cannot be read are named on stderr and left out; at least four must
+remain to compare.
 """
 
 from __future__ import annotations
@@ -11,20 +12,31 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .image_options import Done, finish, note
+from .image_options import (
+    NOT_DONE,
+    Done,
+    add_json_option,
+    finish,
+    make_parser,
+    note,
+    report_failures,
+)
 
 if TYPE_CHECKING:
     from msvitreid.apis.exporting import ExportReport
+
+EXAMPLE = '  msvitreid export model.safetensors --format onnx --out net.onnx --check crops/\n'
+EXIT_CODES = f"""\
+exit codes:
+  0  the file is written
+  1  it is not, as it ranks the images in another way; a file that was there before is kept
+{NOT_DONE}"""
 
 FORMATS = ('onnx', 'openvino', 'torchscript', 'torch-export')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid export',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('export', __doc__, EXAMPLE, EXIT_CODES)
     parser.add_argument('model', metavar='MODEL', help='a model file, model.safetensors')
     parser.add_argument('--format', choices=FORMATS, default='onnx', help='(default: onnx)')
     parser.add_argument(
@@ -65,7 +77,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='what --half and --int8 may lose of mAP or, without identities, of the ten nearest '
         'images (default: 0.01)',
     )
-    parser.add_argument('--json', action='store_true', help='print JSON in place of a table')
+    add_json_option(parser)
     return parser.parse_args(argv)
 
 
@@ -91,6 +103,7 @@ def export(args: argparse.Namespace) -> Done:
         args.int8,
         args.max_loss,
     )
+    report_failures(report.failed)
     said = 'written' if report.kept else f'was not written: {report.reason}'
     note(f'{args.out} {said}')
     return Done(report.as_dict(), as_text(report), not report.kept)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msvitreid.utils.printable import escaped, printable
+from msvitreid.utils.printable import escaped, failure, printable
 
 if TYPE_CHECKING:
     from msvitreid.apis import ReIDInferencer
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 20
 
 INPUTS_HELP = 'folders, image files, patterns in quotes, or @LIST.txt with a path in each line'
-EXIT_CODES = """\
+NOT_DONE = '  2  not done, because of what one sentence on stderr says\n'
+EXIT_CODES = f"""\
 exit codes:
   0  done
   1  done, but for the images named on stderr
-  2  not done, because of what one sentence on stderr says
-"""
+{NOT_DONE}"""
 
 
 class Done(NamedTuple):
@@ -39,12 +39,14 @@ class Done(NamedTuple):
     has_failed: bool = False
 
 
-def make_parser(name: str, doc: str, example: str) -> argparse.ArgumentParser:
+def make_parser(
+    name: str, doc: str | None, example: str, exit_codes: str = EXIT_CODES
+) -> argparse.ArgumentParser:
     """The parser of ``msvitreid NAME``, with an example and the exit codes in its help."""
     return argparse.ArgumentParser(
         prog=f'msvitreid {name}',
         description=doc,
-        epilog=f'example:\n{example}\n{EXIT_CODES}',
+        epilog=f'example:\n{example}\n{exit_codes}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -178,7 +180,7 @@ def note(text: str) -> None:
 def report_failures(failed: Mapping[str, str]) -> None:
     """Name images that cannot be used on stderr."""
     for path, reason in list(failed.items())[:SHOWN_FAILURES]:
-        note(f'failed: {reason}' if path in reason else f'failed: {path}: {reason}')
+        note(f'failed: {failure(path, reason)}')
     if len(failed) > SHOWN_FAILURES:
         note(f'and {len(failed) - SHOWN_FAILURES:,} more; --json lists all')
 

@@ -28,7 +28,6 @@ EXAMPLE = """\
   msvitreid index verify people.gallery
   torchrun --nproc-per-node 8 -m msvitreid index add people.gallery model.safetensors crops/
 """
-PRECISIONS = ('float32', 'float16', 'int8')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -134,7 +133,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         add_error_option(one)
     for one in (add, copy, reembed):
         one.add_argument(
-            '--precision', choices=PRECISIONS, help='of a new gallery (default: float32)'
+            '--precision',
+            metavar='NAME',
+            help='of a new gallery: float32 (default), float16 or int8',
         )
     for one in subs.choices.values():
         add_json_option(one)

@@ -34,6 +34,7 @@ def add(args: argparse.Namespace) -> Done | None:
         require_outside,
     )
 
+    require_precision(args.precision)
     inputs = [*args.inputs, *([args.metadata] if args.metadata else [])]
     require_outside(args.gallery, inputs, 'the gallery')
     with joined_processes() as is_first:
@@ -113,6 +114,7 @@ def copy(args: argparse.Namespace) -> Done:
     from msvitreid.apis.indexing import open_or_create_gallery
     from msvitreid.gallery import open_gallery
 
+    require_precision(args.precision)
     with open_gallery(args.gallery, readonly=True) as gallery:
         model = gallery.dimension, gallery.fingerprint
         precision = _precision(args, gallery)
@@ -151,6 +153,7 @@ def reembed(args: argparse.Namespace) -> Done | None:
     from msvitreid.apis.indexing import open_or_create_gallery, reembed_gallery
     from msvitreid.gallery import open_gallery
 
+    require_precision(args.precision)
     with joined_processes() as is_first, open_gallery(args.gallery, readonly=True) as gallery:
         inferencer = load_inferencer(args)
         options: dict[str, Any] = {
@@ -172,6 +175,14 @@ def reembed(args: argparse.Namespace) -> Done | None:
         with open_or_create_gallery(args.target, *model, precision) as target:
             report = reembed_gallery(gallery, target, inferencer, **options)
             return _indexed(target, args.target, report, {})
+
+
+def require_precision(precision: str | None) -> None:
+    """Check --precision before the work, which may take hours."""
+    from msvitreid.gallery.checks import check_precision
+
+    if precision is not None:
+        check_precision(precision)
 
 
 def _precision(args: argparse.Namespace, gallery: GalleryStore) -> str | None:

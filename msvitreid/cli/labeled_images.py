@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.utils.printable import printable
 
 if TYPE_CHECKING:
     from msvitreid.datasets import ReIDDataset
@@ -25,6 +26,7 @@ class LabeledImages:
         pids: what the user calls the identity of each.
         camids: the same of cameras; '' for unknown.
         distractors: images that were left out, as they are of many people under one number.
+        left_out: files that the dataset passes over, for people; '' if there are none.
     """
 
     name: str
@@ -32,6 +34,7 @@ class LabeledImages:
     pids: list[str]
     camids: list[str]
     distractors: int
+    left_out: str
 
 
 def read_labeled_images(
@@ -69,12 +72,14 @@ def read_labeled_images(
         [names.full_pid(one['pid']) for one in kept],
         [names.full_camid(one['camid']) if one['camid'] >= 0 else '' for one in kept],
         len(entries) - len(kept),
+        str(dataset.left_out),
     )
 
 
 def labeled_dataset(target: str, root: str | None, camera_pattern: str | None) -> ReIDDataset:
     """The dataset that :func:`read_labeled_images` reads, with the same arguments and errors."""
     from msvitreid.datasets import ReIDDataset
+    from msvitreid.datasets.readers.image_files import list_folders
 
     if target.lower().endswith('.csv'):
         if camera_pattern is not None:
@@ -94,7 +99,11 @@ def labeled_dataset(target: str, root: str | None, camera_pattern: str | None) -
         has_splits = any(os.path.isdir(os.path.join(target, name)) for name in SPLIT_FOLDERS)
         # A folder per identity by itself is read as images to train with.
         split: Any = 'test' if has_splits else 'train'
-        return ReIDDataset(target, split, camera_pattern=camera_pattern)
+        dataset = ReIDDataset(target, split, camera_pattern=camera_pattern)
+        if has_splits:
+            # Those next to the folders of the parts; the dataset looks into these only.
+            list_folders(Path(target), dataset.left_out)
+        return dataset
     return _named(target, root)
 
 
@@ -120,13 +129,24 @@ def _layout_of(folder: Path) -> Any:
 
 def _named(target: str, root: str | None) -> Any:
     from msvitreid.cli.check_data import find_configs
+    from msvitreid.datasets.dataset_root import resolve_data_root
     from msvitreid.registry import DATASETS
 
-    given = {} if root is None else {'data_root': root}
     configs = [one for one in find_configs(target, {}) if one.get('split') != 'train']
     if len(configs) != 1:
         raise ConfigError(
             f'{target!r} has {len(configs)} test sets; name the dataset to calibrate on'
         )
-    config = {**configs[0], **given, 'pipeline': [], 'on_count_mismatch': 'ignore'}
+    folder = resolve_data_root(configs[0].get('data_root') if root is None else root)
+    if not os.path.isdir(folder):
+        raise ConfigError(
+            f'the images of {target!r} are not in {printable(folder)!r}, which is no folder; give '
+            f'their folder after the name, as in msvitreid calibrate MODEL {target} FOLDER'
+        )
+    config = {
+        **configs[0],
+        'data_root': folder,
+        'pipeline': [],
+        'on_count_mismatch': 'ignore',
+    }
     return DATASETS.build(config)

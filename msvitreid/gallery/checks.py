@@ -37,9 +37,16 @@ def check_header(dimension: Any, fingerprint: Any, precision: Any) -> None:
         raise GalleryError(
             f'fingerprint must be the text that names the model, got {fingerprint!r:.100}'
         )
+    check_precision(precision)
+
+
+def check_precision(precision: object) -> None:
+    """Raises:
+    GalleryError: embeddings cannot be stored in it.
+    """
     if precision not in PRECISIONS:
         raise GalleryError(
-            f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r}'
+            f'precision must be one of {", ".join(PRECISIONS)}, got {precision!r:.100}'
         )
 
 

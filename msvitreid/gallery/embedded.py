@@ -268,9 +268,10 @@ class EmbeddedGallery(GalleryStore):
         self, conditions: tuple[Condition, ...], rows: int, joined: str = 'AND'
     ) -> np.ndarray:
         where, parameters = as_sql(conditions, joined)
-        query = f'SELECT slot FROM items WHERE {where} ORDER BY slot'
+        # Sorted here: for its own order SQLite would read every row instead of an index.
+        query = f'SELECT slot FROM items WHERE {where}'
         found = self._session.database.execute(query, parameters)
-        slots = np.fromiter((row[0] for row in found), np.int64)
+        slots = np.sort(np.fromiter((row[0] for row in found), np.int64))
         if len(slots) and not 0 <= slots[0] <= slots[-1] < rows:
             raise damaged(self.path, 'an item has no vector')
         return slots

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -29,10 +26,9 @@ from .checks import (
     read_metadata,
 )
 from .items import Batch, Hit, Item, Plan, Report
-from .where import OWN_COLUMNS, Condition
-
-API_KEY = 'QDRANT_API_KEY'
-"""The environment variable with the server's key."""
+from .qdrant_connection import answers, connect
+from .qdrant_filters import as_filter
+from .where import Condition
 
 _NAMESPACE = uuid.UUID('5f3dd9a4-86ad-5a34-9d0c-3b1f5f6d3c55')
 _MARK = 'msvitreid-gallery'
@@ -91,7 +87,7 @@ class QdrantGallery(GalleryStore):
     def create(
         cls, path: str | Path, dimension: int, fingerprint: str, precision: str = 'float32'
     ) -> QdrantGallery:
-        client, collection = _connect(str(path))
+        client, collection = connect(str(path))
         return cls.create_in(client, collection, dimension, fingerprint, precision)
 
     @classmethod
@@ -109,7 +105,7 @@ class QdrantGallery(GalleryStore):
         check_header(dimension, fingerprint, precision)
         if precision == 'int8':
             raise GalleryError('Qdrant stores float32 or float16, not int8')
-        with _answers(collection):
+        with answers(collection):
             if client.collection_exists(collection):
                 raise GalleryError(f'the collection {collection!r} of Qdrant exists already')
             client.create_collection(
@@ -127,12 +123,12 @@ class QdrantGallery(GalleryStore):
     def open(
         cls, path: str | Path, readonly: bool = False, fingerprint: str | None = None
     ) -> QdrantGallery:
-        return cls(*_connect(str(path)), readonly, fingerprint)
+        return cls(*connect(str(path)), readonly, fingerprint)
 
     @classmethod
     def exists(cls, path: str | Path) -> bool:
-        client, collection = _connect(str(path))
-        with _answers(collection):
+        client, collection = connect(str(path))
+        with answers(collection):
             return client.collection_exists(collection)
 
     def nearest(self, queries: np.ndarray, plan: Plan) -> tuple[list[list[Hit]], str]:
@@ -148,7 +144,7 @@ class QdrantGallery(GalleryStore):
         requests = [
             models.QueryRequest(
                 query=query.tolist(),
-                filter=_filter(plan.conditions, own),
+                filter=as_filter(plan.conditions, own),
                 params=models.SearchParams(exact=plan.recall is None),
                 limit=limit,
                 with_payload=True,
@@ -258,7 +254,7 @@ class QdrantGallery(GalleryStore):
     def _count(self, conditions: tuple[Condition, ...]) -> int:
         with self._answers():
             answer = self._client.count(
-                self._collection, count_filter=_filter(conditions, ()), exact=True
+                self._collection, count_filter=as_filter(conditions, ()), exact=True
             )
         return answer.count
 
@@ -270,7 +266,7 @@ class QdrantGallery(GalleryStore):
             with self._answers():
                 points, offset = self._client.scroll(
                     self._collection,
-                    scroll_filter=_filter(conditions, ()),
+                    scroll_filter=as_filter(conditions, ()),
                     limit=batch_size,
                     offset=offset,
                     with_payload=True,
@@ -338,91 +334,12 @@ class QdrantGallery(GalleryStore):
         ]
 
     def _answers(self) -> Any:
-        return _answers(self._collection)
+        return answers(self._collection)
 
     def _require_writable(self) -> None:
         if self._readonly:
             raise GalleryError(f'the gallery {self._collection!r} was opened read-only')
 
 
-@contextmanager
-def _answers(collection: str) -> Iterator[None]:
-    """The client's errors as sentences."""
-    try:
-        yield
-    except GalleryError:
-        raise
-    except Exception as error:
-        # The client raises errors of httpx, grpc, pydantic and its own.
-        text = printable(str(error) or type(error).__name__)
-        raise GalleryError(f'Qdrant did not answer for {collection!r}: {text}') from error
-
-
-def _connect(url: str) -> tuple[Any, str]:
-    try:
-        from qdrant_client import QdrantClient
-    except ImportError as error:
-        raise GalleryError(
-            f"{url!r} needs qdrant-client ({error}); pip install 'msvitreid[gallery-qdrant]'"
-        ) from error
-    try:
-        parts = urlsplit(url)
-        host, port, collection = parts.hostname, parts.port or 6333, parts.path.strip('/')
-    except ValueError:
-        host = None
-    if not host or not collection or '/' in collection or parts.username:
-        raise GalleryError(
-            f'{url!r} must be qdrant://host:port/collection; the key is read from {API_KEY}'
-        )
-    client = QdrantClient(
-        host=host,
-        port=port,
-        https=parts.scheme == 'qdrants',
-        api_key=os.environ.get(API_KEY),
-    )
-    return client, collection
-
-
 def _point_id(id_: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, id_))
-
-
-def _filter(conditions: Sequence[Condition], excluded: Sequence[Condition]) -> Any:
-    from qdrant_client import models
-
-    return models.Filter(
-        must=[_condition(one) for one in conditions],
-        must_not=[_condition(one) for one in excluded],
-    )
-
-
-def _condition(condition: Condition) -> Any:
-    from qdrant_client import models
-
-    column, operator, values = condition
-    key = column if column in OWN_COLUMNS else f'metadata.{column}'
-    if operator != '=':
-        (value,) = values
-        if isinstance(value, str):
-            raise GalleryError(
-                f'where[{column!r}] compares texts, which Qdrant cannot; store a number'
-            )
-        name = {'<': 'lt', '<=': 'lte', '>': 'gt', '>=': 'gte'}[operator]
-        return models.FieldCondition(key=key, range=models.Range(**{name: value}))
-    texts = [value for value in values if isinstance(value, str)]
-    alternatives: list[Any] = []
-    if texts:
-        alternatives.append(models.FieldCondition(key=key, match=models.MatchAny(any=texts)))
-    for value in values:
-        if value is None:
-            alternatives.append(models.IsEmptyCondition(is_empty=models.PayloadField(key=key)))
-        elif isinstance(value, bool):
-            match = models.MatchValue(value=value)
-            alternatives.append(models.FieldCondition(key=key, match=match))
-        elif not isinstance(value, str):
-            # A range finds 2 and 2.0, and no true.
-            same = models.Range(gte=value, lte=value)
-            alternatives.append(models.FieldCondition(key=key, range=same))
-    # No alternative is met by nothing, an empty list of them would be met by everything.
-    nothing = models.HasIdCondition(has_id=[])
-    return models.Filter(should=alternatives or [nothing])

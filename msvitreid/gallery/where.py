@@ -189,26 +189,43 @@ def _kind(value: Any) -> str:
 def _sql(condition: Condition) -> tuple[str, list[str]]:
     # The name was checked; as a part of the text an index can be used for it.
     column = condition.column
-    if column in OWN_COLUMNS:
-        value = column
-        kind = f"CASE WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
-    else:
-        value = f"""json_extract(metadata, '$."{column}"')"""
-        kind = f"""coalesce(json_type(metadata, '$."{column}"'), 'null')"""
-    kinds = {'str': "('text')", 'number': "('integer', 'real')"}
+    value, is_kind = _own_column(column) if column in OWN_COLUMNS else _metadata_column(column)
     if condition.operator != '=':
         (bound,) = condition.values
         # Numbers are bound as JSON, so that SQLite reads them as it reads those of an item.
         comparison = f"{value} {condition.operator} json_extract(?, '$')"
-        return f'{kind} IN {kinds[_kind(bound)]} AND {comparison}', [json.dumps(bound)]
-    alternatives, parameters = ['0'], []
-    for name, allowed in kinds.items():
+        return f'{comparison} AND {is_kind[_kind(bound)]}', [json.dumps(bound)]
+    alternatives, parameters = [], []
+    for name in ('str', 'number'):
         if values := [one for one in condition.values if _kind(one) == name]:
             parameters.append(json.dumps(values, ensure_ascii=False))
             alternatives.append(
-                f'{kind} IN {allowed} AND {value} IN (SELECT value FROM json_each(?))'
+                f'{value} IN (SELECT value FROM json_each(?)) AND {is_kind[name]}'
             )
-    for single, name in ((None, 'null'), (True, 'true'), (False, 'false')):
+    for single in (None, True, False):
         if any(one is single for one in condition.values):
-            alternatives.append(f"{kind} = '{name}'")
-    return ' OR '.join(alternatives), parameters
+            alternatives.append(is_kind[str(single)])
+    return ' OR '.join(alternatives) or '0', parameters
+
+
+def _own_column(column: str) -> tuple[str, dict[str, str]]:
+    is_kind = {'str': '1', 'number': '0', 'None': f'{column} IS NULL'}
+    return column, {**is_kind, 'True': '0', 'False': '0'}
+
+
+def _metadata_column(column: str) -> tuple[str, dict[str, str]]:
+    """A column's value, and a test for each kind of JSON value.
+
+    The tests use the value alone, which an index has. Only where SQLite gives the same value for
+    two kinds of JSON (``true`` is 1, a list is its text) the row is read.
+    """
+    path = f"""metadata, '$."{column}"'"""
+    value, kind = f'json_extract({path})', f'json_type({path})'
+    return value, {
+        'str': f"typeof({value}) = 'text' AND ({value} NOT GLOB '[[{{]*' OR {kind} = 'text')",
+        'number': f"typeof({value}) IN ('integer', 'real') AND "
+        f"({value} NOT IN (0, 1) OR {kind} NOT IN ('true', 'false'))",
+        'None': f'{value} IS NULL',
+        'True': f"{value} = 1 AND {kind} = 'true'",
+        'False': f"{value} = 0 AND {kind} = 'false'",
+    }

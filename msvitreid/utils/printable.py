@@ -29,3 +29,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def failure(path: str, reason: str) -> str:
+    """The sentence about an image that failed, which names its path once."""
+    return reason if path in reason else f'{path}: {reason}'

@@ -158,12 +158,37 @@ def test_too_few_images_and_unreadable_ones(model_file, images, tmp_path):
     for given, match in (
         (tmp_path / 'empty', 'empty'),
         (queries[:3], 'at least 4'),
-        ([*queries, tmp_path / 'broken.jpg'], r'broken\.jpg'),
+        ([*queries[:3], tmp_path / 'broken.jpg'], r'got 3; .*broken\.jpg'),
         (tmp_path / 'missing.jpg', r'missing\.jpg'),
     ):
         with pytest.raises(DatasetError, match=match):
             export_model(model_file, out, given, 'torchscript')
     assert not out.exists()
+
+
+def test_one_unreadable_image_is_named_and_left_out(model_file, images, tmp_path):
+    """Class of faults: a command on many images that stops at one of them."""
+    broken = tmp_path / 'broken.jpg'
+    broken.write_bytes(b'no image')
+    given = [*sorted((images / 'query').iterdir())[:4], broken]
+    report = export_model(model_file, tmp_path / 'net.torchscript', given, 'torchscript')
+    assert (report.kept, report.images) == (True, 4)
+    assert list(report.failed) == [str(broken)]
+    assert 'broken.jpg' in report.failed[str(broken)]
+
+
+def test_unreadable_images_of_the_ranges_are_left_out(model_file, images, checked, tmp_path):
+    pytest.importorskip('onnxscript')
+    broken = tmp_path / 'broken.jpg'
+    broken.write_bytes(b'no image')
+    options = dict(format='onnx', precision='int8', max_loss=1)
+    with pytest.raises(DatasetError, match=r'int8.*broken\.jpg'):
+        export_model(model_file, tmp_path / 'n.onnx', checked, calibration=[broken], **options)
+    given = [*sorted((images / 'bounding_box_train').iterdir()), broken]
+    report = export_model(
+        model_file, tmp_path / 'n.onnx', checked, calibration=given, **options
+    )
+    assert (report.kept, list(report.failed)) == (True, [str(broken)])
 
 
 def test_a_folder_that_is_missing_and_a_model_that_is_none(model_file, checked, tmp_path):

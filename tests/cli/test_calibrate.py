@@ -127,7 +127,7 @@ def test_two_images(model, crops, card):
         (['--genuine', 'cross-camera'], 'camids'),
         (['--camera-pattern', 'c'], 'group'),
         (['--resamples', '0'], 'resamples'),
-        (['--batch-size', '0'], 'batch_size'),
+        (['--batch-size', '0'], 'batch-size'),
         (['--device', 'tpu'], 'device'),
         (['--out', '.'], 'must end with .json'),
     ],
@@ -153,6 +153,47 @@ def test_a_card_of_another_model(model, crops, tmp_path):
     done = msvitreid('compare', model, image, image, '--card', tmp_path / 'card.json')
     assert done.code == 2
     assert 'fingerprint' in done.err
+
+
+def test_what_lies_outside_of_the_folders_is_named(model, crops, tmp_path):
+    """Class of faults: images that are left out, and nothing says so."""
+    data = tmp_path / 'set'
+    data.mkdir()
+    for folder in crops.iterdir():
+        (data / folder.name).symlink_to(folder)
+    first = next(iter(sorted(crops.glob('*/*.png'))))
+    for name in ('a.png', 'b.png'):
+        (data / name).write_bytes(first.read_bytes())
+    done = msvitreid('calibrate', model, data, '--out', tmp_path / 'c.json', *FEW)
+    assert done.code == 0
+    assert '2 images outside of the folders of identities' in done.err
+    assert 'a.png' in done.err
+    write_images(tmp_path / 'parts' / 'query', 2, 1)
+    write_images(tmp_path / 'parts' / 'gallery', 2, 3)
+    for name in ('a.png', 'query/b.png', 'gallery/c.png'):
+        (tmp_path / 'parts' / name).write_bytes(first.read_bytes())
+    found = read_labeled_images(str(tmp_path / 'parts'))
+    assert (len(found.paths), found.left_out[:9]) == (8, '3 images ')
+
+
+def test_an_unreadable_image_is_named_and_left_out(model, crops, tmp_path):
+    """Class of faults: a command on many images that stops at one of them."""
+    data = write_images(tmp_path / 'set')
+    (data / 'p0' / 'broken.png').write_bytes(b'no image')
+    done = msvitreid('calibrate', model, data, '--out', tmp_path / 'c.json', *FEW, '--json')
+    assert done.code == 1
+    assert 'broken.png' in done.err
+    assert json.loads(done.out)['data']['images'] == 84
+
+
+@pytest.mark.parametrize('root', [(), ('/nowhere',)])
+def test_a_named_set_that_is_not_there(root, model, tmp_path, monkeypatch):
+    """Class of faults: advice to set an option that the command does not have."""
+    monkeypatch.chdir(tmp_path)
+    done = msvitreid('calibrate', model, 'msvit-demo', *root, '--out', 'c.json')
+    assert done.code == 2
+    assert 'calibrate MODEL msvit-demo FOLDER' in done.err
+    assert 'option' not in done.err
 
 
 def test_what_compare_refuses(model, crops, tmp_path):

@@ -71,3 +71,25 @@ def test_doctor(healthy, model_file, tmp_path, capsys, monkeypatch):
     assert ('WRONG' in out) == (not healthy)
     assert ('array BGR' in err) == (not healthy)
     assert 'versions: msvitreid' in out
+
+
+@pytest.mark.parametrize('command', ['export', 'doctor'])
+def test_unreadable_images_are_named(
+    command, model_file, checked, tmp_path, capsys, monkeypatch
+):
+    """Exit code 0, as what was asked for is done; class of faults: stopping at one image."""
+    from msvitreid.apis import doctor as api
+
+    monkeypatch.setattr(api, 'export_formats', dict)
+    broken = tmp_path / 'broken.jpg'
+    broken.write_bytes(b'no image')
+    if command == 'export':
+        options = ('--format', 'torchscript', '--json')
+        export.main(given(model_file, tmp_path / 'n.torchscript', [*checked, broken], *options))
+    else:
+        doctor.main([*map(str, [model_file, *checked, broken]), '--json'])
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document['images'] == 16
+    assert list(document['failed']) == [str(broken)]
+    assert err.count('broken.jpg') == 1

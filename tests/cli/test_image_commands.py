@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from msvitreid.cli.image_options import Done, finish
 from msvitreid.gallery import open_gallery
@@ -248,6 +249,8 @@ def test_ids_with_line_breaks_stay_on_one_line(gallery, model):
         (('index', 'add', 'g', 'MODEL', 'crops', '--camera-from', '('), 'camera'),
         (('index', 'add', 'g', 'MODEL', 'crops', '--metadata', 'up.csv'), r'up\.csv, line 2'),
         (('index', 'add', 'g', 'MODEL', 'crops', '--precision', 'int8'), 'int8'),
+        (('index', 'add', 'new', 'no.safetensors', 'crops', '--precision', 'int4'), 'int4'),
+        (('index', 'copy', 'g', 'new', '--precision', 'int4'), 'float32, float16, int8'),
         (('index', 'add', 'g', 'MODEL', 'crops', '--root', 'crops/c1'), 'root'),
         (('index', 'add', 'mine://host/x', 'MODEL', 'crops'), 'mine'),
         (('index', 'list', 'dangling'), 'dangling'),
@@ -295,12 +298,28 @@ def test_usage(arguments):
     assert outcome.err.startswith('usage: msvitreid ')
 
 
-@pytest.mark.parametrize('name', ['embed', 'search', 'index', 'index add', 'index verify'])
-def test_help_has_an_example_and_the_exit_codes(name):
+INDEX = ['add', 'remove', 'list', 'verify', 'copy', 'compact', 'build', 'reembed']
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['embed', 'index', *(f'index {one}' for one in INDEX), 'search', 'compare', 'calibrate',
+     'cluster', 'export', 'doctor', 'embed-tracks'],
+)  # fmt: skip
+def test_help_has_an_example_the_exit_codes_and_json(name):
     outcome = command(*name.split(), '--help')
     assert outcome.code == 0
     assert f'example:\n  msvitreid {name}' in outcome.out
-    assert 'exit codes:\n  0  done' in outcome.out
+    assert re.search(r'exit codes:\n  0  .*\n(  1  .*\n)?  2  not done', outcome.out)
+    assert '--json ' in outcome.out or name == 'index'
+
+
+def test_the_picture_of_a_search(gallery, model):
+    outcome = command('search', 'g', model, 'crops/c1', '-k', 3, '--show', 'new/ranking.jpg')
+    assert outcome.code == 0, outcome.err
+    with Image.open('new/ranking.jpg') as picture:
+        assert picture.format == 'JPEG'
+        assert min(picture.size) > 100
 
 
 @pytest.mark.parametrize(

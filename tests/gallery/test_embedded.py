@@ -108,6 +108,51 @@ def test_where(gallery, items, where, fits):
     assert gallery.count(where) == sum(fits(item.metadata) for item in items)
 
 
+@pytest.mark.parametrize(
+    ('where', 'found'),
+    [
+        ({'pid': 1}, {'one', 'real'}),
+        ({'pid': True}, {'true'}),
+        ({'pid': False}, {'false'}),
+        ({'pid': [0, False]}, {'zero', 'false'}),
+        ({'pid': None}, {'null', 'missing'}),
+        ({'pid': '["a"]'}, {'text'}),
+        ({'pid': {'>=': 1}}, {'one', 'real'}),
+        ({'pid': {'>=': '['}}, {'text', 'word'}),
+    ],
+)
+@pytest.mark.parametrize('column', ['pid', 'color'])
+def test_kinds_of_values_in_columns_with_and_without_an_index(tmp_path, column, where, found):
+    """Class of faults: SQLite has one value for ``true`` and 1, and for a list and its text."""
+    values = {'one': 1, 'real': 1.0, 'true': True, 'zero': 0, 'false': False, 'null': None}
+    values |= {'text': '["a"]', 'list': ['a'], 'dict': {'a': 1}, 'word': 'b'}
+    rows = [{column: value} for value in values.values()] + [{}]
+    with create_gallery(tmp_path / 'g', D, MODEL) as gallery:
+        gallery.add([*values, 'missing'], unit(len(rows), D), rows)
+        where = {column: where['pid']}
+        (ids,) = gallery.search(unit(1, D), 20, where=where).ids
+        assert set(ids) == found
+        assert gallery.count(where) == len(found)
+        if not isinstance(where[column], (list, dict)) and where[column] is not None:
+            (others,) = gallery.search(unit(1, D), 20, exclude={column: [where[column]]}).ids
+            assert set(others) == {*values, 'missing'} - found
+
+
+@pytest.mark.parametrize('column', ['pid', 'camera', 'time'])
+@pytest.mark.parametrize('value', [7, 'c7', [7, 'c7'], None, [None, 7], {'<': 7}, {'>=': 'c7'}])
+def test_conditions_are_answered_by_an_index(gallery, column, value):
+    """Class of faults: the JSON of every row is parsed, 0.9 s for one camera of 1,000,000."""
+    executed = []
+    database = gallery._session.database
+    database.set_trace_callback(executed.append)
+    gallery.search(unit(1, D), 1, where={column: value})
+    database.set_trace_callback(None)
+    (query,) = [text for text in executed if text.startswith('SELECT slot FROM items WHERE')]
+    plan = ' '.join(row[3] for row in database.execute(f'EXPLAIN QUERY PLAN {query}'))
+    assert f'USING INDEX items_{column}' in plan
+    assert 'SCAN items' not in plan
+
+
 def test_where_by_id_and_hash_and_scan(gallery, data):
     assert gallery.count({'id': data[0][:3]}) == 3
     assert gallery.count({'hash': 'h4'}) == 2

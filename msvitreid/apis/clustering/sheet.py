@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from msvitreid.apis.indexing.adding import image_path
+from msvitreid.apis.indexing import image_path
 from msvitreid.datasets.transforms.image_decoding import read_image
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.utils.files import atomic_write, make_folder

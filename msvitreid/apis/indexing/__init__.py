@@ -4,22 +4,19 @@ A gallery's item is an image file; its id is the path below the folder that was 
 metadata hold the whole ``path``.
 """
 
-from .adding import (
-    IndexReport,
-    index_images,
-    open_or_create_gallery,
-    reembed_gallery,
-    require_same_model,
-)
+from .adding import IndexReport, index_images
 from .files import (
     ImageFile,
     ListedImages,
+    image_path,
     image_paths,
     list_image_files,
     require_no_image_of,
     require_outside,
 )
 from .metadata import columns_from_names, joined_columns, read_metadata_table
+from .model_gallery import open_or_create_gallery, require_same_model
+from .reembedding import reembed_gallery
 from .searching import ImageSearch, draw_search, parse_conditions, search_images
 
 __all__ = [
@@ -29,6 +26,7 @@ __all__ = [
     'ListedImages',
     'columns_from_names',
     'draw_search',
+    'image_path',
     'image_paths',
     'index_images',
     'joined_columns',

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.dist import get_rank, get_world_size
 
-from msvitreid.apis.image_inputs import ImageInput
 from msvitreid.apis.image_stream import progress_bar
 from msvitreid.apis.inferencer import OnError, ReIDInferencer
-from msvitreid.datasets.readers.listed_values import path_below
-from msvitreid.errors import ConfigError, DatasetError, GalleryError
-from msvitreid.gallery import (
-    GalleryStore,
-    Item,
-    create_gallery,
-    gallery_exists,
-    open_gallery,
-)
+from msvitreid.apis.shares import embed_in_shares
+from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.gallery import GalleryStore, Item
 from msvitreid.utils.checks import require_whole
 from msvitreid.utils.cpus import available_cpus
-from msvitreid.utils.exchange import gather_rows
 from msvitreid.utils.printable import counted, printable
-from msvitreid.utils.regular_file import read_regular_file
 
-from .files import ImageFile, ListedImages
+from .files import ImageFile, ListedImages, content_hash
+from .model_gallery import require_same_model
 
 COMMIT_EVERY = 512
 """Images that a killed process loses at most."""
@@ -140,9 +129,13 @@ def index_images(
             if gallery is not None:
                 plan = _plan(gallery, files, metadata or {}, report.failed, on_error)
             paths = [image.path for image in (*plan.new, *plan.changed)] if plan else []
-            found = _embed(inferencer, paths, batch_size, on_error, report.failed)
+            found = embed_in_shares(
+                inferencer, paths, batch_size, on_error=on_error, progress=False
+            )
+            report.failed.update(found.failed)
             if gallery is not None and plan is not None:
-                _write(gallery, plan, found, report)
+                rows = dict(zip(found.paths, found.embeddings, strict=True))
+                _write(gallery, plan, rows, report)
             advance(len(files))
     if gallery is not None:
         report.missing = _missing(gallery, listed)
@@ -151,117 +144,6 @@ def index_images(
             gallery.remove(gone)
             report.removed += len(gone)
     return report
-
-
-def reembed_gallery(
-    gallery: GalleryStore,
-    target: GalleryStore | None,
-    inferencer: ReIDInferencer,
-    root: str | os.PathLike[str] | None = None,
-    **options: Any,
-) -> IndexReport:
-    """Embed the images of a gallery by another model, into a gallery of that.
-
-    Ids and metadata are copied. It is continued as :func:`index_images` is.
-
-    Args:
-        gallery: of the old model, with a column ``path`` or ids that are paths below ``root``.
-        target: of the new model, opened for writing; None in the processes after the first.
-        inferencer: of the new model.
-        root: folder of the images, if it is not where it was when they were added.
-        options: see :func:`index_images`.
-
-    Raises:
-        GalleryError: ``target`` is of another model than ``inferencer``.
-    """
-    files, metadata, failed = [], {}, {}
-    for items in gallery.scan(embeddings=False):
-        for item in items:
-            path = image_path(item.id, item.metadata, root)
-            if path is None:
-                failed[item.id] = 'the gallery does not say where the image is; give --root'
-            else:
-                files.append(ImageFile(item.id, path))
-                metadata[item.id] = item.metadata
-    files.sort()
-    listed = ListedImages(files, failed=failed)
-    return index_images(target, inferencer, listed, metadata, **options)
-
-
-def image_path(
-    id_: str, metadata: Mapping[str, Any], root: str | os.PathLike[str] | None = None
-) -> str | None:
-    """Where the image of an item is: below ``root``, or what its column ``path`` says."""
-    if root is not None:
-        try:
-            return path_below(Path(os.path.abspath(root)), id_)
-        except ValueError:
-            return None
-    path = metadata.get('path')
-    return path if isinstance(path, str) and os.path.isabs(path) and '\0' not in path else None
-
-
-def open_or_create_gallery(
-    path_or_url: str | os.PathLike[str],
-    dimension: int,
-    fingerprint: str,
-    precision: str | None = None,
-) -> GalleryStore:
-    """Open a gallery of a model for writing; where there is none yet, make it.
-
-    Args:
-        path_or_url: of the gallery.
-        dimension: of an embedding.
-        fingerprint: of the model.
-        precision: of a new gallery, ``float32`` by default; of one that is there it must be
-            the precision.
-
-    Raises:
-        GalleryError: see :func:`open_gallery` and :func:`create_gallery`; or the gallery is of
-            another model or precision.
-    """
-    if not gallery_exists(path_or_url):
-        return create_gallery(path_or_url, dimension, fingerprint, precision or 'float32')
-    gallery = open_gallery(path_or_url)
-    try:
-        require_same_model(gallery, fingerprint)
-        if precision not in (None, gallery.precision):
-            raise GalleryError(
-                f'{os.fspath(path_or_url)!r} is a gallery of {gallery.precision}, not '
-                f'{precision}; copy it to a new one for another precision'
-            )
-    except GalleryError:
-        gallery.close()
-        raise
-    return gallery
-
-
-def require_same_model(gallery: GalleryStore, fingerprint: str) -> None:
-    """Check that a model is the one whose embeddings a gallery holds.
-
-    Raises:
-        GalleryError: it is another one.
-    """
-    if gallery.fingerprint != fingerprint:
-        raise GalleryError(
-            f'the gallery holds embeddings of the model {printable(gallery.fingerprint)!r}, this '
-            f'is the model {fingerprint!r}; use that model, or embed the gallery again: '
-            'msvitreid index reembed GALLERY NEW_GALLERY MODEL'
-        )
-
-
-def content_hash(path: str) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        DatasetError: it cannot be read.
-    """
-    try:
-        return hashlib.sha256(read_regular_file(path)).hexdigest()
-    except OSError as error:
-        raise DatasetError(
-            f'{printable(path)}: the image cannot be read ({error.strerror or error})'
-        ) from error
 
 
 def _plan(
@@ -309,36 +191,6 @@ def _hashes(files: Sequence[ImageFile]) -> Iterator[str | DatasetError]:
 
     with ThreadPoolExecutor(available_cpus()) as pool:
         yield from pool.map(hash_or_error, files)
-
-
-def _embed(
-    inferencer: ReIDInferencer,
-    paths: list[str],
-    batch_size: int,
-    on_error: OnError,
-    failed: dict[str, str],
-) -> dict[str, np.ndarray]:
-    """The embeddings of the first process's paths by path, each process doing its share."""
-    if (size := get_world_size()) > 1:
-        paths = _all_of(paths)[0]
-    own = paths[get_rank() :: size]
-    images = [ImageInput(path, path) for path in own]
-    found = inferencer.embed(images, batch_size, on_error=on_error, progress=False)
-    rows, names = found.embeddings, found.paths
-    if size > 1:
-        rows = np.concatenate(gather_rows(rows))
-        names = [name for part in _all_of(names) for name in part]
-        for part in _all_of(found.failed):
-            failed.update(part)
-    else:
-        failed.update(found.failed)
-    return dict(zip(names, rows, strict=True))
-
-
-def _all_of(value: Any) -> list[Any]:
-    """A JSON value of every process."""
-    text = np.frombuffer(bytearray(json.dumps(value).encode()), np.uint8)
-    return [json.loads(part.tobytes()) for part in gather_rows(text)]
 
 
 def _write(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msvitreid.apis.image_inputs import WILDCARDS, image_inputs
+from msvitreid.datasets.readers.listed_values import path_below
 from msvitreid.datasets.readers.text_files import read_lines
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.gallery.checks import MAX_ID
 from msvitreid.utils.printable import printable
+from msvitreid.utils.regular_file import read_regular_file
 
 if TYPE_CHECKING:
     from msvitreid.gallery import GalleryStore
@@ -155,6 +158,33 @@ def require_no_image_of(
         raise ConfigError(
             f'{what} {os.fspath(output)!r} is an image of the gallery; choose another name'
         )
+
+
+def image_path(
+    id_: str, metadata: Mapping[str, Any], root: str | os.PathLike[str] | None = None
+) -> str | None:
+    """Where the image of an item is: below ``root``, or what its column ``path`` says."""
+    if root is not None:
+        try:
+            return path_below(Path(os.path.abspath(root)), id_)
+        except ValueError:
+            return None
+    path = metadata.get('path')
+    return path if isinstance(path, str) and os.path.isabs(path) and '\0' not in path else None
+
+
+def content_hash(path: str) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(read_regular_file(path)).hexdigest()
+    except OSError as error:
+        raise DatasetError(
+            f'{printable(path)}: the image cannot be read ({error.strerror or error})'
+        ) from error
 
 
 def _stands_for(value: str, place: str) -> bool:

@@ -19,11 +19,11 @@ from msvitreid.gallery import GalleryStore
 from msvitreid.gallery.where import check_column
 from msvitreid.utils.files import atomic_write, make_folder
 from msvitreid.utils.near_names import did_you_mean
-from msvitreid.utils.printable import printable
+from msvitreid.utils.printable import failure, printable
 
-from .adding import content_hash, image_path, require_same_model
-from .files import image_paths
+from .files import content_hash, image_path, image_paths
 from .metadata import NUMBER, _number
+from .model_gallery import require_same_model
 
 PICTURES = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
 MOST_ROWS, MOST_COLUMNS = 50, 20
@@ -115,8 +115,7 @@ def search_images(
         found = inferencer.embed(image_paths(queries), batch_size, on_error='skip')
         failed = found.failed
         if not len(found):
-            path, reason = next(iter(failed.items()))
-            raise DatasetError(reason if path in reason else f'{path}: {reason}')
+            raise DatasetError(failure(*next(iter(failed.items()))))
         names, paths, vectors = list(found.paths), list(found.paths), [found.embeddings]
         columns = [{} for _ in names]
         for column, pattern in (patterns or {}).items():

@@ -2,7 +2,7 @@
 
 ``encoder.py`` embeds the boxes of a frame, ``adapters.py`` gives them to trackers of other
 packages, none of which is imported; ``mot_files.py`` reads and writes tracks,
-``tracklets.py`` embeds them. May use every room below ``apis``.
+``tracklets.py`` embeds them, ``track_gallery.py`` stores them. May use every room below ``apis``.
 """
 
 from .adapters import (
@@ -13,6 +13,7 @@ from .adapters import (
 )
 from .encoder import TrackerEncoder
 from .mot_files import Tracks, read_tracks, write_detections, write_tracks
+from .track_gallery import add_tracks
 from .tracklets import TrackEmbeddings, embed_tracks, find_frames
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     'TrackerEncoder',
     'Tracks',
     'add_norfair_embeddings',
+    'add_tracks',
     'deep_sort_inputs',
     'embed_tracks',
     'find_frames',

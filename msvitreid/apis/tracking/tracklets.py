@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from msvitreid.apis.image_stream import progress_bar
 from msvitreid.datasets.transforms.image_decoding import read_image
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.utils.files import atomic_write
-from msvitreid.utils.printable import printable
+from msvitreid.utils.printable import failure, printable
 
 from .adapters import to_xyxy
 from .encoder import TrackerEncoder
@@ -41,6 +41,7 @@ class TrackEmbeddings:
         weights: ``(T,)`` float64, the sum of the weights of its boxes: how much it rests on.
         failed: id to the reason why a tracklet has no embedding.
         fingerprint: of the model.
+        unreadable: path to reason of frames that cannot be read; their boxes have no weight.
     """
 
     ids: np.ndarray
@@ -52,6 +53,7 @@ class TrackEmbeddings:
     weights: np.ndarray
     failed: dict[int, str]
     fingerprint: str
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -159,7 +161,7 @@ def embed_tracks(
         progress: show a bar with the time left; ``None`` does on a terminal.
 
     Raises:
-        DatasetError: a frame that has a box has no image, or an image cannot be read.
+        DatasetError: a frame that has a box has no image, or no frame can be read.
     """
     needed = np.unique(tracks.frames)
     if missing := [number for number in needed.tolist() if number not in frames]:
@@ -172,19 +174,28 @@ def embed_tracks(
         )
     embeddings = np.zeros((len(tracks), encoder.embedding_dim), np.float32)
     weights = np.zeros(len(tracks))
+    unreadable: dict[str, str] = {}
     order = np.argsort(tracks.frames, kind='stable')
     rows_of = np.split(order, np.flatnonzero(np.diff(tracks.frames[order])) + 1)
     with progress_bar(progress, len(needed)) as advance:
         for rows in rows_of if len(tracks) else ():
-            pixels = read_image(frames[int(tracks.frames[rows[0]])])
+            advance(1)
+            path = frames[int(tracks.frames[rows[0]])]
+            try:
+                pixels = read_image(path)
+            except DatasetError as error:
+                unreadable[path] = str(error)
+                continue
             boxes = to_xyxy(tracks.ltwh[rows])
             frame = pixels if encoder.color == 'rgb' else pixels[:, :, ::-1]
             embeddings[rows], usable = encoder.embed(boxes, np.ascontiguousarray(frame))
             quality = _quality(boxes, pixels.shape[:2], encoder.input_shape)
             confidence = np.minimum(tracks.confidences[rows], 1)
             weights[rows] = quality * confidence * usable
-            advance(1)
-    return _combined(tracks, embeddings, weights, encoder.fingerprint)
+    if unreadable and len(unreadable) == len(needed):
+        raise DatasetError(f'no frame can be read; {failure(*next(iter(unreadable.items())))}')
+    found = _combined(tracks, embeddings, weights, encoder.fingerprint)
+    return replace(found, unreadable=unreadable)
 
 
 def _quality(
@@ -215,7 +226,7 @@ def _combined(
         mean = own @ embeddings[rows].astype(np.float64)
         length = np.linalg.norm(mean)
         if length < SHORTEST:
-            reason = 'no box lies in its frame with a confidence above 0'
+            reason = 'no box lies in a readable frame with a confidence above 0'
             failed[id_] = reason if not weights[rows].any() else 'its boxes do not agree'
             continue
         means.append((mean / length).astype(np.float32))

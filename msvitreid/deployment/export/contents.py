@@ -1,7 +1,8 @@
 """What an exported file says of itself: the model's description, and what is in the graph.
 
-Each format has room for named texts. Two are ours, both JSON: ``msvitreid``, the description of
-:mod:`msvitreid.checkpoints.model_file`, and ``msvitreid_export``:
+Each format has room for named texts. Three are ours: ``msvitreid_digest``, see :mod:`.digest`, and,
+as JSON, ``msvitreid``, the description of :mod:`msvitreid.checkpoints.model_file`, and
+``msvitreid_export``:
 
 ===============  ===============================================================================
 ``format``       version of this layout, 1
@@ -36,8 +37,11 @@ from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.utils.near_names import did_you_mean
 from msvitreid.utils.versions import versions
 
+from .digest import BLANK, DIGEST_KEY
+
 EXPORT_KEY = 'msvitreid_export'
 EXPORT_FORMAT = 1
+TEXTS = (KEY, EXPORT_KEY, DIGEST_KEY)
 INCLUDABLE = ('preprocess', 'flip', 'normalize')
 PRECISIONS = ('float32', 'half', 'int8')
 
@@ -61,7 +65,7 @@ class Contents:
     model: str
 
     def as_texts(self) -> dict[str, str]:
-        """By name, what the file keeps."""
+        """By name, what the file keeps; the digest is filled in when it is written."""
         export = {
             'format': EXPORT_FORMAT,
             'kind': self.kind,
@@ -72,6 +76,7 @@ class Contents:
         return {
             KEY: json.dumps(self.description, allow_nan=False),
             EXPORT_KEY: json.dumps(export),
+            DIGEST_KEY: BLANK,
         }
 
 

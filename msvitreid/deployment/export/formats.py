@@ -14,6 +14,7 @@ from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.utils.near_names import did_you_mean
 from msvitreid.utils.regular_file import read_regular_file
 
+from .digest import Parts
 from .exported_net import Run
 from .whole_net import Selection, WholeNet, by_threshold
 
@@ -60,7 +61,7 @@ class ExportFormat:
             net: of which the graph is made.
             size: height and width.
             path: of the file, ending in :attr:`suffix`.
-            texts: by name, for the file to keep.
+            texts: by name, for the file to keep, with the place of the file's digest.
             precision: one of :attr:`precisions`.
             calibration: images as the graph takes them, for int8.
 
@@ -74,8 +75,8 @@ class ExportFormat:
         """What belongs to a file, itself last."""
         return [path]
 
-    def read(self, path: Path) -> tuple[dict[str, str], Run]:
-        """The texts of a file, and its graph.
+    def read(self, path: Path) -> tuple[dict[str, str], Run, Parts]:
+        """The texts of a file, its graph, and all the bytes by which they were read.
 
         Raises:
             ValueError: it is no such file, or has in it what may not be there; other exceptions

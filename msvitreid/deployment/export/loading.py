@@ -6,6 +6,7 @@ from pathlib import Path
 from msvitreid.errors import CheckpointError, ConfigError, ReIDError
 
 from .contents import read_contents, refused
+from .digest import DIGEST_KEY, digest_of
 from .exported_net import ExportedNet
 from .formats import export_formats, format_of, require_opens_strangers, require_packages
 
@@ -20,7 +21,8 @@ def load_exported(path: str | os.PathLike[str], trusted: bool = False) -> Export
 
     Raises:
         CheckpointError: the file is missing, cut off, of another kind, holds what could run or
-            names other files, or what it says of itself is missing or malformed.
+            names other files, what it says of itself is missing or malformed, or it is not as it
+            was when it was exported.
         ConfigError: its runtime is not installed, or the suffix is unknown.
     """
     chosen = format_of(path)
@@ -31,7 +33,7 @@ def load_exported(path: str | os.PathLike[str], trusted: bool = False) -> Export
         require_opens_strangers(chosen, path)
     require_packages(chosen)
     try:
-        texts, run = chosen.read(Path(path))
+        texts, run, parts = chosen.read(Path(path))
     except ReIDError:
         raise
     except OSError as error:
@@ -42,4 +44,8 @@ def load_exported(path: str | os.PathLike[str], trusted: bool = False) -> Export
         # Parsers of other libraries raise whatever they stumble over.
         reason = ' '.join(str(error).split())[:200] or type(error).__name__
         raise refused(path, reason) from error
-    return ExportedNet(read_contents(texts, chosen.name, path), run, path)
+    contents = read_contents(texts, chosen.name, path)
+    stated = texts.get(DIGEST_KEY, '')
+    if digest_of(parts, stated) != stated:
+        raise refused(path, 'it was changed after it was exported, or has no digest of itself')
+    return ExportedNet(contents, run, path)

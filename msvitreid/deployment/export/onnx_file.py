@@ -13,6 +13,7 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 
+from .digest import Parts, sealed
 from .exported_net import Run
 from .formats import INPUT, OUTPUT, ExportFormat, content, example
 from .whole_net import WholeNet, by_position
@@ -60,9 +61,9 @@ class ONNXFormat(ExportFormat):
         if precision == 'half':
             halve_weights(graph.graph)
         onnx.helper.set_model_props(graph, dict(texts))
-        onnx.save(graph, path)
+        path.write_bytes(sealed({'': graph.SerializeToString()})[''])
 
-    def read(self, path: Path) -> tuple[dict[str, str], Run]:
+    def read(self, path: Path) -> tuple[dict[str, str], Run, Parts]:
         import onnx
         import onnxruntime
 
@@ -84,7 +85,7 @@ class ONNXFormat(ExportFormat):
         )
         _check_ends(session)
         texts = {entry.key: entry.value for entry in model.metadata_props}
-        return texts, lambda images: session.run([OUTPUT], {INPUT: images})[0]
+        return texts, lambda images: session.run([OUTPUT], {INPUT: images})[0], {'': data}
 
 
 def _converted(net: WholeNet, images: Tensor) -> Any:

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msvitreid.checkpoints.model_file import KEY
 from msvitreid.errors import ConfigError
 
-from .contents import EXPORT_KEY
+from .contents import TEXTS
+from .digest import Parts, sealed
 from .exported_net import Run
 from .formats import INPUT, OUTPUT, ExportFormat, content
 from .whole_net import WholeNet
@@ -72,14 +72,16 @@ class OpenVINOFormat(ExportFormat):
         except RuntimeError as error:
             # The graph is there already, so it is the writing that failed.
             raise OSError(errno.EIO, ' '.join(str(error).split())[:200], str(path)) from error
+        path.write_bytes(sealed(self._parts(path))['graph'])
 
-    def read(self, path: Path) -> tuple[dict[str, str], Run]:
+    def read(self, path: Path) -> tuple[dict[str, str], Run, Parts]:
         from msvitreid.deployment.openvino_graph import core
 
-        graph, weights = content(path), content(path.with_suffix('.bin'))
+        parts = self._parts(path)
+        graph = parts['graph']
         if not graph.lstrip().startswith(BEGINNINGS):
             raise ValueError("it is no graph of OpenVINO's")
-        model = core().read_model(graph, weights)
+        model = core().read_model(graph, parts['weights'])
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise ValueError('its graph does not lead from one input to one output')
         options = {
@@ -89,7 +91,7 @@ class OpenVINOFormat(ExportFormat):
         }
         texts = {
             name: str(model.get_rt_info([name]).value)
-            for name in (KEY, EXPORT_KEY)
+            for name in TEXTS
             if model.has_rt_info([name])
         }
         compiled = core().compile_model(model, 'CPU', options)
@@ -98,4 +100,7 @@ class OpenVINOFormat(ExportFormat):
             # A copy, as the next call writes to the same memory.
             return np.array(compiled(images)[0])
 
-        return texts, run
+        return texts, run, parts
+
+    def _parts(self, path: Path) -> dict[str, bytes]:
+        return {'graph': content(path), 'weights': content(path.with_suffix('.bin'))}

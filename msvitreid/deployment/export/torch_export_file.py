@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 
+from .contents import TEXTS
+from .digest import Parts, sealed_archive
 from .exported_net import Run
-from .formats import ExportFormat, example
+from .formats import ExportFormat, content, example
 from .whole_net import WholeNet
 
 
@@ -48,21 +51,20 @@ class TorchExportFormat(ExportFormat):
         # Where the disk is full, torch's own writing of files ends the process.
         archive = io.BytesIO()
         torch.export.save(program, archive, extra_files=dict(texts))
-        path.write_bytes(archive.getbuffer())
+        path.write_bytes(sealed_archive(archive.getvalue()))
 
-    def read(self, path: Path) -> tuple[dict[str, str], Run]:
-        from msvitreid.checkpoints.model_file import KEY
-
-        from .contents import EXPORT_KEY
-
-        texts: dict[str, Any] = {KEY: '', EXPORT_KEY: ''}
-        module: Any = torch.export.load(path, extra_files=texts).module()
+    def read(self, path: Path) -> tuple[dict[str, str], Run, Parts]:
+        texts: dict[str, Any] = dict.fromkeys(TEXTS, '')
+        data = content(path)
+        module: Any = torch.export.load(io.BytesIO(data), extra_files=texts).module()
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
 
         def run(images: np.ndarray) -> np.ndarray:
             with torch.no_grad():
                 return module(torch.from_numpy(np.ascontiguousarray(images))).numpy()
 
-        return {name: _text(text) for name, text in texts.items() if text}, run
+        return {name: _text(text) for name, text in texts.items() if text}, run, parts
 
 
 def _text(content: bytes | str) -> str:

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msvitreid.checkpoints.model_file import KEY
 from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import printable
 
-from .contents import EXPORT_KEY
+from .contents import TEXTS
+from .digest import Parts, sealed_archive, written_archive
 from .exported_net import Run
 from .formats import ExportFormat, content, example
 from .whole_net import WholeNet
@@ -87,11 +87,13 @@ class TorchScriptFormat(ExportFormat):
             # Where the disk is full, torch's own writing of files ends the process.
             archive = io.BytesIO()
             torch.jit.save(torch.jit.freeze(traced), archive, _extra_files=dict(texts))
-            path.write_bytes(archive.getbuffer())
+            path.write_bytes(sealed_archive(archive.getvalue()))
 
-    def read(self, path: Path) -> tuple[dict[str, str], Run]:
-        archive = _checked(content(path))
-        texts: dict[str, Any] = {KEY: '', EXPORT_KEY: ''}
+    def read(self, path: Path) -> tuple[dict[str, str], Run, Parts]:
+        parts = _checked(content(path))
+        # Written again, as torch could find other entries in the same bytes than Python does.
+        archive = io.BytesIO(written_archive(parts))
+        texts: dict[str, Any] = dict.fromkeys(TEXTS, '')
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             module = torch.jit.load(archive, map_location='cpu', _extra_files=texts)
@@ -105,13 +107,11 @@ class TorchScriptFormat(ExportFormat):
             for name, text in texts.items()
             if text
         }
-        return found, run
+        return found, run, parts
 
 
-def _checked(data: bytes) -> io.BytesIO:
-    """The archive, written again, if its code calls nothing but arithmetic.
-
-    Written again, as torch could find other entries in the same bytes than Python does.
+def _checked(data: bytes) -> dict[str, bytes]:
+    """The archive's entries, if its code calls nothing but arithmetic.
 
     Raises:
         ValueError: the code calls something else, or this is no archive.
@@ -138,12 +138,7 @@ def _checked(data: bytes) -> io.BytesIO:
     for name, text in code.items():
         if name.endswith('.py'):
             _check_code(text)
-    copy = io.BytesIO()
-    with zipfile.ZipFile(copy, 'w') as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    copy.seek(0)
-    return copy
+    return files
 
 
 def _check_code(source: bytes) -> None:

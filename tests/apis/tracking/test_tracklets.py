@@ -172,7 +172,6 @@ def test_what_the_command_refuses(model_file, video, tmp_path, capsys):
         ((model_file, video, tmp_path / 'gone.txt', '--out', out), DatasetError, r'gone\.txt'),
         ((model_file, tmp_path / 'gone', path, '--out', out), DatasetError, 'gone'),
         ((tmp_path / 'no.safetensors', video, path, '--out', out), CheckpointError, 'no'),
-        ((model_file, video, path, '--out', out, '--batch-size', 0), ConfigError, 'batch_size'),
         ((model_file, video, path, '--out', out, '--device', 'tpu'), ConfigError, 'tpu'),
     ):
         with pytest.raises(error, match=match):
@@ -188,4 +187,26 @@ def test_what_the_command_refuses(model_file, video, tmp_path, capsys):
     with pytest.raises(OutputError, match=r'd\.npz'):
         run(capsys, model_file, video, path, '--out', tmp_path / 'd.npz')
     assert not out.exists()
-    assert run(capsys, model_file, video, path)[0] == 2
+    for options in ((), ('--out', out, '--batch-size', 0), ('--out', out, '--camera', 'c1')):
+        assert run(capsys, model_file, video, path, *options)[0] == 2
+
+
+def test_one_unreadable_frame_ends_nothing(encoder, model_file, video, tmp_path, capsys):
+    """Class of faults: a command on many images that stops at one of them."""
+    frames = tmp_path / 'frames'
+    frames.mkdir()
+    for path in video.glob('*.png'):
+        (frames / path.name).write_bytes(path.read_bytes())
+    (frames / '000002.png').write_bytes(b'no image')
+    lines = [f'{frame},{track},10,10,20,40' for frame in (1, 2, 3) for track in (1, 2)]
+    path = written(tmp_path, *lines, '2,7,10,10,20,40')
+    found = embed_tracks(encoder, find_frames(frames), read_tracks(path))
+    assert (found.ids.tolist(), found.used.tolist()) == ([1, 2], [2, 2])
+    assert list(found.unreadable) == [str(frames / '000002.png')]
+    assert list(found.failed) == [7]
+    without = written(tmp_path, *[line for line in lines if line[0] != '2'])
+    expected = embed_tracks(encoder, find_frames(frames), read_tracks(without))
+    np.testing.assert_allclose(found.embeddings, expected.embeddings, atol=1e-6)
+    path = written(tmp_path, *lines)
+    code, out, err = run(capsys, model_file, frames, path, '--out', tmp_path / 'a.npz')
+    assert (code, '000002.png' in err, out[:8]) == (1, True, '2 tracks')

@@ -14,6 +14,7 @@ from msvitreid.deployment.export import (
     export_formats,
     load_exported,
 )
+from msvitreid.deployment.export.digest import BLANK, DIGEST_KEY, digest_of, sealed
 from msvitreid.deployment.export.onnx_file import halve_weights
 from msvitreid.errors import CheckpointError, ConfigError
 
@@ -63,7 +64,7 @@ def test_half_the_size_in_onnx(tiny, export, tmp_path):
     model = onnx.load(export('onnx'))
     halve_weights(model.graph)
     path = tmp_path / 'net.onnx'
-    onnx.save(model, path)
+    seal_again(model, path)
     # A net so small has as many bytes of nodes.
     assert path.stat().st_size < 0.7 * export('onnx').stat().st_size
     found = load_exported(path).embed(IMAGES, True)
@@ -74,6 +75,65 @@ def test_no_path_of_this_machine_is_in_the_file(export):
     text = export('onnx').read_bytes()
     assert b'site-packages' not in text
     assert b'whole_net.py' not in text
+
+
+def seal_again(model, path, head=b''):
+    """Write a changed ONNX model as one who means to would, with a new digest."""
+    for entry in model.metadata_props:
+        if entry.key == DIGEST_KEY:
+            entry.value = BLANK
+    path.write_bytes(sealed({'': head + model.SerializeToString()})[''])
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_graph_that_was_exchanged(name, export, tmp_path):
+    """Class of faults: another net's numbers under a description that vouches for them."""
+    path = copied(export(name), tmp_path)
+    if name == 'onnx':
+        onnx = pytest.importorskip('onnx')
+        model = onnx.load(path)
+        weight = max(model.graph.initializer, key=lambda one: len(one.raw_data))
+        weight.raw_data = bytes(len(weight.raw_data))
+        path.write_bytes(model.SerializeToString())
+    elif name == 'openvino':
+        weights = path.with_suffix('.bin')
+        numbers = bytearray(weights.read_bytes())
+        numbers[len(numbers) // 2] ^= 1
+        weights.write_bytes(numbers)
+    else:
+        with zipfile.ZipFile(export(name)) as source, zipfile.ZipFile(path, 'w') as new:
+            for entry in source.namelist():
+                text = source.read(entry)
+                is_weight = '/constants/' in entry and len(text) > 1000
+                new.writestr(entry, bytes(len(text)) if is_weight else text)
+    with pytest.raises(CheckpointError, match=f'{path.name}.*changed'):
+        load_exported(path)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_digest_that_was_removed(name, export, tmp_path):
+    path = copied(export(name), tmp_path)
+    data = path.read_bytes()
+    key = DIGEST_KEY.encode()
+    assert data.count(key)
+    if name != 'torchscript':
+        path.write_bytes(data.replace(key, key[::-1]))
+    else:
+        with zipfile.ZipFile(export(name)) as source, zipfile.ZipFile(path, 'w') as new:
+            for entry in source.namelist():
+                if DIGEST_KEY not in entry:
+                    new.writestr(entry, source.read(entry))
+    with pytest.raises(CheckpointError, match=f'{path.name}.*digest'):
+        load_exported(path)
+
+
+def test_a_digest_is_as_long_as_its_place():
+    assert len(BLANK) == 64
+    found = sealed({'a': b'x' + BLANK.encode(), 'b': b'y'})
+    stated = found['a'][1:].decode()
+    assert digest_of(found, stated) == stated
+    assert digest_of({**found, 'b': b'z'}, stated) != stated
+    assert digest_of({'a': found['a'] + b'y', 'b': b''}, stated) != stated
 
 
 def copied(path, folder):
@@ -240,7 +300,9 @@ def test_onnx_that_is_another_format_to_its_runtime(export, tmp_path):
     ONNX Runtime takes bytes with ORTM at the fourth for its own format, whatever they are else.
     """
     path = copied(export('onnx'), tmp_path)
-    path.write_bytes(b'\x7a\x86\x80\x00ORTM\0\0' + path.read_bytes())
+    head = b'\x7a\x86\x80\x00ORTM\0\0'
+    seal_again(pytest.importorskip('onnx').load(path), path, head)
+    assert path.read_bytes().startswith(head)
     assert load_exported(path).backend == 'onnx'
 
 
