@@ -5,6 +5,8 @@ import pytest
 from tests.miniature import TreeShape, write_cub200, write_market1501
 from tests.tools.user import SMALL, leaf, options, run
 
+from .bench import Bench
+
 
 @pytest.fixture(scope='session')
 def data_root(tmp_path_factory):
@@ -23,3 +25,13 @@ def trained(data_root, tmp_path_factory):
     outcome = run('train.py', leaf('msvit-s_market1501'), '--work-dir', work_dir, *small)
     assert outcome.code == 0, outcome.err
     return work_dir
+
+
+@pytest.fixture
+def bench(tmp_path, trained):
+    """A case's own miniature tree and folder, beside an earlier run's work directory."""
+    files = tmp_path / 'files'
+    files.mkdir()
+    shape = TreeShape(train_identities=4, test_identities=2, images=3)
+    write_market1501(tmp_path / 'data', shape)
+    return Bench(tmp_path / 'data', trained, files)

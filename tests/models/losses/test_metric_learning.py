@@ -152,7 +152,7 @@ def test_wrong_names_and_options_are_named(options, sentence):
 
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, 'pytorch_metric_learning', None)
-    with pytest.raises(ConfigError, match=r"'CircleLoss' needs .*reid\[metric-learning\]"):
+    with pytest.raises(ConfigError, match=r"'CircleLoss' .*reid\[metric-learning\]"):
         MetricLearningLoss('CircleLoss')
 
 
