@@ -157,5 +157,5 @@ def test_without_the_library(monkeypatch):
 
 
 def test_it_is_imported_by_those_who_use_it_only():
-    loaded = modules_after('import msvitreid.models')
+    (loaded,) = modules_after('import msvitreid.models')
     assert not {'pytorch_metric_learning', 'sklearn', 'timm'} & loaded
