@@ -1,3 +1,5 @@
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,28 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp('data')
     write_market1501(root)
     return root
+
+
+@pytest.fixture(scope='module', autouse=True)
+def collector_passes_over_imports() -> Iterator[None]:
+    """mmengine collects garbage for every dataset: a sixth of a second with all libraries in."""
+    gc.freeze()
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def configs_are_formatted_once() -> Iterator[None]:
+    """A run writes its config to five places; each time takes as long as a tiny epoch."""
+    from mmengine.config import config
+
+    format_code, known = config.FormatCode, {}
+
+    def format_once(text: str, **style: object) -> tuple[str, bool]:
+        if text not in known:
+            known[text] = format_code(text, **style)
+        return known[text]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, 'FormatCode', format_once)
+        yield

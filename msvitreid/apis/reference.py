@@ -16,7 +16,7 @@ from msvitreid.evaluation.functional import (
     rank_metrics,
     ranking_agreement,
 )
-from msvitreid.evaluation.functional.agreement import TIE
+from msvitreid.evaluation.functional.retrieval import TIE
 from msvitreid.models.model_description import load_model
 from msvitreid.utils.printable import failure
 

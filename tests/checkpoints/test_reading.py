@@ -60,7 +60,7 @@ def test_config_text_in_the_metadata_is_dropped(tmp_path):
 def test_other_files(tmp_path, content):
     path = tmp_path / 'a.pth'
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"a\.pth' is (truncated or )?not a PyTorch file"):
+    with pytest.raises(CheckpointError, match=r"a\.pth' is .*not a PyTorch"):
         read_checkpoint(path)
 
 

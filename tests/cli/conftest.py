@@ -11,6 +11,8 @@ from tests.miniature import TreeShape, write_cub200, write_market1501
 from tests.models.tiny import tiny_reid_model
 from tests.tools.user import SMALL, leaf, options, run
 
+from .bench import Bench
+
 
 @pytest.fixture(scope='session')
 def data_root(tmp_path_factory):
@@ -31,7 +33,7 @@ def trained(data_root, tmp_path_factory):
     return work_dir
 
 
-class Bench(NamedTuple):
+class TinySet(NamedTuple):
     config: str
     weights: str
     model: str
@@ -39,12 +41,12 @@ class Bench(NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def bench(tmp_path_factory):
+def tiny_set(tmp_path_factory):
     """A tiny net on a set that nobody may change.
 
     Six identities, each once queried by camera 1, with three gallery images of cameras 1, 2.
     """
-    folder = tmp_path_factory.mktemp('bench')
+    folder = tmp_path_factory.mktemp('tiny_set')
     rng = np.random.default_rng(0)
     for identity in range(6):
         own = rng.integers(0, 256, (8, 4, 3))
@@ -75,4 +77,14 @@ def bench(tmp_path_factory):
         'test_cfg = dict()\n'
     )
     images = sorted(map(str, (folder / 'set' / 'query').rglob('*.png')))
-    return Bench(str(config), str(folder / 'averaged.pth'), str(model), images)
+    return TinySet(str(config), str(folder / 'averaged.pth'), str(model), images)
+
+
+@pytest.fixture
+def bench(tmp_path, trained):
+    """A case's own miniature tree and folder, beside an earlier run's work directory."""
+    files = tmp_path / 'files'
+    files.mkdir()
+    shape = TreeShape(train_identities=4, test_identities=2, images=3)
+    write_market1501(tmp_path / 'data', shape)
+    return Bench(tmp_path / 'data', trained, files)

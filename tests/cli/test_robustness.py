@@ -19,19 +19,19 @@ CONDITIONS = ['--conditions', 'occlusion-bottom-gray', 'jpeg']
 
 
 @pytest.fixture(scope='module')
-def measured(bench, tmp_path_factory):
+def measured(tiny_set, tmp_path_factory):
     """Two nets, of which the second is the same as a model file; the folder and the output."""
     out = tmp_path_factory.mktemp('robustness') / 'new' / 'out'
-    nets = [bench.config, bench.weights, bench.config, bench.model]
+    nets = [tiny_set.config, tiny_set.weights, tiny_set.config, tiny_set.model]
     given = [*nets, '--names', 'one', 'two', '--out', out, *CONDITIONS, *FAST]
     outcome = msvitreid('robustness', *given)
     assert outcome.code == 0, outcome.err
     return out, outcome
 
 
-def test_clean_is_the_plain_test_to_the_last_digit(bench, measured, tmp_path):
+def test_clean_is_the_plain_test_to_the_last_digit(tiny_set, measured, tmp_path):
     result = tmp_path / 't.json'
-    given = [bench.config, bench.weights, '--out', result, '--work-dir', tmp_path / 'w']
+    given = [tiny_set.config, tiny_set.weights, '--out', result, '--work-dir', tmp_path / 'w']
     scope = options({'default_scope': 'msvitreid', 'runner_type': 'ReIDRunner'})
     outcome = run('test.py', *given, '--bootstrap', 20, *scope)
     assert outcome.code == 0, outcome.err
@@ -61,20 +61,27 @@ def test_table_files_and_progress(measured):
     assert {row['net'] for row in rows} == {'one', 'two'}
 
 
-def test_going_on_where_it_stopped(bench, measured, tmp_path):
+def test_going_on_where_it_stopped(tiny_set, measured, tmp_path):
     """All conditions are done, so that no image is embedded; the order may be another."""
     shutil.copytree(measured[0] / 'parts', tmp_path / 'parts')
-    given = [bench.config, bench.weights, '--out', tmp_path, *FAST]
+    given = [tiny_set.config, tiny_set.weights, '--out', tmp_path, *FAST]
     outcome = msvitreid('robustness', *given, '--conditions', 'jpeg', 'occlusion-bottom-gray')
     assert outcome.code == 0, outcome.err
     assert '[' not in outcome.err
 
 
-def test_a_model_file_on_a_folder(bench, tmp_path):
+def test_a_model_file_on_a_folder(tiny_set, tmp_path):
     """A folder of query and gallery, and one per identity, whose images search each other."""
     for place, count in (('', 6), ('gallery', 18)):
-        images = f'{bench.config.rsplit("/", 1)[0]}/set/{place}'
-        given = [bench.model, images, '--out', tmp_path / f'o{place}', '--conditions', 'jpeg']
+        images = f'{tiny_set.config.rsplit("/", 1)[0]}/set/{place}'
+        given = [
+            tiny_set.model,
+            images,
+            '--out',
+            tmp_path / f'o{place}',
+            '--conditions',
+            'jpeg',
+        ]
         outcome = msvitreid('robustness', *given, *FAST)
         assert outcome.code == 0, outcome.err
         written = json.loads((tmp_path / f'o{place}' / 'robustness.json').read_text())
@@ -87,12 +94,12 @@ def test_the_conditions_are_listed():
     assert re.search(r'^\* jpeg +quality: 25, 18, 15, 10, 7$', outcome.out, re.MULTILINE)
 
 
-def test_refusals(bench, measured, tmp_path):
-    net = [bench.config, bench.weights]
+def test_refusals(tiny_set, measured, tmp_path):
+    net = [tiny_set.config, tiny_set.weights]
     out = ['--out', tmp_path / 'o']
     (tmp_path / 'file').write_text('')
     for arguments, word in [
-        ([bench.config, *out], 'NET'),
+        ([tiny_set.config, *out], 'NET'),
         ([*net, *out, '--conditions', 'fog'], 'fog'),
         ([*net, *out, '--names', 'a', 'b'], '--names'),
         ([*net, *net, *out, '--names', 'a', 'a', *CONDITIONS, *FAST], "'a'"),
@@ -101,21 +108,21 @@ def test_refusals(bench, measured, tmp_path):
         ([*net, *out, '--batch-size', '0'], '--batch-size'),
         ([*net, *out, '--device', 'tpu'], 'tpu'),
         ([*net, '--out', tmp_path / 'file'], 'file'),
-        ([bench.model, '/nowhere', *out], '/nowhere'),
-        ([bench.model, tmp_path, *out, '--cfg-options', 'a=1'], '--cfg-options'),
+        ([tiny_set.model, '/nowhere', *out], '/nowhere'),
+        ([tiny_set.model, tmp_path, *out, '--cfg-options', 'a=1'], '--cfg-options'),
     ]:
         outcome = msvitreid('robustness', *arguments)
         assert (outcome.code, word in outcome.err) == (2, True), outcome.err
     assert not (tmp_path / 'o').exists()
 
 
-def test_a_report_shows_it(bench, measured, tmp_path):
+def test_a_report_shows_it(tiny_set, measured, tmp_path):
     """From --robustness, and from the run's folder; of another model it is refused."""
     result = measured[0] / 'robustness.json'
     folder = tmp_path / 'run'
     folder.mkdir()
-    shutil.copy(bench.config, folder)
-    shutil.copy(bench.weights, folder)
+    shutil.copy(tiny_set.config, folder)
+    shutil.copy(tiny_set.weights, folder)
     html = tmp_path / 'r.html'
     given = ['report', folder, '--out', html, '--resamples', '0', '--device', 'cpu']
     outcome = msvitreid(*given)

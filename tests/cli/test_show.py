@@ -21,16 +21,16 @@ def done(*arguments):
 
 
 @pytest.mark.parametrize('queries', ['best', 'worst', 'random', 'all'])
-def test_ranking(bench, tmp_path, queries):
+def test_ranking(tiny_set, tmp_path, queries):
     out = tmp_path / 'r.png'
     options = ['--queries', queries, '--count', '3', '--hits', '4', '--out', out]
-    assert done('ranking', bench.config, bench.weights, *options) == f'{out}\n'
+    assert done('ranking', tiny_set.config, tiny_set.weights, *options) == f'{out}\n'
     assert Image.open(out).size[0] > 400
 
 
-def test_pages(bench, tmp_path):
+def test_pages(tiny_set, tmp_path):
     """Six queries at four a page are two pages; a model file in place of weights will do."""
-    arguments = ['ranking', bench.config, bench.model, '--queries', 'all', '--pages', '4']
+    arguments = ['ranking', tiny_set.config, tiny_set.model, '--queries', 'all', '--pages', '4']
     printed = done(*arguments, '--out', tmp_path / 'r.jpg')
     assert printed.split() == [str(tmp_path / 'r-1.jpg'), str(tmp_path / 'r-2.jpg')]
     tall, short = (Image.open(path).size[1] for path in printed.split())
@@ -42,8 +42,8 @@ def test_pages(bench, tmp_path):
     assert max(counts.get(color, 0) for color in (SAME, DIFFERENT, LEFT_OUT)) < 100
 
 
-def test_curves_of_two_nets(bench, tmp_path):
-    nets = [bench.config, bench.weights, bench.config, bench.model]
+def test_curves_of_two_nets(tiny_set, tmp_path):
+    nets = [tiny_set.config, tiny_set.weights, tiny_set.config, tiny_set.model]
     out = tmp_path / 'new' / 'c.pdf'
     printed = done('curves', *nets, '--names', 'one', 'two', '--out', out)
     first, second, last = printed.splitlines()
@@ -54,63 +54,70 @@ def test_curves_of_two_nets(bench, tmp_path):
     assert (refused.code, '--names' in refused.err) == (2, True)
 
 
-def test_attention(bench, tmp_path):
+def test_attention(tiny_set, tmp_path):
     plain, covered = tmp_path / 'a.png', tmp_path / 'b.png'
-    done('attention', bench.model, bench.images[0], '--token', '1,1', '--out', plain)
-    done('attention', bench.model, bench.images[0], '--occlude', '--out', covered)
+    done('attention', tiny_set.model, tiny_set.images[0], '--token', '1,1', '--out', plain)
+    done('attention', tiny_set.model, tiny_set.images[0], '--occlude', '--out', covered)
     assert Image.open(covered).size[1] > 1.5 * Image.open(plain).size[1]
 
 
-def test_parts(bench, tmp_path):
+def test_parts(tiny_set, tmp_path):
     out = tmp_path / 'p.png'
-    assert done('parts', bench.model, bench.images[0], '--out', out) == f'{out}\n'
-    printed = done('parts', bench.model, *bench.images[:2], '--out', out)
+    assert done('parts', tiny_set.model, tiny_set.images[0], '--out', out) == f'{out}\n'
+    printed = done('parts', tiny_set.model, *tiny_set.images[:2], '--out', out)
     *shares, similarity = map(float, re.findall(r'([+-]\d\.\d{4})$', printed, re.MULTILINE))
     assert len(shares) == 5
-    a, b = ReIDInferencer(bench.model, device='cpu')(bench.images[:2], progress=False)
+    a, b = ReIDInferencer(tiny_set.model, device='cpu')(tiny_set.images[:2], progress=False)
     assert similarity == pytest.approx(a @ b, abs=1e-4)
     assert sum(shares) == pytest.approx(similarity, abs=3e-4)
 
 
 @pytest.mark.parametrize('method', ['pca', 'tsne'])
-def test_map_of_a_test_set(bench, tmp_path, method):
+def test_map_of_a_test_set(tiny_set, tmp_path, method):
     out = tmp_path / 'm.png'
-    done('map', bench.config, bench.weights, '--method', method, '--out', out)
+    done('map', tiny_set.config, tiny_set.weights, '--method', method, '--out', out)
     assert out.exists()
 
 
-def write_gallery(bench, folder, fingerprint):
-    names = bench.images
-    unit = ReIDInferencer(bench.model, device='cpu')(names, progress=False)
+def write_gallery(tiny_set, folder, fingerprint):
+    names = tiny_set.images
+    unit = ReIDInferencer(tiny_set.model, device='cpu')(names, progress=False)
     with create_gallery(folder, unit.shape[1], fingerprint) as gallery:
         gallery.add(names, unit, [{'pid': i} for i in range(len(names))])
     return folder
 
 
-def test_map_of_a_gallery(bench, tmp_path):
-    fingerprint = ReIDInferencer(bench.model, device='cpu').fingerprint
-    gallery = write_gallery(bench, tmp_path / 'g', fingerprint)
+def test_map_of_a_gallery(tiny_set, tmp_path):
+    fingerprint = ReIDInferencer(tiny_set.model, device='cpu').fingerprint
+    gallery = write_gallery(tiny_set, tmp_path / 'g', fingerprint)
     done('map', gallery, '--most', '4', '--out', tmp_path / 'm.png')
-    marked = ['--model', bench.model, '--mark', bench.images[0]]
+    marked = ['--model', tiny_set.model, '--mark', tiny_set.images[0]]
     done('map', gallery, *marked, '--out', tmp_path / 'n.png')
     assert (tmp_path / 'n.png').exists()
 
 
-def test_a_gallery_of_another_model(bench, tmp_path):
-    gallery = write_gallery(bench, tmp_path / 'g', 'other')
-    arguments = ('map', gallery, '--model', bench.model, '--out', tmp_path / 'm.png')
+def test_a_gallery_of_another_model(tiny_set, tmp_path):
+    gallery = write_gallery(tiny_set, tmp_path / 'g', 'other')
+    arguments = ('map', gallery, '--model', tiny_set.model, '--out', tmp_path / 'm.png')
     outcome = msvitreid('show', *arguments)
     assert outcome.code == 2
     assert 'other' in outcome.err
     assert not (tmp_path / 'm.png').exists()
 
 
-def test_cameras(bench, tmp_path):
+def test_cameras(tiny_set, tmp_path):
     out = tmp_path / 'c.png'
-    assert done('cameras', bench.config, bench.weights, '--out', out) == f'{out}\n'
+    assert done('cameras', tiny_set.config, tiny_set.weights, '--out', out) == f'{out}\n'
     none = 'test_dataloader.dataset.camera_pattern=None'
     refused = msvitreid(
-        'show', 'cameras', bench.config, bench.weights, '--out', out, '--cfg-options', none
+        'show',
+        'cameras',
+        tiny_set.config,
+        tiny_set.weights,
+        '--out',
+        out,
+        '--cfg-options',
+        none,
     )
     assert (refused.code, 'no image of the test set has a camera' in refused.err) == (2, True)
 
@@ -134,10 +141,13 @@ def test_cameras(bench, tmp_path):
         (['films'], 'films'),
     ],
 )
-def test_what_is_refused(bench, tmp_path, arguments, words):
+def test_what_is_refused(tiny_set, tmp_path, arguments, words):
     """Each is one sentence with exit code 2, and no picture."""
     places = dict(
-        MODEL=bench.model, IMAGE=bench.images[0], CONFIG=bench.config, WEIGHTS=bench.weights
+        MODEL=tiny_set.model,
+        IMAGE=tiny_set.images[0],
+        CONFIG=tiny_set.config,
+        WEIGHTS=tiny_set.weights,
     )
     given = [places.get(word, word) for word in arguments]
     outcome = msvitreid('show', *given, '--out', tmp_path / 'x.png')

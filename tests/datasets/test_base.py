@@ -107,7 +107,7 @@ def test_lazy_init_reads_nothing_until_asked(tmp_path):
 
 
 def test_labels_need_the_train_split(data_root):
-    with pytest.raises(ConfigError, match=r"labels exist for split 'train' only.*'test'"):
+    with pytest.raises(ConfigError, match=r"labels .*'train' .*'test'"):
         _ = TinyDataset(data_root, split='test').labels
 
 
@@ -115,7 +115,7 @@ def test_labels_need_the_train_split(data_root):
     ('option', 'value'), [('split', 'val'), ('on_count_mismatch', 'raise')]
 )
 def test_unknown_option_value_is_named(data_root, option, value):
-    with pytest.raises(ConfigError, match=f'TinyDataset: {option}={value!r} is not one of'):
+    with pytest.raises(ConfigError, match=f'TinyDataset: {option}={value!r}'):
         TinyDataset(data_root, **{option: value})
 
 

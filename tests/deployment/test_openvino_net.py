@@ -168,7 +168,7 @@ def test_int8_is_close_and_not_exact(tiny, int8):
 
 
 def test_int8_refuses_other_sizes(int8):
-    with pytest.raises(ConfigError, match=r'calibrated with 64x32 images got 32x64 ones'):
+    with pytest.raises(ConfigError, match=r'64x32 .* 32x64'):
         int8(torch.rand(1, 3, 32, 64))
 
 

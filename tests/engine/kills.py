@@ -71,10 +71,10 @@ class Report(Hook):
         self.tell('bn', runner.epoch, batch_idx + 1)
 
     @classmethod
-    def tell(cls, what: str, epoch: int = 0, batch: int = 0) -> None:
+    def tell(cls, what: str, epoch: int = 0, batch: int = 0, wait: float = 0.004) -> None:
         cls.channel.send((what, epoch, batch))
         # Where the killer sleeps shorter than this, it kills at this very place.
-        time.sleep(0.004)
+        time.sleep(wait)
 
 
 def config(data_root: Path, work_dir: Path, workers: int) -> Config:
@@ -102,7 +102,8 @@ def train(channel: Connection, data_root: Path, work_dir: Path, workers: int) ->
         if name.startswith('.averaged.pth.'):
             Report.tell('write averaged')
         elif name.startswith('.epoch_'):
-            Report.tell('write epoch', int(name.split('_')[1].split('.')[0]))
+            # Longer than any killer sleeps: this write is never finished.
+            Report.tell('write epoch', int(name.split('_')[1].split('.')[0]), wait=0.04)
         flush(handle)
 
     os.fsync = slow_flush

@@ -61,7 +61,7 @@ def test_resuming_gives_the_log_history_back(market, trained):
 def test_a_checkpoint_of_another_net_is_an_error(market, tmp_path, trained):
     cfg = tiny_config(market, tmp_path / 'misfit', **{'model.neck.num_parts': 3})
     use_test_only(cfg, trained / 'averaged.pth')
-    with pytest.raises(CheckpointError, match=r'5 keys are missing \(head\.linears\.5\.weight'):
+    with pytest.raises(CheckpointError, match=r'5 keys .*head\.linears\.5\.weight'):
         build_runner(cfg).test()
 
 

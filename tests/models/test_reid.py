@@ -70,5 +70,5 @@ def test_unknown_mode(model):
 
 
 def test_unknown_component_suggests_near_matches():
-    with pytest.raises(ConfigError, match=r"unknown model 'PartPolingNeck'.*'PartPoolingNeck'"):
+    with pytest.raises(ConfigError, match=r"'PartPolingNeck'.*'PartPoolingNeck'"):
         MODELS.build(dict(type='PartPolingNeck'))

@@ -41,14 +41,14 @@ def test_the_contract_names_are_registered(kind, names):
 
 
 def test_an_unknown_name_suggests_near_matches():
-    with pytest.raises(ConfigError, match=r"unknown model 'BNNekHead'.*mean 'BNNeckHead'"):
+    with pytest.raises(ConfigError, match=r"'BNNekHead'.*'BNNeckHead'"):
         registry.MODELS.get('BNNekHead')
     with pytest.raises(ConfigError, match=r'no such component is registered$'):
         registry.MODELS.get('Qwertz')
 
 
 def test_an_unknown_option_is_named():
-    with pytest.raises(ConfigError, match=r"PartPoolingNeck\.num_partz: .*mean 'num_parts'"):
+    with pytest.raises(ConfigError, match=r"PartPoolingNeck\.num_partz: .*'num_parts'"):
         registry.MODELS.build(dict(type='PartPoolingNeck', num_partz=3))
     # An option of the base, to which the named dataset passes it on.
     with pytest.raises(ConfigError, match=r"CUHK03NP\.splitt: .*mean 'split'"):
@@ -86,9 +86,7 @@ def test_a_suggestion_has_the_scope_that_was_given():
 
 
 def test_a_component_without_a_type():
-    with pytest.raises(
-        ConfigError, match=r"a model of the config has no type: \{'num_parts': 2\}"
-    ):
+    with pytest.raises(ConfigError, match=r"no type: \{'num_parts': 2\}"):
         registry.MODELS.build(dict(num_parts=2))
 
 
@@ -134,9 +132,7 @@ def test_a_bug_inside_a_component_keeps_its_error():
 
 @pytest.mark.parametrize('cfg', [None, 'PartPoolingNeck'])
 def test_what_is_no_config_is_an_error(cfg):
-    with pytest.raises(
-        ConfigError, match=f'a model of the config must be a dict.* got {cfg!r}'
-    ):
+    with pytest.raises(ConfigError, match=f'must be a dict.* got {cfg!r}'):
         registry.MODELS.build(cfg)
     assert registry.MODELS.parameters(cfg) == {}
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from msvitreid.apis.results import Embeddings
 from msvitreid.errors import CalibrationError, GalleryError
-from msvitreid.evaluation.functional.error_intervals import error_rate_intervals
 from msvitreid.evaluation.functional.pair_similarities import (
     BIN_EDGES,
     PairSimilarities,
+    error_rate_intervals,
     pair_similarities,
 )
 from msvitreid.evaluation.functional.verification import curve_rates

@@ -4,7 +4,6 @@ Only torch and NumPy are imported (SciPy and scikit-learn where they are used), 
 of the package. Start with ``similarities_to_map.py``, which leads from similarities to mAP.
 """
 
-from .agreement import Agreement, largest_change, ranking_agreement
 from .bootstrap import bootstrap_intervals, bootstrap_labelings
 from .clustering import (
     adjusted_mutual_information,
@@ -14,7 +13,6 @@ from .clustering import (
     normalized_mutual_information,
 )
 from .curves import RECALL_LEVELS, PairCurves, pair_curves, precision_recall
-from .error_intervals import error_rate_intervals
 from .features_to_map import CameraPairs, camera_pair_metrics, rank_metrics
 from .identification import (
     Searches,
@@ -24,11 +22,14 @@ from .identification import (
     search_outcomes,
 )
 from .market_rule import MarketRule
-from .pair_similarities import PairSimilarities, pair_similarities
+from .pair_similarities import PairSimilarities, error_rate_intervals, pair_similarities
 from .reranking import KReciprocalDistances, expand_queries, k_reciprocal_rerank
 from .retrieval import (
+    Agreement,
     first_match_ranks,
+    largest_change,
     rank_classes,
+    ranking_agreement,
     recall_at_k,
     recall_of_first_ranks,
     recall_values,

@@ -121,7 +121,7 @@ def test_a_missing_frame_names_the_line_and_an_unreadable_one_its_file(
     encoder, video, tmp_path
 ):
     path = written(tmp_path, '1,1,10,10,20,40', '9,1,10,10,20,40', '8,1,10,10,20,40')
-    with pytest.raises(DatasetError, match=r'tracks\.txt, line 3: frame 8 .*2 frames.*1 to 3'):
+    with pytest.raises(DatasetError, match=r'tracks\.txt, line 3: frame 8'):
         embed_tracks(encoder, find_frames(video), read_tracks(path))
     broken = tmp_path / '000001.png'
     broken.write_bytes(b'no image')

@@ -28,7 +28,7 @@ def test_bad_line_is_named(line, tmp_path):
     write_inshop(tmp_path)
     with open(tmp_path / 'In-shop/list_eval_partition.txt', 'a') as file:
         file.write(f'{line}\n')
-    with pytest.raises(DatasetError, match=rf"line 60: '{line}' is not 'path item status'"):
+    with pytest.raises(DatasetError, match=rf"line 60: '{line}'"):
         build('inshop', tmp_path, split='test')
 
 
@@ -36,5 +36,5 @@ def test_split_that_the_list_does_not_name_is_empty(tmp_path):
     write_inshop(tmp_path)
     partition = tmp_path / 'In-shop/list_eval_partition.txt'
     partition.write_text(partition.read_text().replace(' gallery', ' query'))
-    with pytest.raises(DatasetError, match=r"'gallery' is empty.*partition\.txt as 'gallery'"):
+    with pytest.raises(DatasetError, match=r"partition\.txt as 'gallery'"):
         build('inshop', tmp_path, split='test')

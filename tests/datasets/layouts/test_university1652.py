@@ -23,7 +23,7 @@ def test_both_tasks(task, queries, searched, tmp_path):
 
 
 def test_unknown_task_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"task='drone2street' is not one of 'drone2sat"):
+    with pytest.raises(ConfigError, match=r"task='drone2street'"):
         University1652(str(tmp_path), task='drone2street')
 
 

@@ -111,7 +111,7 @@ def test_an_only_image_is_an_error(tmp_path):
     for identity in range(2):
         write_image(tmp_path / f'{identity}' / '0.png', identity, (4, 2))
     (broken,) = damage(tmp_path / '0' / '0.png')
-    with pytest.raises(DatasetError, match=rf'1 images of identity 0 can be read \({broken}\)'):
+    with pytest.raises(DatasetError, match=rf'identity 0 .* \({broken}\)'):
         build(tmp_path)[0]
 
 
@@ -171,12 +171,12 @@ def test_members_of_a_joined_set_are_kept_apart(crops, tmp_path_factory):
 
 @pytest.mark.parametrize('split', ['test', 'query', 'gallery'])
 def test_an_evaluation_leaves_nothing_out(crops, split):
-    with pytest.raises(ConfigError, match=f"on_unreadable='redraw' .* not for split '{split}'"):
+    with pytest.raises(ConfigError, match=f"on_unreadable='redraw' .*'{split}'"):
         build(crops, split=split)
 
 
 def test_unknown_policy(crops):
-    with pytest.raises(ConfigError, match="on_unreadable='skip' is not one of 'error', 'red"):
+    with pytest.raises(ConfigError, match="on_unreadable='skip'"):
         build(crops, on_unreadable='skip')
 
 

@@ -57,7 +57,7 @@ def test_identities_alone_are_for_training(tree):
     root = tree('anna/a.jpg', '2/b.jpg')
     assert read(root, 'train') == {'train': [('2/b.jpg', 0, -1), ('anna/a.jpg', 1, -1)]}
     for split in ('query', 'gallery', 'test'):
-        with pytest.raises(DatasetError, match=f"split '{split}' needs a folder query and"):
+        with pytest.raises(DatasetError, match=f"'{split}' needs .* query"):
             read(root, split)
 
 
@@ -66,7 +66,7 @@ def test_identities_alone_are_for_training(tree):
 def test_a_folder_of_no_identity_is_refused(name, top, tree):
     """What stands for a missing value must not become one more person."""
     root = tree(f'{top}1/a.jpg', f'{top}{name}/b.jpg')
-    with pytest.raises(DatasetError, match=f'{root}/{top}{name}: this name stands for no'):
+    with pytest.raises(DatasetError, match=f'{root}/{top}{name}: '):
         read(root, 'train')
 
 
@@ -96,7 +96,7 @@ def test_test_beside_query_is_refused(tree):
 def test_a_missing_folder_is_named(split, tree):
     root = tree('query/1/a.jpg')
     missing = 'gallery' if split == 'test' else split
-    with pytest.raises(DatasetError, match=f'{missing}: this folder of the dataset is missing'):
+    with pytest.raises(DatasetError, match=f'{missing}: .* missing'):
         read(root, split)
 
 

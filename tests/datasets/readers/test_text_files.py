@@ -14,7 +14,7 @@ def test_line_ends_are_kept_and_a_byte_order_mark_is_not(tmp_path):
 
 def test_other_encodings_are_refused(tmp_path):
     (tmp_path / 'list').write_bytes('ä'.encode('latin-1'))
-    with pytest.raises(DatasetError, match=r'list: the list is not UTF-8 text \(byte 0\)'):
+    with pytest.raises(DatasetError, match=r'list: .* UTF-8 .*\(byte 0\)'):
         read_text(tmp_path / 'list')
 
 
@@ -28,7 +28,7 @@ def test_utf_16_needs_a_byte_order_mark(encoding, tmp_path):
         read_text(tmp_path / 'list')
     if mark:
         (tmp_path / 'list').write_bytes('pfad'.encode(encoding))
-        with pytest.raises(DatasetError, match=r'list: .* UTF-16 without a byte order mark'):
+        with pytest.raises(DatasetError, match=r'list: .* UTF-16'):
             read_text(tmp_path / 'list')
 
 

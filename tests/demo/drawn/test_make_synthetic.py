@@ -187,9 +187,7 @@ def test_the_faster_of_two_processes_wins(
 
 def test_a_root_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(
-        DatasetError, match=r'file/set cannot be made \(.+\): choose another folder$'
-    ):
+    with pytest.raises(DatasetError, match=r'file/set cannot be made \(.+\):'):
         make_synthetic(tmp_path / 'file' / 'set', **SMALL)
 
 

@@ -176,7 +176,7 @@ def test_a_base_is_not_a_whole_config(tmp_path):
     (tmp_path / 'base.py').write_text('model = dict()\n')
     cfg = load_config(tmp_path / 'base.py')
     require_sections(cfg, 'model')
-    with pytest.raises(ConfigError, match=r"base\.py' has no train_cfg, optim_wrapper; is it"):
+    with pytest.raises(ConfigError, match=r"base\.py' .*train_cfg, optim_wrapper"):
         require_sections(cfg, 'model', 'train_cfg', 'optim_wrapper')
 
 
@@ -193,7 +193,7 @@ def test_a_resumed_runs_config_starts_anew(tmp_path, capsys):
 
 def test_a_used_work_dir_is_refused(tmp_path):
     (tmp_path / 'epoch_1.pth').touch()
-    with pytest.raises(ConfigError, match=r'of an earlier run \(the last is epoch_1\.pth\)'):
+    with pytest.raises(ConfigError, match=r'earlier run .*epoch_1\.pth'):
         start_new_run(config(tmp_path))
 
 

@@ -29,7 +29,7 @@ def test_several_names_and_none():
 
 @pytest.mark.parametrize('name', ['head.classifier', 'head.norms.', '', 'head.norms.0.bias.x'])
 def test_a_name_that_is_nowhere_is_an_error(name):
-    with pytest.raises(ConfigError, match='is no module or weight of the net or of the file'):
+    with pytest.raises(ConfigError, match='no module or weight'):
         keys_below(['head', name], KEYS)
 
 
@@ -116,17 +116,13 @@ def test_all_else_must_fit(market, tmp_path, trained):
         ['head.classifiers'],
         **{'model.neck.num_parts': 3},
     )
-    with pytest.raises(CheckpointError, match=r'5 keys are missing \(head\.linears\.5\.weight'):
+    with pytest.raises(CheckpointError, match=r'5 keys .*head\.linears\.5\.weight'):
         build_runner(cfg).train()
 
 
 def test_other_classes_without_it_are_an_error_that_says_so(market, tmp_path, trained):
     cfg = fine_tuning(market, tmp_path / 'without', trained, None)
-    with pytest.raises(
-        CheckpointError,
-        match=r'5 keys are of another shape \(head\.classifiers\.0\.weight \(9, 16\) instead of '
-        r"\(6, 16\).*load_except=\['head\.classifiers'\]",
-    ):
+    with pytest.raises(CheckpointError, match=r"load_except=\['head\.classifiers'\]"):
         build_runner(cfg).train()
 
 

@@ -72,7 +72,7 @@ def test_a_failed_save_costs_no_checkpoint(keep, left, market, tmp_path, fill_di
     """mmengine leaves 0 and 1 complete files where 1 and 2 are to be kept."""
     fill_disk('epoch_3.pth')
     runner = build_runner(config(market, tmp_path, {'max_keep_ckpts': keep}))
-    with pytest.raises(OutputError, match=r"epoch_3\.pth' cannot be written .*No space left"):
+    with pytest.raises(OutputError, match=r"epoch_3\.pth' .*No space left"):
         runner.train()
     assert complete(tmp_path) == left
     assert len(left) == keep

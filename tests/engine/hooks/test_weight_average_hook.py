@@ -89,9 +89,7 @@ def test_resuming_with_an_earlier_begin_is_refused(market, tmp_path):
     cfg.custom_hooks[0].begin = 1
     cfg.accept_changes = True
     cfg.experiment_name += '_again'
-    with pytest.raises(
-        CheckpointError, match=r'epoch 2 averages 1 .* begin 1 would .* average 2'
-    ):
+    with pytest.raises(CheckpointError, match=r'averages 1 .* begin 1 .* average 2'):
         build_runner(cfg).train()
 
 
@@ -124,9 +122,7 @@ def test_a_window_after_the_end_is_refused(market, tmp_path):
     cfg = tiny_config(
         market, tmp_path / 'late', custom_hooks=[dict(type='WeightAverageHook', begin=9)]
     )
-    with pytest.raises(
-        ConfigError, match=r'begin 9 lies after the last epoch 3; .*custom_hooks\.0\.begin=3'
-    ):
+    with pytest.raises(ConfigError, match=r'begin 9 .*custom_hooks\.0\.begin=3'):
         build_runner(cfg).train()
 
 

@@ -38,7 +38,7 @@ def test_bytes_lost_inside_are_noticed(tmp_path):
 def test_where_all_are_broken_it_is_said(tmp_path):
     for name in ('epoch_1.pth', 'epoch_2.pth'):
         (tmp_path / name).write_bytes(b'PK')
-    with pytest.raises(CheckpointError, match=r'none of the 2 checkpoints in .* can be read'):
+    with pytest.raises(CheckpointError, match=r'none of the 2 checkpoints'):
         newest_complete(tmp_path)
 
 

@@ -92,9 +92,7 @@ def other_schedulers(cfg):
     ],
 )
 def test_states_that_do_not_fit_are_refused(resume, unrecorded, change, sentence):
-    with pytest.raises(
-        CheckpointError, match=rf'recorded\.pth.* with this config: {sentence}; resume with'
-    ):
+    with pytest.raises(CheckpointError, match=rf'recorded\.pth.*: {sentence};'):
         resume(unrecorded, change)
 
 
@@ -111,7 +109,7 @@ def test_all_differences_are_in_one_sentence(resume, trained):
 
 
 def test_what_cannot_be_taken_over_cannot_be_accepted(resume, trained):
-    with pytest.raises(CheckpointError, match=r'its optimizer is SGD and the config has AdamW'):
+    with pytest.raises(CheckpointError, match=r'optimizer .*SGD .*AdamW'):
         resume(trained, adamw, accept_changes=True)
 
 
@@ -355,7 +353,7 @@ def test_groups_of_another_size_are_refused(resume, trained, tmp_path):
     torch.save(checkpoint, tmp_path / 'given.pth')
     with pytest.raises(
         CheckpointError,
-        match=rf'parameter group 0 has {size - 1} weights and the config makes it of {size}',
+        match=rf'group 0 .*{size - 1} .* {size}',
     ):
         resume(tmp_path / 'given.pth')
 
@@ -365,9 +363,7 @@ def test_other_data_are_refused(resume, trained, tmp_path):
     checkpoint = torch.load(trained, weights_only=True)
     checkpoint['meta']['dataset_meta']['num_classes'] = 751
     torch.save(checkpoint, tmp_path / 'given.pth')
-    with pytest.raises(
-        CheckpointError, match=r'751 classes, and the training data have 6; .*load_except'
-    ):
+    with pytest.raises(CheckpointError, match=r'751 classes.* 6; .*load_except'):
         resume(tmp_path / 'given.pth')
 
 
@@ -376,7 +372,7 @@ def test_incomplete_states_are_named(resume, trained, tmp_path, part):
     checkpoint = torch.load(trained, weights_only=True)
     checkpoint[part] = None
     torch.save(checkpoint, tmp_path / 'given.pth')
-    with pytest.raises(CheckpointError, match=rf'cannot be resumed: it lacks {part}; resume'):
+    with pytest.raises(CheckpointError, match=rf'lacks {part}'):
         resume(tmp_path / 'given.pth')
 
 
@@ -437,9 +433,7 @@ def test_what_only_a_resumed_run_reads_stops_no_other(market, trained, tmp_path)
 def test_weights_only_cannot_be_resumed(resume, trained, tmp_path):
     weights = torch.load(trained, weights_only=True)['state_dict']
     torch.save(weights, tmp_path / 'given.pth')
-    with pytest.raises(
-        CheckpointError, match=r'it holds weights only \(\w.*model\.pretrained=\.\.\.'
-    ):
+    with pytest.raises(CheckpointError, match=r'weights only .*model\.pretrained='):
         resume(tmp_path / 'given.pth')
 
 

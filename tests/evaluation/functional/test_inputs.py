@@ -163,7 +163,7 @@ def test_ranks_that_are_not_whole_numbers_from_one_on(topk):
         lambda: recall_of_first_ranks(np.array([1, 2]), topk),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match='topk must be a list of whole numbers from 1 on'):
+        with pytest.raises(ValueError, match=r'topk .* whole numbers'):
             call()
 
 
@@ -216,11 +216,11 @@ def test_large_integers_of_a_similarity_matrix_stay_apart():
 
 @pytest.mark.parametrize('chunk', [0, -5, 1.5, True, '8', None])
 def test_a_chunk_that_is_not_a_whole_number_from_one_on(chunk):
-    with pytest.raises(ValueError, match='query_chunk must be a whole number, at least 1'):
+    with pytest.raises(ValueError, match=r'query_chunk .* whole'):
         recall_at_k(np.eye(4), [0, 0, 1, 1], query_chunk=chunk)
-    with pytest.raises(ValueError, match='query_chunk must be a whole number, at least 1'):
+    with pytest.raises(ValueError, match=r'query_chunk .* whole'):
         top_matches(np.eye(2), np.eye(2), 1, [0, 1], [0, 1], query_chunk=chunk)
-    with pytest.raises(ValueError, match='query_chunk must be a whole number, at least 1'):
+    with pytest.raises(ValueError, match=r'query_chunk .* whole'):
         rank_metrics(np.eye(2), np.eye(2), [0, 1], [0, 1], query_chunk=chunk)
 
 
@@ -233,7 +233,7 @@ def test_a_number_of_matches_that_cannot_be(k):
 @pytest.mark.parametrize('bounds', [(-1, 2), (0, 3), (2, 1), (0.0, 2)])
 def test_a_range_that_is_none_of_queries(bounds):
     rule = MarketRule([0, 1], [0, 1])
-    with pytest.raises(ValueError, match='start and stop must be a range within the 2 queries'):
+    with pytest.raises(ValueError, match=r'start and stop .* 2 queries'):
         rank_matches(inner_product_rows(np.eye(2), np.eye(2)), rule, *bounds)
 
 
@@ -265,7 +265,7 @@ def test_labelings_of_different_length():
 def test_indices_outside():
     assert as_indices([-1, 2], 2, 3, 'x').tolist() == [-1, 2]
     for index in (-2, 3):
-        with pytest.raises(ValueError, match='x must be from 0 to 2, or -1 for none, got'):
+        with pytest.raises(ValueError, match='x must be from 0 to 2'):
             as_indices([index, 0], 2, 3, 'x')
 
 
@@ -284,7 +284,7 @@ def test_nothing_to_re_rank():
 
 
 def test_squared_lengths_that_overflow():
-    with pytest.raises(ValueError, match='vector of squared feature lengths holds NaN or inf'):
+    with pytest.raises(ValueError, match=r'squared feature lengths .*NaN'):
         k_reciprocal_rerank(np.full((2, 3), 1e20), np.full((2, 3), 1e20))
 
 

@@ -146,5 +146,5 @@ def test_an_index_that_is_none_of_the_gallery(self_index, message):
 
 
 def test_a_set_that_searches_itself_needs_no_index():
-    with pytest.raises(ValueError, match='self_index is given without gallery_features'):
+    with pytest.raises(ValueError, match=r'self_index .*gallery_features'):
         recall_at_k(np.eye(3), [0, 0, 1], self_index=[0, 1, 2])

@@ -111,7 +111,7 @@ def test_the_image_itself_is_no_pair():
     ids=repr,
 )
 def test_rates_out_of_range(fprs):
-    with pytest.raises(ValueError, match='fprs must be a list of rates above 0 and below 1'):
+    with pytest.raises(ValueError, match=r'fprs .* above 0'):
         verification_metrics(np.eye(2), np.eye(2), [0, 1], [0, 1], fprs=fprs)
 
 

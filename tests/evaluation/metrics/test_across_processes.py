@@ -112,8 +112,6 @@ def uneven_and_unordered(samples):
     ('world_size', 'deal'),
     [
         (2, sampled),
-        (3, sampled),
-        (2, all_to_the_last),
         (3, all_to_the_last),
         (3, uneven_and_unordered),
     ],

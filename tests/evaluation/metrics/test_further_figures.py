@@ -164,7 +164,7 @@ def test_intervals_of_random_galleries(log):
 @pytest.mark.parametrize('metric', [ReIDMetric, RetrievalMetric, RandomGalleryMetric])
 @pytest.mark.parametrize('bootstrap', [-1, 1.5, True, '100', None])
 def test_resamples_that_cannot_be(metric, bootstrap):
-    with pytest.raises(ConfigError, match='bootstrap must be a whole number from 0 on'):
+    with pytest.raises(ConfigError, match=r'bootstrap .* whole'):
         metric(bootstrap=bootstrap)
 
 
@@ -188,7 +188,7 @@ def test_bad_options(metric, options, message):
 @pytest.mark.parametrize('metric', [ReIDMetric, RetrievalMetric])
 def test_embeddings_whose_products_overflow(metric):
     samples = make_samples(np.eye(4) * 1e30, [0, 0, 1, 1], ['query', 'gallery'] * 2)
-    with pytest.raises(ReIDError, match=r'holds 1e\+30, so that similarities overflow'):
+    with pytest.raises(ReIDError, match=r'1e\+30.* overflow'):
         evaluate(metric(), samples)
 
 

@@ -123,10 +123,10 @@ def test_bad_options(options, message):
 def test_a_gallery_split_is_refused():
     metric = RandomGalleryMetric()
     metric.process(None, make_samples(np.eye(4), [0, 0, 1, 1], ['query'] * 3 + ['gallery']))
-    with pytest.raises(DatasetError, match="1 of the test images are of split 'gallery'"):
+    with pytest.raises(DatasetError, match=r"1 of .*'gallery'"):
         metric.evaluate(4)
 
 
 def test_nothing_to_search_with():
-    with pytest.raises(DatasetError, match='each of the 4 identities has a single image'):
+    with pytest.raises(DatasetError, match=r'4 identities .*single'):
         evaluate(np.eye(4), range(4))

@@ -55,7 +55,7 @@ def test_what_the_sampler_repeats_to_fill_a_batch_is_not_counted():
 def test_more_places_than_classes():
     metric = TopKAccuracy(topk=(1, 5))
     metric.process({}, samples())
-    with pytest.raises(ConfigError, match=r'topk \(1, 5\) asks for the best 5 of 4 classes'):
+    with pytest.raises(ConfigError, match=r'topk \(1, 5\) .* 4 classes'):
         metric.evaluate(4)
 
 

@@ -75,7 +75,7 @@ def test_an_image_that_does_not_divide_names_stage_map_and_split():
     net = MSViT('s', split_size=(8, 8))
     with pytest.raises(
         ConfigError,
-        match=r'stage 3 of MSViT has a 16x12 map for a 256x192 image',
+        match=r'stage 3 .*16x12 .*256x192',
     ):
         net(torch.rand(1, 3, 256, 192))
     with pytest.raises(ConfigError, match=r'stage 1 .* 95x32 map .* split_size 8x8'):

@@ -173,7 +173,7 @@ def test_groups_of_one_token_and_of_two():
 
 def test_a_map_that_does_not_divide_is_refused():
     attention = SparseGridAttention(1, (4, 4), 0.5)
-    with pytest.raises(ConfigError, match='a 6x4 map does not divide by split_size 4x4'):
+    with pytest.raises(ConfigError, match=r'6x4 .*split_size 4x4'):
         attention(*torch.randn(3, 1, 4, 6, 4))
 
 

@@ -39,9 +39,7 @@ def test_one_number(value):
     ],
 )
 def test_anything_else_is_refused(value, named):
-    with pytest.raises(
-        ConfigError, match=f'Given must give one number for a batch.* got {named};'
-    ):
+    with pytest.raises(ConfigError, match=f'Given .* got {named};'):
         loss_value(Given(value), torch.rand(4, 3), torch.zeros(4))
 
 

@@ -134,7 +134,7 @@ def test_gradient_of_a_row_with_minus_infinity():
 
 @pytest.mark.parametrize('k', [-1, 0, 5])
 def test_k_out_of_range(k):
-    with pytest.raises(ValueError, match=f'from 1 to 4, the length of a row, got {k}'):
+    with pytest.raises(ValueError, match=f'from 1 to 4, .* got {k}'):
         sparse_softmax(torch.zeros(2, 4), k)
 
 

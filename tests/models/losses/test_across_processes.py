@@ -66,7 +66,7 @@ def test_a_lonely_image_is_refused_on_its_rank():
     def lonely():
         BatchHardTripletLoss()(FEATURES[:3], LABELS[:3])
 
-    with pytest.raises(ConfigError, match='1 of 3 images of the batch have no positive'):
+    with pytest.raises(ConfigError, match=r'1 of 3 images .*positive'):
         run_ranks(lonely, 2)
 
 

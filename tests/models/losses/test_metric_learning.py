@@ -152,10 +152,10 @@ def test_wrong_names_and_options_are_named(options, sentence):
 
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, 'pytorch_metric_learning', None)
-    with pytest.raises(ConfigError, match=r"'CircleLoss' needs .*reid\[metric-learning\]"):
+    with pytest.raises(ConfigError, match=r"'CircleLoss' .*reid\[metric-learning\]"):
         MetricLearningLoss('CircleLoss')
 
 
 def test_it_is_imported_by_those_who_use_it_only():
-    loaded = modules_after('import msvitreid.models')
+    (loaded,) = modules_after('import msvitreid.models')
     assert not {'pytorch_metric_learning', 'sklearn', 'timm'} & loaded

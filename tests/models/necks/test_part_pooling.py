@@ -39,12 +39,12 @@ def test_parts(mode, parts, maxima):
 
 @pytest.mark.parametrize('mode', ['interleaved', 'contiguous'])
 def test_too_many_parts(mode):
-    with pytest.raises(ConfigError, match=f'5 rows cannot be cut into 6 {mode} parts'):
+    with pytest.raises(ConfigError, match=f'5 rows .* 6 {mode}'):
         PartPoolingNeck(6, mode)([ROWS])
 
 
 def test_contiguous_parts_that_would_leave_one_empty():
-    with pytest.raises(ConfigError, match='5 rows cannot be cut into 4 contiguous parts'):
+    with pytest.raises(ConfigError, match=r'5 rows .* 4 contiguous'):
         PartPoolingNeck(4, 'contiguous')([ROWS])
 
 

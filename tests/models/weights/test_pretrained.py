@@ -81,9 +81,7 @@ def test_a_net_with_one_bnneck_starts_another(tmp_path):
     assert model.head.classifier.weight.shape[0] == 3
     stem = 'stem.conv.weight'
     assert torch.equal(model.backbone.state_dict()[stem], source.backbone.state_dict()[stem])
-    with pytest.raises(
-        CheckpointError, match=r"'head\.norm\.weight' belongs to no part of the auth"
-    ):
+    with pytest.raises(CheckpointError, match=r"'head\.norm\.weight' belongs"):
         to_official(source.state_dict(), 'reid')
 
 
@@ -122,14 +120,14 @@ def test_the_log_names_the_file_and_what_is_left_of_both(tmp_path, monkeypatch):
 def test_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(
         CheckpointError,
-        match=r'do not exist: put .*pretrain/README\.md.*model\.pretrained=None',
+        match=r'pretrain/README\.md.*pretrained=None',
     ):
         start_from(tmp_path / 'msvit_s.pth')
 
 
 def test_a_stranger_is_refused(tmp_path):
     torch.save({'conv1.weight': torch.zeros(3)}, tmp_path / 'resnet.pth')
-    with pytest.raises(CheckpointError, match=r"neither an MSViT classifier.*'conv1\.weight'"):
+    with pytest.raises(CheckpointError, match=r"MSViT.*'conv1\.weight'"):
         start_from(tmp_path / 'resnet.pth')
 
 
@@ -137,27 +135,21 @@ def test_another_arch_is_refused(classifier, tmp_path):
     wider = dict(classifier)
     wider['backbone.stem.conv.weight'] = torch.zeros(9, 3, 3, 3)
     torch.save(wider, tmp_path / 'w.pth')
-    with pytest.raises(
-        CheckpointError,
-        match=r'1 key is of another shape \(backbone\.stem\.conv\.weight '
-        r'\(9, 3, 3, 3\) instead of \(4, 3, 3, 3\)\); check the arch',
-    ):
+    with pytest.raises(CheckpointError, match=r'stem\.conv\.weight \(9, .* \(4, .* the arch'):
         start_from(tmp_path / 'w.pth')
 
 
 def test_half_a_backbone_is_refused(classifier, tmp_path):
     half = {n: w for n, w in classifier.items() if 'stages.2' not in n}
     torch.save(half, tmp_path / 'w.pth')
-    with pytest.raises(
-        CheckpointError, match=r'of the config: \d+ keys are missing \(backbone\.stages\.2'
-    ):
+    with pytest.raises(CheckpointError, match=r'\d+ keys .*\(backbone\.stages\.2'):
         start_from(tmp_path / 'w.pth')
 
 
 def test_a_deeper_backbone_is_refused(classifier, tmp_path):
     deeper = {**classifier, 'backbone.stages.2.9.main.0.conv.weight': torch.zeros(1)}
     torch.save(deeper, tmp_path / 'w.pth')
-    with pytest.raises(CheckpointError, match=r'1 key is unexpected \(backbone\.stages\.2\.9'):
+    with pytest.raises(CheckpointError, match=r'unexpected \(backbone\.stages\.2\.9'):
         start_from(tmp_path / 'w.pth')
 
 

@@ -173,5 +173,5 @@ def test_a_run_says_how_much_of_its_backbone_a_file_fills(about_to_train):
 
 
 def test_a_run_does_not_start_from_another_nets_file(about_to_train):
-    with pytest.raises(CheckpointError, match=r'does not fit MSViT: it fills 0 of \d+ tensors'):
+    with pytest.raises(CheckpointError, match=r'MSViT: .* 0 of \d+ tensors'):
         about_to_train({'a': torch.zeros(1)})

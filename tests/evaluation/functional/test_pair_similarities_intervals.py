@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from msvitreid.evaluation.functional.error_intervals import error_rate_intervals
-from msvitreid.evaluation.functional.pair_similarities import pair_similarities
+from msvitreid.evaluation.functional.pair_similarities import (
+    error_rate_intervals,
+    pair_similarities,
+)
 
 from .test_pair_similarities import made_set
 
