@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msvitreid.utils.printable import printable
 
+from .readers.spellings import same_names
+
 if TYPE_CHECKING:
     from .base import ReIDDataset
 
@@ -21,8 +23,8 @@ def leak_warnings(train: ReIDDataset | None, test: ReIDDataset) -> Iterator[str]
     """A sentence for each kind of leak between two splits.
 
     Files are one where their paths are; of own data also where a link leads to the same file.
-    Identities are compared by name, and of own data in one folder only: elsewhere the same
-    number may mean two.
+    Identities are compared by name, in whatever spelling, and of own data in one folder only:
+    elsewhere the same number may mean two.
 
     Args:
         train: of split 'train', if it is known.
@@ -55,11 +57,13 @@ def leak_warnings(train: ReIDDataset | None, test: ReIDDataset) -> Iterator[str]
     if train.is_own_data and test.is_own_data and _same_folder(train, test):
         known = {train.id_names.full_pid(entry['pid']) for entry in trained}
         names = {test.id_names.full_pid(entry['pid']) for entry in entries}
-        shared = sorted(known & names)
+        shared = same_names(sorted(names), known)
         if shared:
+            name, trained_as = next(iter(shared.items()))
+            spelled = '' if name == trained_as else f' ({printable(trained_as, 40)!r} there)'
             yield (
                 f'{len(shared):,} of {len(names):,} test identities are trained on, '
-                f'as {printable(shared[0], 40)!r}: figures are too good'
+                f'as {printable(name, 40)!r}{spelled}: figures are too good'
             )
 
 

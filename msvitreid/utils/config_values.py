@@ -12,8 +12,9 @@ from typing import Any
 #: A dict, or a list or tuple that begins with one: the forms that ``DictAction`` lacks.
 HOLDS_DICT = re.compile(r'[\[(\s]*(\{|dict\()')
 
-#: A text in quotes with a space or a comma, such as a path.
-QUOTED = re.compile(r'"[^"]*[ ,][^"]*"|\'[^\']*[ ,][^\']*\'')
+#: A text in quotes with a space or a comma, such as a path; not a list or tuple, whose quotes a
+#: script passed on that were meant for a shell.
+QUOTED = re.compile(r'"(?!\s*[\[(])[^"]*[ ,][^"]*"|\'(?!\s*[\[(])[^\']*[ ,][^\']*\'')
 
 
 def parse_value(text: str) -> Any:

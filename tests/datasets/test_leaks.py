@@ -60,6 +60,14 @@ def test_test_images_and_identities_that_are_trained_on(csv):
     assert identities.startswith("1 of 2 test identities are trained on, as '066'")
 
 
+def test_test_identities_that_are_trained_on_under_another_spelling(csv):
+    """Ids: two lists wrote 1 and 01, so that a person of both was two without a word."""
+    train = csv('train.csv', 'train', '1.jpg,1,,train', '2.jpg,José,,train', '3.jpg,2,,train')
+    rows = ('4.jpg,01,,query', '5.jpg,Jose\u0301,,gallery', '6.jpg,22,,gallery')
+    (warning,) = leak_warnings(train, csv('test.csv', 'test', *rows))
+    assert warning.startswith("2 of 3 test identities are trained on, as '01' ('1' there)")
+
+
 def test_clean_data(csv):
     train = csv('train.csv', 'train', '1.jpg,a,,train')
     test = csv('test.csv', 'test', '2.jpg,b,,query', '3.jpg,b,,gallery')

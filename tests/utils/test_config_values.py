@@ -46,6 +46,9 @@ FORMS = {
     'head.classifiers,head.norms': ['head.classifiers', 'head.norms'],
     'a b': 'ab',
     '{name}_1.pth': '{name}_1.pth',
+    '"[a,b]"': ['a', 'b'],
+    "'(8, 8)'": (8, 8),
+    '"[(a,b),(c,d)]"': [('a', 'b'), ('c', 'd')],
 }
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
+from msvitreid.datasets.readers.spellings import same_names
+
 from .contents import Contents
 from .findings import Finding, Item
 
@@ -10,7 +12,8 @@ from .findings import Finding, Item
 def shared_name_findings(contents: Sequence[Contents]) -> list[Finding]:
     """Identities of own data that bear one name in the lists of training and of test: a fault.
 
-    Each list numbers its identities by itself, so the numbers say nothing.
+    Each list numbers its identities by itself, so the numbers say nothing. Two spellings of one
+    name (``1`` and ``01``) are one name, as they are within a list.
     """
     findings = []
     own = [one for one in contents if one.is_own_data]
@@ -20,8 +23,8 @@ def shared_name_findings(contents: Sequence[Contents]) -> list[Finding]:
         trained = {entry['pid_name']: entry['img_path'] for entry in training.train}
         tested = {entry['pid_name']: entry['img_path'] for entry in test.test}
         items = tuple(
-            Item((trained[name], tested[name]), f'identity {name}')
-            for name in sorted(trained.keys() & tested.keys())
+            Item((trained[as_trained], tested[name]), f'identity {name}')
+            for name, as_trained in same_names(sorted(tested), trained).items()
         )
         if items:
             what = f'identities in both {training.csv} and {test.csv}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from .text_files import read_text
 REQUIRED = ('path', 'pid')
 COLUMNS = (*REQUIRED, 'camid', 'split')
 SPLITS = ('train', 'query', 'gallery', 'test')
+# What some programs write first to tell Excel the separator; it is no header.
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?[\r\n]', re.IGNORECASE)
 # What pandas calls the index of a list that it has written and read.
 PANDAS_INDEX = 'Unnamed: 0'
 # Of a name that is not ASCII.
@@ -53,12 +56,12 @@ def read_csv(
     """Images of one split of a list with the columns path, pid and perhaps camid and split.
 
     The file is UTF-8, or UTF-16 with a byte order mark; its first line names the columns, in
-    any order and case, separated by commas, semicolons or tabs. White space around a value
-    does not belong to it. Identities and cameras may be called anything and are numbered over
-    the whole file, so that they have the same numbers in every split. A name has one spelling
-    (not ``1`` and ``01``); an empty camid is an unknown camera, and what programs write for a
-    missing value (``nan``, ``-1``) is refused. Without the column split, every image is in the
-    split that is asked for.
+    any order and case, separated by commas, semicolons or tabs; a line ``sep=;`` for Excel may
+    come before it. White space around a value does not belong to it. Identities and cameras may
+    be called anything and are numbered over the whole file, so that they have the same numbers in
+    every split. A name has one spelling (not ``1`` and ``01``); an empty camid is an unknown
+    camera, and what programs write for a missing value (``nan``, ``-1``) is refused. Without the
+    column split, every image is in the split that is asked for.
 
     Args:
         file: The list.
@@ -105,7 +108,7 @@ def _read_rows(file: Path) -> Iterator[_Row]:
     try:
         for fields in reader:
             line, end = end + 1, reader.line_num
-            if not fields:
+            if not fields or (line == 1 and SEPARATOR_LINE.match(text)):
                 continue
             if not header:
                 _check_header(file, line, [name.strip() for name in fields], separator)
@@ -137,6 +140,9 @@ def _read_rows(file: Path) -> Iterator[_Row]:
 
 def _find_separator(text: str) -> str:
     """The character by which the first line names most columns, or else has most fields."""
+    stated = SEPARATOR_LINE.match(text)
+    if stated:
+        return stated[1]
     first = next((line for line in io.StringIO(text, newline=None) if line.strip()), '')
 
     def score(separator: str) -> tuple[int, int]:

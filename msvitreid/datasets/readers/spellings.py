@@ -83,6 +83,21 @@ def find_two_spellings(names: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
+def same_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """Those of ``names`` that two lists share, in whatever spelling, with the other's spelling.
+
+    Within a list a name has one spelling, but two lists are often written by two programs.
+    """
+    others = list(others)
+    known = {reading: other for other in others for reading in readings(other)}
+    found = {}
+    for name in names:
+        match = next((known[r] for r in readings(name) if r in known), None)
+        if match is not None:
+            found[name] = match
+    return found
+
+
 def describe_spellings(earlier: str, name: str) -> str:
     """Both names, so that they can be distinguished, and what makes them equal."""
     of_name, of_earlier = readings(name), readings(earlier)

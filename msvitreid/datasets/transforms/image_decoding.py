@@ -18,6 +18,8 @@ from .netpbm import decode_pnm, read_pnm_header
 # In any depth, and with the orientation of the EXIF data.
 _ANY_DEPTH = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 _TIFF_STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+# A tag of TIFF.
+BITS_PER_SAMPLE = 258
 # OpenCV multiplies their colors with the alpha channel.
 _ALPHA_MODES = ('RGBA', 'RGBa', 'LA', 'La', 'PA')
 
@@ -27,7 +29,8 @@ class DecodedImage(NamedTuple):
 
     Attributes:
         values: ``(H, W, 3)`` RGB, uint8 or uint16.
-        white: the value of full brightness: 255, 65,535 or, of a PNM file, what it says.
+        white: the value of full brightness: 255, 65,535, of a TIFF file of 12 bits 4,095, or
+            what a PNM file says.
     """
 
     values: np.ndarray
@@ -44,7 +47,7 @@ def read_image(path: str, value_range: tuple[int, int] | None = None) -> np.ndar
     Args:
         path: a file of one of :data:`~msvitreid.datasets.readers.image_kinds.KINDS`.
         value_range: values of a 16-bit file that become 0 and 255; ``None`` takes the upper 8
-            bits, and of a PNM file the range that it states.
+            bits, and of a PNM file or a TIFF file of 12 bits the range that it states.
 
     Raises:
         DatasetError: the file is missing, empty, no regular file, not an image, cut short,
@@ -131,7 +134,18 @@ def _decode(content: bytes) -> DecodedImage | str:
     if values.dtype not in (np.uint8, np.uint16):
         return f'its values are {values.dtype}, and those of 8 or 16 bits are read'
     values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)
-    return DecodedImage(values, 255 if values.dtype == np.uint8 else 65535)
+    if values.dtype == np.uint8:
+        return DecodedImage(values, 255)
+    bits = _tiff_bits(content) if content.startswith(_TIFF_STARTS) else 16
+    # OpenCV shifts 12 bits to the upper ones of 16; a range is stated in the file's values.
+    return DecodedImage(np.right_shift(values, 16 - bits), 2**bits - 1)
+
+
+def _tiff_bits(content: bytes) -> int:
+    """Bits of a value in a TIFF file that was decoded to 16: 12 or 16."""
+    with Image.open(io.BytesIO(content), formats=['TIFF']) as image:
+        bits = int(image.tag_v2[BITS_PER_SAMPLE][0])
+    return bits if 8 < bits < 16 else 16
 
 
 def _decode_pnm(content: bytes) -> DecodedImage | str:

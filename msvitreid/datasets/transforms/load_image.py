@@ -21,8 +21,8 @@ class LoadImage(BaseTransform):
 
     Args:
         value_range: Values of a 16-bit file that become 0 and 255, linearly: ``(0, 1023)``
-            for 10 bits in 16. ``None`` takes the upper 8 of 16 bits, and of a PNM file the
-            range that it states. Files of 8 bits are not changed.
+            for 10 bits in 16. ``None`` takes the upper 8 of 16 bits, and of a PNM file or a
+            TIFF file of 12 bits the range that it states. Files of 8 bits are not changed.
 
     Raises:
         ConfigError: ``value_range`` is not two rising whole numbers from 0 to 65,535.

@@ -102,7 +102,7 @@ class StatedSchedule:
                 wrapper.loss_scaler.load_state_dict({**current, **options})
             # As if the optimizer had stepped, or the schedulers warn.
             wrapper._global_step = 0
-            _replay(schedulers, meta)
+            replay(schedulers, meta)
 
 
 def of_the_schedule(runner: Runner, accepted: Collection[str]) -> list[str]:
@@ -112,7 +112,7 @@ def of_the_schedule(runner: Runner, accepted: Collection[str]) -> list[str]:
     return names + [ITERATION] * (by_step and ITERATION in accepted)
 
 
-def _replay(schedulers: list[_ParamScheduler], meta: Mapping[str, Any]) -> None:
+def replay(schedulers: list[_ParamScheduler], meta: Mapping[str, Any]) -> None:
     """Step schedulers as often as the checkpoint's run had, in a run's order."""
     epochs, steps = meta['epoch'], meta['iter']
     by_step = [scheduler for scheduler in schedulers if not scheduler.by_epoch]

@@ -30,6 +30,7 @@ from msvitreid.utils.printable import counted, printable
 from .accepted_changes import of_the_schedule
 from .experiment_changes import Change, accepts, experiment_changes
 from .position import iteration_change, require_within_run
+from .schedule_changes import schedule_changes
 
 #: What ``Runner.resume`` takes from a checkpoint.
 PARTS = ('meta', 'message_hub', 'optimizer')
@@ -123,6 +124,8 @@ def require_same_experiment(
             misfits += _scheduler_differences(runner, checkpoint)
             if not misfits:
                 others = list(_option_changes(runner, checkpoint, filename))
+                # Of other options other values are the consequence.
+                others = others or list(schedule_changes(runner, checkpoint))
                 accepted |= {c.name: c for c in others if accepts(runner.cfg, c.name)}
                 refused += [change for change in others if change.name not in accepted]
     if refused or misfits:

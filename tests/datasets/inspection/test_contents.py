@@ -152,6 +152,18 @@ def test_names_in_both_lists_of_one_folder_are_a_fault(lists):
     assert [item.note for item in found.items] == ['identity bert']
 
 
+def test_names_are_one_in_two_lists_whatever_their_spelling(lists):
+    """Ids: 1 and 01 in two lists of one folder are one identity, as they are in one list."""
+    (lists / 'train.csv').write_text('path,pid,split\na.jpg,1,train\n')
+    (lists / 'test.csv').write_text('path,pid,split\nb.jpg,01,test\nc.jpg,2,test\n')
+    (found,) = shared_name_findings(
+        read_contents(own(lists, train='train.csv', test='test.csv'))
+    )
+    assert [(item.paths, item.note) for item in found.items] == [
+        ((str(lists / 'a.jpg'), str(lists / 'b.jpg')), 'identity 01')
+    ]
+
+
 def test_a_pipeline_may_state_the_range_of_values(lists):
     load = dict(type='LoadImage', value_range=(0, 1023))
     for pipeline in ([load], [dict(type='KeepInMemory', transforms=[load], size=(8, 4))]):

@@ -185,6 +185,14 @@ def test_backslashes_separate_folders(read, tmp_path):
         read('path,pid\nnorth/a.jpg,1\nnorth\\a.jpg,1\n')
 
 
+@pytest.mark.parametrize('line', ['sep=;\n', 'SEP=;\r\n', '"sep=;"\n', '\ufeffsep=;\n'])
+def test_a_line_that_names_the_separator(line, read):
+    """Separators: what some programs write first for Excel was taken for the header."""
+    assert read(f'{line}path;pid\na.jpg;1\n') == {'train': [('a.jpg', 0, -1)]}
+    with pytest.raises(DatasetError, match='line 3: the pid is empty'):
+        read(f'{line}path;pid\na.jpg;\n')
+
+
 def test_a_million_columns_end_quickly(read):
     """Time that grows with the square of what a file holds."""
     start = time.process_time()

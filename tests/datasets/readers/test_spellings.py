@@ -11,6 +11,7 @@ from msvitreid.datasets.readers.spellings import (
     find_two_spellings,
     number_names,
     readings,
+    same_names,
     stands_for_nothing,
 )
 
@@ -172,6 +173,11 @@ def test_normal_forms_of_a_text_are_one_name(text):
     forms = {unicodedata.normalize(form, text) for form in ('NFC', 'NFD', 'NFKC', 'NFKD')}
     assert len({readings(form) for form in forms}) == 1
     assert readings(f' {text}\t') == readings(text)
+
+
+def test_names_that_two_lists_share():
+    found = same_names(['01', '2', 'anna', '1,000'], ['1', '1000', 'Anna', 'anna'])
+    assert found == {'01': '1', 'anna': 'anna', '1,000': '1'}
 
 
 def test_numbers_come_before_names():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 import cv2
 import numpy as np
@@ -221,6 +222,28 @@ def test_a_range_of_values_becomes_the_range_of_brightness(suffix, tmp_path):
     assert np.array_equal(img[..., 1], np.rint(ten_bits() * (255 / 1023)))
     img = LoadImage(value_range=(100, 355))(dict(entry))['img'][..., 0].ravel()
     assert np.array_equal(img, np.arange(1024).clip(100, 355) - 100)
+
+
+def tiff_of_12_bits(values):
+    """A gray TIFF file of 12 bits a value, which Pillow and OpenCV read and do not write."""
+    digits = ''.join(f'{value:012b}' for value in values.flat)
+    data = int(digits, 2).to_bytes(len(digits) // 8, 'big')
+    height, width = values.shape
+    tags = {256: width, 257: height, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: height}
+    tags[279] = len(data)
+    entries = b''.join(struct.pack('<HHII', tag, 4, 1, value) for tag, value in tags.items())
+    start = struct.pack('<2sHI', b'II', 42, 8 + len(data))
+    return start + data + struct.pack('<H', len(tags)) + entries + bytes(4)
+
+
+def test_a_tiff_of_12_bits(tmp_path):
+    """Bit depth: OpenCV shifts 12 bits to 16, and (0, 4095) came out 16 times as bright."""
+    values = np.arange(0, 4096, 32).reshape(8, 16)
+    (tmp_path / 'x.tif').write_bytes(tiff_of_12_bits(values))
+    expected = np.rint(values * (255 / 4095))
+    for value_range in (None, (0, 4095)):
+        img = LoadImage(value_range)({'img_path': str(tmp_path / 'x.tif')})['img']
+        assert np.array_equal(img[..., 2], expected)
 
 
 def test_a_range_does_not_change_8_bits(tmp_path):

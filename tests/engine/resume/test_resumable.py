@@ -208,6 +208,7 @@ def test_accepted_values_hold_from_the_next_step_on(
         ('meta iter', 10**12),
         ('optimizer param_groups 0 maximize', True),
         ('optimizer param_groups 0 momentum', 5.0),
+        ('optimizer param_groups 0 lr', 0.03),
         ('param_schedulers 0 param_name', 'momentum'),
     ],
 )
@@ -395,12 +396,14 @@ def test_metadata_need_epoch_and_iteration(resume, trained, tmp_path):
         ('optimizer param_groups 0 differentiable', True),
         ('optimizer param_groups 0 momentum', 5.0),
         ('optimizer param_groups 0 lr', 1e300),
+        ('optimizer param_groups 0 lr', 0.03),
         ('param_schedulers 1 param_name', 'momentum'),
         ('param_schedulers 1 by_epoch', False),
         ('param_schedulers 1 begin', 3),
         ('param_schedulers 1 base_values', [0.5]),
         ('param_schedulers 1 last_step', 10**9),
         ('param_schedulers 1 _global_step', 10**9),
+        ('param_schedulers 1 _global_step', 0),
         ('message_hub log_scalars', {'train/loss': [1.0, 2.0]}),
         ('optimizer state 3 momentum_buffer', torch.zeros(5)),
         ('param_schedulers 0 last_step', 'x'),
@@ -419,6 +422,30 @@ def test_malformed_fields_are_named(resume, trained, tmp_path, path, value):
     name = path.replace(' ', r'\.')
     with pytest.raises(CheckpointError, match=rf"given\.pth' .* {name}"):
         resume(tmp_path / 'given.pth')
+
+
+@pytest.mark.parametrize(
+    'path', ['optimizer param_groups 0 lr', 'param_schedulers 0 last_step']
+)
+def test_values_that_the_schedule_does_not_give(market, tmp_path, stepped, path):
+    """The class: a value in range that nobody compares. 0.03 in place of 0.005 went on."""
+    checkpoint = torch.load(stepped, weights_only=True)
+    group, scheduler = (
+        checkpoint['optimizer']['param_groups'][0],
+        checkpoint['param_schedulers'][0],
+    )
+    assert (group['lr'], scheduler['last_step']) == (pytest.approx(0.005), 1)
+    cfg = step_config(market, tmp_path)
+    cfg.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'given.pth')))
+    if path.endswith('lr'):
+        group['lr'] = 0.03
+        sentence = r'param_groups\.0\.lr was 0\.03 and is 0\.005'
+    else:
+        scheduler['last_step'] = 0
+        sentence = r'param_schedulers\.0\.last_step was 0 and is 1'
+    torch.save(checkpoint, tmp_path / 'given.pth')
+    with pytest.raises(CheckpointError, match=sentence):
+        build_runner(cfg).train()
 
 
 def test_what_only_a_resumed_run_reads_stops_no_other(market, trained, tmp_path):
