@@ -29,11 +29,12 @@ def check_accessible(page: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, options=RULES).response['violations']
-    assert [
+    faults = [
         f'{one["id"]}: {node["target"]} {node["failureSummary"]}'
         for one in found
         for node in one['nodes']
-    ] == []
+    ]
+    assert not faults, '\n'.join(faults)
 
 
 def check_no_horizontal_scroll(page: Any) -> None:
