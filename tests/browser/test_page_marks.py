@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from msvitreid.datasets import ReIDDataset
 
-from .looks import check_looks
+from .looks import check_accessible, check_looks
 
 SEARCHED = '0004_c3_f0080440.jpg'
 
@@ -160,7 +160,7 @@ def test_a_list_that_contradicts_itself_is_a_sentence(page, faults):
     page.get_by_text('Training list').click()
     expect(page.get_by_role('alert')).to_contain_text(first)
     expect(page.get_by_role('alert')).to_contain_text(second)
-    check_looks(page, 'page_contradiction')
+    check_accessible(page)
 
 
 def test_a_walk_by_keyboard_only(page):
@@ -215,7 +215,7 @@ def test_a_walk_by_keyboard_only(page):
 def test_the_keys_are_listed(page):
     page.get_by_role('button', name='Keys').click()
     expect(page.get_by_role('dialog')).to_contain_text(re.compile('undo the last mark'))
-    check_looks(page, 'page_keys')
+    check_accessible(page)
     page.keyboard.press('Escape')
     expect(page.get_by_role('dialog')).to_be_hidden()
     expect(page.get_by_role('button', name='Keys')).to_be_focused()

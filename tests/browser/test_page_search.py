@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 from msvitreid.gallery import open_gallery
 from tests.apis.verification.sample_card import sample_card
 
-from .looks import check_looks
+from .conftest import NARROW
+from .looks import check_looks, check_no_horizontal_scroll
 
 ITEMS = 24
 
@@ -92,7 +93,6 @@ def test_a_dragged_box_is_what_is_searched(page, crowd):
     assert ids(page)[:3] == list(expected.ids[0])
     assert page.locator('.hit strong').first.text_content() != whole[0]
     page.get_by_text('Box in numbers').click()
-    check_looks(page, 'page_box')
     page.locator('#whole').click()
     expect(page.locator('.hit strong').first).to_have_text(whole[0])
     expect(page.locator('#whole')).to_be_hidden()
@@ -194,10 +194,9 @@ def test_the_threshold_moves_along_false_match_rates_of_a_card(serve, open_page,
     check_looks(page, 'page_card')
 
 
-def test_a_phone(page, crowd, open_page, serve):
-    phone = open_page(serve(), {'width': 390, 'height': 844}, has_touch=True, is_mobile=True)
+def test_a_phone(crowd, open_page, serve):
+    phone = open_page(serve(), NARROW, has_touch=True, is_mobile=True)
     chosen(phone, crowd)
-    root = 'document.documentElement'
-    assert phone.evaluate(f'{root}.scrollWidth - {root}.clientWidth') == 0
+    check_no_horizontal_scroll(phone)
     phone.locator('.hit').first.get_by_role('button', name='Same').tap()
     expect(phone.locator('#status')).to_have_text('Result 1 marked: same.')
