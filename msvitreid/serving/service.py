@@ -228,6 +228,8 @@ class Service:
         if not 1 <= limit <= self.limits.hits:
             raise ConfigError(f'limit is {limit}; give 1 to {self.limits.hits}')
         batch = next(iter(self.gallery.scan(conditions, limit, embeddings=False)), [])
+        if not batch:
+            require_columns(self.gallery, conditions)
         return [{'id': item.id, 'metadata': shown(item.metadata)} for item in batch]
 
     async def picture(self, id_: str, small: bool) -> bytes:
