@@ -6,11 +6,10 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from msvitreid.serving.guards import COOKIE, Token
 from msvitreid.version import __version__
 
-from .guards import COOKIE, Token
-
-STATIC = Path(__file__).parent / 'static'
+STATIC = Path(__file__).parent.parent / 'static'
 FRESH = {'Cache-Control': 'no-cache'}
 
 
