@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CHROMIUM_READY := $(VENV)/.chromium
 
 .PHONY: demo test lint types unit format clean
 
@@ -19,7 +20,8 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-unit: $(READY)
+unit: $(READY) $(CHROMIUM_READY)
+	@echo 'pictures of the pages by the browser tests: tests/browser/output/'
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/deployment
 	# In a process of its own: nncf alters torch where it is imported.
 	$(BIN)/python -m pytest tests/deployment
@@ -36,5 +38,9 @@ $(READY): requirements/ci.txt setup.py
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
+# Without it only the browser tests fail.
+$(CHROMIUM_READY): $(READY) tests/browser/install_chromium.sh
+	-sh tests/browser/install_chromium.sh && touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) tests/browser/output build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -68,6 +68,15 @@ setup(
         'gallery-qdrant': ['qdrant-client>=1.16,<2'],
         # The search page, msvitreid serve.
         'serve': ['fastapi>=0.115.5,<1', 'uvicorn>=0.30,<1', 'python-multipart>=0.0.18'],
+        # Of the tests; the browser is Chromium of the system, which make test installs.
+        'test': [
+            'axe-playwright-python>=0.1.8',
+            'hypothesis',
+            'import-linter',
+            'playwright>=1.65',
+            'pytest',
+            'pytest-xdist',
+        ],
         'metric-learning': ['pytorch-metric-learning>=2.9,<3'],
         # Through mmpretrain; these versions read files of weights with weights_only=True.
         'timm': ['timm>=1.0.30,<2', 'mmpretrain>=1.2,<1.3', 'torchvision>=0.19'],

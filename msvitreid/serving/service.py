@@ -125,6 +125,8 @@ class Service:
             conditions['id'] = {'>': after}
         self.require_limit(limit)
         batch = next(iter(self.gallery.scan(conditions, limit, embeddings=False)), [])
+        if not batch:
+            require_columns(self.gallery, conditions)
         return [{'id': item.id, 'metadata': shown(item.metadata)} for item in batch]
 
     def require_limit(self, limit: int) -> None:

@@ -69,10 +69,12 @@ def test_items_page_by_page(client):
         {'limit': 201},
         {'limit': 'x'},
         {'after': 'a', 'where': 'id=b'},
+        {'where': 'clothes=red'},
     ):
         answer = client.get('/api/items', params=wrong)
         assert answer.status_code == 400
-        assert 'limit' in answer.json()['error'] or 'id' in answer.json()['error']
+        error = answer.json()['error']
+        assert 'limit' in error or 'id' in error or 'clothes' in error
 
 
 @pytest.mark.parametrize(('url', 'size'), [('image', (32, 64)), ('thumbnail', (32, 64))])

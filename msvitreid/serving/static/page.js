@@ -77,6 +77,7 @@ async function useFile(file) {
     // A kind that the browser does not show; the server may know it.
   }
   state.query = query;
+  showHits([]);
   $('box').value = '';
   $('query-name').textContent = query.image ? file.name : `${file.name} (no preview)`;
   showQuery();
@@ -86,6 +87,7 @@ async function useFile(file) {
 function useId(id) {
   const query = { id, image: null, box: null };
   state.query = query;
+  showHits([]);
   $('query-name').textContent = id;
   const image = new Image();
   image.onload = () => {
@@ -227,18 +229,20 @@ async function search() {
     const all = performance.now() - started;
     $('latency').textContent = `${all.toFixed(0)} ms (image ${embedding.toFixed(0)}, search ${searching.toFixed(1)}); ${found.exactness}`;
     state.name = found.query.upload ? { upload: found.query.upload } : { query: found.query.gallery };
-    state.hits = found.hits;
     complain(null);
-    showHits();
+    showHits(found.hits);
     say(found.hits.length ? `${found.hits.length} ${found.hits.length === 1 ? 'hit' : 'hits'}, most similar first.` : 'Nothing found.');
   } catch (error) {
     if (error.name === 'AbortError') return;
+    showHits([]);
     say('');
     complain(error);
   }
 }
 
-function showHits() {
+// Hits are of the query that is shown, or there are none: a mark is of both.
+function showHits(hits) {
+  state.hits = hits;
   $('list').replaceChildren(...state.hits.map(hitNode));
   $('bulk').hidden = !state.hits.length;
   state.current = -1;

@@ -39,7 +39,7 @@ for (const table of document.querySelectorAll('table.sortable')) {
   });
   table.parentElement.before(field);
 }
-// Thumbnails: a click or the Enter key shows one large.
+// Thumbnails: a click, the Enter or the Space key shows one large.
 const dialog = document.createElement('dialog');
 const large = document.createElement('img');
 const what = document.createElement('p');
@@ -60,7 +60,12 @@ for (const image of document.querySelectorAll('.ranking img')) {
     dialog.showModal();
   };
   image.addEventListener('click', show);
-  image.addEventListener('keydown', (event) => { if (event.key === 'Enter') show(); });
+  image.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    // Else the key would press the button that gets the focus.
+    event.preventDefault();
+    show();
+  });
 }
 // On paper all is open.
 addEventListener('beforeprint', () => {
