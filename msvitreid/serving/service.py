@@ -11,6 +11,7 @@ import numpy as np
 
 from msvitreid.apis.indexing import parse_conditions, require_same_model
 from msvitreid.apis.indexing.adding import image_path
+from msvitreid.apis.indexing.searching import require_columns
 from msvitreid.apis.inferencer import ReIDInferencer
 from msvitreid.apis.verification import CalibrationCard, Verifier
 from msvitreid.errors import ConfigError, GalleryError

@@ -174,20 +174,31 @@ class MarkStore:
                 marks.append(found[0])
         return marks  # type: ignore[return-value]
 
-    def undo_change(self, change: int | None = None, reviewer: str = '') -> list[Entry]:
+    def undo_change(
+        self, change: int | None = None, reviewer: str = '', number: int | None = None
+    ) -> list[Entry]:
         """Undo all entries of a change, or of the last one; what was before holds again.
+
+        Args:
+            change: number of its first entry; None for that of the last entry that holds.
+            reviewer: who does it.
+            number: of the only entry to undo, in place of a change.
 
         Raises:
             ReviewError: there is no such change, or it is undone already; or a name could not
                 hold again.
         """
         with self._changing(reviewer) as append:
-            if change is None:
+            if change is None and number is None:
                 last = self._select(_HOLDING, newest=True, limit=1)
                 change = last[0].change if last else None
-            found = self._select(f'change = ? AND {_HOLDING}', [change])
-            if not found:
+            if number is not None:
+                what, where, value = f'entry {number}', 'number', number
+            else:
                 what = 'change' if change is None else f'change {change}'
+                where, value = 'change', change
+            found = self._select(f'{where} = ? AND {_HOLDING}', [value])
+            if not found:
                 raise ReviewError(f'there is no {what} that could be undone')
             for entry in found:
                 self._undo(append, entry)

@@ -21,6 +21,10 @@ def page_routes(token: Token | None) -> APIRouter:
     def page() -> Response:
         return FileResponse(STATIC / 'index.html', headers=FRESH)
 
+    @router.get('/review', include_in_schema=False)
+    def review() -> Response:
+        return FileResponse(STATIC / 'review.html', headers=FRESH)
+
     @router.get('/login', include_in_schema=False)
     def login() -> Response:
         return FileResponse(STATIC / 'login.html', headers=FRESH)

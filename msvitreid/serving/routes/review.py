@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from msvitreid.errors import ConfigError
 from msvitreid.serving.columns import shown
 from msvitreid.serving.requests import Strict, documented, read_request
 from msvitreid.serving.review import Image, Mark, Note
@@ -55,6 +56,7 @@ class UndoChangeRequest(Strict):
     """The change to undo; without one, the last of all."""
 
     change: int | None = None
+    number: int | None = Field(None, description='of one entry, in place of a change')
     reviewer: str = ''
 
 
@@ -154,8 +156,10 @@ def review_routes(service: Service) -> APIRouter:
     async def undo(request: Request) -> dict[str, Any]:
         """Undo all of a change, such as a merge; what held before holds again."""
         wanted, _ = await read_request(request, UndoChangeRequest)
+        if None not in (wanted.change, wanted.number):
+            raise ConfigError('change and number cannot be combined; give one of them')
         undone = await run_in_threadpool(
-            service.marks.undo_change, wanted.change, wanted.reviewer
+            service.marks.undo_change, wanted.change, wanted.reviewer, wanted.number
         )
         return {'change': undone[0].change, 'undone': [_entry(one) for one in undone]}
 
