@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -151,6 +151,10 @@ class GalleryStore(ABC):
         """How many items meet ``where``; see :meth:`search`."""
         return self._count(parse_where(where))
 
+    def revision(self) -> Hashable:
+        """A value that is another one after each change; here, only if the count changes."""
+        return self.count()
+
     def scan(
         self,
         where: Mapping[str, Any] | None = None,
@@ -189,8 +193,8 @@ class GalleryStore(ABC):
             threshold: smallest cosine similarity of a hit.
             where: ``{column: value | [values] | {'<': value, '>=': value}}``, all of which
                 hold for a hit; ``id`` and ``hash`` are columns too.
-            exclude: ``{column: [a value or None for each query]}``: items that have one of a
-                query's values are no hits of it: ``id`` or ``hash`` for the same image,
+            exclude: ``{column: [a value, a list or None for each query]}``: items that have
+                one of a query's values are no hits of it: ``id`` or ``hash`` for the same image,
                 ``camera`` for the same camera.
             group_by: a column of metadata, such as ``pid``: one hit for each of its values,
                 the most similar item. An item without the column is a group of its own.

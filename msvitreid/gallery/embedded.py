@@ -148,6 +148,10 @@ class EmbeddedGallery(GalleryStore):
         self._session.recover()
         return recall
 
+    def revision(self) -> int:
+        with self._session.reading() as snapshot:
+            return snapshot.state.version
+
     def verify(self) -> Report:
         with self._session.reading() as snapshot:
             return maintenance.verify(

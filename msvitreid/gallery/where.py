@@ -87,6 +87,8 @@ def parse_exclude(
 ) -> tuple[tuple[Condition, ...], ...]:
     """For each query the conditions of ``{column: [a value or None for each query]}``.
 
+    Instead of one value a list of several can be given.
+
     Raises:
         GalleryError: there is not one value for each query, or one cannot be compared.
     """
@@ -101,7 +103,10 @@ def parse_exclude(
                 f'queries (None excludes nothing)'
             )
         for conditions, value in zip(found, values, strict=True):
-            if value is not None:
+            if isinstance(value, (list, tuple, set, frozenset)):
+                several = tuple(_value(column, one) for one in value)
+                conditions.append(Condition(column, '=', several))
+            elif value is not None:
                 conditions.append(Condition(column, '=', (_value(column, value),)))
     return tuple(_few('exclude', conditions) for conditions in found)
 

@@ -7,6 +7,6 @@ fields start with, ``page.js`` what it does.
 
 from .app import create_app
 from .limits import Limits
-from .marks import MarkStore
+from .review import MarkStore
 
 __all__ = ['Limits', 'MarkStore', 'create_app']

@@ -18,13 +18,16 @@ from msvitreid.version import __version__
 
 from .guards import Guards, Token
 from .limits import Limits
-from .marks import MarkStore
 from .requests import sentence_of
-from .routes_gallery import gallery_routes
-from .routes_marks import mark_routes
-from .routes_page import STATIC, page_routes
-from .routes_search import search_routes
-from .service import BusyError, NotFoundError, Service
+from .review import MarkStore
+from .routes.gallery import gallery_routes
+from .routes.identities import identity_routes
+from .routes.marks import mark_routes
+from .routes.page import STATIC, page_routes
+from .routes.review import review_routes
+from .routes.search import search_routes
+from .service import NotFoundError, Service
+from .uploads import BusyError
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
 
@@ -71,7 +74,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service.warm_up()
+        service.uploads.warm_up()
         yield
         service.close()
 
@@ -88,6 +91,8 @@ def create_app(
         search_routes(service),
         gallery_routes(service),
         mark_routes(service),
+        identity_routes(service),
+        review_routes(service),
         page_routes(checked),
     ):
         app.include_router(routes)

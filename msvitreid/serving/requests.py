@@ -7,7 +7,7 @@ import math
 from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import printable
@@ -18,72 +18,10 @@ LONGEST_FIELD = 64 * 1024
 M = TypeVar('M', bound=BaseModel)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Values of a request; one that is not asked for is refused."""
+
     model_config = ConfigDict(extra='forbid', allow_inf_nan=False)
-
-
-class SearchRequest(_Strict):
-    """A search by an uploaded image or by an ``id`` of the gallery."""
-
-    id: str | None = Field(None, description='of an image of the gallery to search with')
-    box: str | None = Field(None, description='left,top,right,bottom of the upload, in pixels')
-    k: int = Field(10, ge=1, description='hits at most')
-    threshold: float | None = Field(None, ge=-1, le=1, description='smallest similarity')
-    fmr: float | None = Field(None, gt=0, le=1, description="threshold at the card's FMR")
-    where: list[str] = Field([], description='conditions: camera=1,2 or time>=10')
-    exclude: list[str] = Field([], description='camera (the same as the query), camera=1')
-    group_by: str | None = Field(None, description='one hit for each value of a column')
-
-
-class EmbedRequest(_Strict):
-    """An uploaded image to embed."""
-
-    box: str | None = Field(None, description='left,top,right,bottom of the upload, in pixels')
-
-
-class CompareRequest(_Strict):
-    """Two images to compare, each an upload (``a``, ``b``) or an id of the gallery."""
-
-    a_id: str | None = None
-    b_id: str | None = None
-
-
-class MarkRequest(_Strict):
-    """A mark of a pair; the query is an id of the gallery, or what a search called an upload."""
-
-    query: str | None = Field(None, description='id of the query in the gallery')
-    upload: str | None = Field(
-        None, pattern='^[0-9a-f]{64}$', description='an uploaded query, as the search names it'
-    )
-    hit: str = Field(description='id in the gallery')
-    answer: str = Field(description='same, different or cannot tell')
-    reviewer: str = ''
-
-
-class BulkRequest(_Strict):
-    """One answer for a query with several hits."""
-
-    query: str | None = Field(None, description='id of the query in the gallery')
-    upload: str | None = Field(
-        None, pattern='^[0-9a-f]{64}$', description='an uploaded query, as the search names it'
-    )
-    hits: list[str] = Field(description='ids in the gallery', min_length=1)
-    answer: str = Field(description='same, different or cannot tell')
-    reviewer: str = ''
-
-
-class BulkUndoRequest(_Strict):
-    """The numbers of marks to undo together."""
-
-    numbers: list[int] = Field(min_length=1)
-    reviewer: str = ''
-
-
-class UndoRequest(_Strict):
-    """The number of the mark to undo; without one, the last of all."""
-
-    number: int | None = None
-    reviewer: str = ''
 
 
 async def read_request(

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from msvitreid.serving.routes_page import STATIC
+from msvitreid.serving.routes.page import STATIC
 
 PAGES = ('index.html', 'login.html')
 

@@ -151,8 +151,27 @@ def test_the_description_needs_no_other_server(client):
         '/api/marks/bulk',
         '/api/marks/bulk/undo',
         '/api/marks/export.csv',
+        '/api/identities',
+        '/api/identities/of',
+        '/api/identities/name',
+        '/api/identities/merge',
+        '/api/identities/merge/scope',
+        '/api/identities/split',
+        '/api/identities/split/scope',
+        '/api/review/aside',
+        '/api/review/outliers',
+        '/api/review/outliers/fine',
+        '/api/review/outliers/detach',
+        '/api/review/clusters',
+        '/api/review/clusters/confirm',
+        '/api/review/clusters/reject',
+        '/api/review/log',
+        '/api/review/undo',
         '/api/health',
     }
+    for path, methods in described['paths'].items():
+        for method in methods.values():
+            assert method['description'], path
     body = described['paths']['/api/search']['post']['requestBody']['content']
     assert {'image', 'id', 'k', 'where', 'exclude'} <= set(
         body['multipart/form-data']['schema']['properties']

@@ -75,6 +75,7 @@ def test_an_image_of_the_gallery_is_searched_without_itself(client):
     assert found['query'] == {
         'gallery': ID,
         'metadata': {'camera': 'c1', 'pid': '0001', 'time': 1},
+        'identity': '',
     }
     assert 'path' not in str(found)
 

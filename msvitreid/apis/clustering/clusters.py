@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,7 @@ def cluster(
     tracklets: Iterable[Hashable | None] | None = None,
     frames: Iterable[Hashable | None] | None = None,
     names: Sequence[str] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Clusters:
     """Put images of the same identity together, without labels.
 
@@ -98,6 +99,7 @@ def cluster(
             every video must be combined with its name: ``('cam1', 7)``.
         frames: of each image what names its frame, or None, in the same way.
         names: of the images, for errors.
+        progress: is called with the share of the images whose neighbors are found.
 
     Raises:
         ConfigError: an option has no such value.
@@ -110,7 +112,7 @@ def cluster(
     of_frame = _column(frames, len(unit), 'frames')
     groups = Groups(of_frame, np.full(len(unit), NONE), names)
     _require_tracklets(groups, of_tracklet)
-    pairs = similar_pairs(unit, threshold, k_reciprocal)
+    pairs = similar_pairs(unit, threshold, k_reciprocal, progress=progress)
     if method == 'components':
         groups.merge(pairs)
     elif method == 'hdbscan':

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,11 @@ class Pairs(NamedTuple):
 
 
 def similar_pairs(
-    embeddings: np.ndarray, threshold: float, k: int, reciprocal: bool = True
+    embeddings: np.ndarray,
+    threshold: float,
+    k: int,
+    reciprocal: bool = True,
+    progress: Callable[[float], None] | None = None,
 ) -> Pairs:
     """Pairs of a similarity from ``threshold`` on, each of the other's ``k`` nearest images.
 
@@ -37,13 +42,15 @@ def similar_pairs(
             in the order of the images count, so that a row of any number of exact duplicates
             hangs together; the lowest indices would leave all but the first ones alone.
         reciprocal: whether both images of a pair must be a neighbor of the other, or one.
+        progress: is called with the share of the rows that are done.
     """
     count = len(embeddings)
     features = torch.from_numpy(embeddings)
-    blocks = [
-        _neighbors(features, start, threshold, min(k, count - 1))
-        for start in range(0, count if count > 1 else 0, QUERY_CHUNK)
-    ]
+    blocks = []
+    for start in range(0, count if count > 1 else 0, QUERY_CHUNK):
+        if progress is not None:
+            progress(start / count)
+        blocks.append(_neighbors(features, start, threshold, min(k, count - 1)))
     if not blocks:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     rows, columns, values = (np.concatenate(parts) for parts in zip(*blocks, strict=True))

@@ -4,24 +4,54 @@ from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from msvitreid.errors import ConfigError
-from msvitreid.utils.printable import printable
-
-from .identities import training_list
-from .marks import ANSWERS, Image, Mark
-from .requests import (
-    BulkRequest,
-    BulkUndoRequest,
-    MarkRequest,
-    UndoRequest,
-    documented,
-    read_request,
-)
-from .service import NotFoundError, Service
+from msvitreid.serving.requests import Strict, documented, read_request
+from msvitreid.serving.review import ANSWERS, Image, Mark
+from msvitreid.serving.review.training_list import training_list
+from msvitreid.serving.service import Service
 
 MOST_LISTED = 1000
+
+
+class MarkRequest(Strict):
+    """A mark of a pair; the query is an id of the gallery, or what a search called an upload."""
+
+    query: str | None = Field(None, description='id of the query in the gallery')
+    upload: str | None = Field(
+        None, pattern='^[0-9a-f]{64}$', description='an uploaded query, as the search names it'
+    )
+    hit: str = Field(description='id in the gallery')
+    answer: str = Field(description='same, different or cannot tell')
+    reviewer: str = ''
+
+
+class BulkRequest(Strict):
+    """One answer for a query with several hits."""
+
+    query: str | None = Field(None, description='id of the query in the gallery')
+    upload: str | None = Field(
+        None, pattern='^[0-9a-f]{64}$', description='an uploaded query, as the search names it'
+    )
+    hits: list[str] = Field(description='ids in the gallery', min_length=1)
+    answer: str = Field(description='same, different or cannot tell')
+    reviewer: str = ''
+
+
+class BulkUndoRequest(Strict):
+    """The numbers of marks to undo together."""
+
+    numbers: list[int] = Field(min_length=1)
+    reviewer: str = ''
+
+
+class UndoRequest(Strict):
+    """The number of the mark to undo; without one, the last of all."""
+
+    number: int | None = None
+    reviewer: str = ''
 
 
 def mark_routes(service: Service) -> APIRouter:
@@ -77,7 +107,7 @@ def mark_routes(service: Service) -> APIRouter:
     @router.get('/export.csv', response_class=Response)
     def export() -> Response:
         """A training list ``path,pid,camid`` of images that are marked as the same."""
-        content = training_list(service.marks.holding(), service.gallery)
+        content = training_list(service.marks.state, service.gallery)
         name = {'Content-Disposition': 'attachment; filename="marks.csv"'}
         return Response(content, media_type='text/csv; charset=utf-8', headers=name)
 
@@ -111,10 +141,7 @@ def _add(
         raise ConfigError(f'hits has {len(hits):,} ids; give at most {service.limits.hits}')
     query = Image('gallery', id_) if id_ is not None else Image('upload', upload or '')
     wanted = [*hits] if id_ is None else [id_, *hits]
-    known = service.gallery.get([*dict.fromkeys(wanted)], embeddings=False)
-    for one in wanted:
-        if one not in known:
-            raise NotFoundError(f'the id {printable(one)!r} is not in the gallery')
+    service.known_items(wanted)
     images = [Image('gallery', hit) for hit in dict.fromkeys(hits)]
     return service.marks.add_all(query, images, answer, reviewer)
 

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from msvitreid.errors import DatasetError
+from msvitreid.serving.service import NotFoundError, Service
 from msvitreid.utils.printable import printable
-
-from .service import NotFoundError, Service
 
 #: Images of a gallery are nobody else's: no proxy keeps them.
 CACHE = {'Cache-Control': 'private, max-age=300'}

@@ -5,20 +5,28 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from msvitreid.errors import ConfigError
 from msvitreid.gallery.items import Item
+from msvitreid.serving.requests import Strict, documented, read_box, read_request
+from msvitreid.serving.searching import SearchRequest
+from msvitreid.serving.service import Service
+from msvitreid.serving.uploads import Upload
 
-from .requests import (
-    CompareRequest,
-    EmbedRequest,
-    SearchRequest,
-    documented,
-    read_box,
-    read_request,
-)
-from .service import Service, Upload
+
+class EmbedRequest(Strict):
+    """An uploaded image to embed."""
+
+    box: str | None = Field(None, description='left,top,right,bottom of the upload, in pixels')
+
+
+class CompareRequest(Strict):
+    """Two images to compare, each an upload (``a``, ``b``) or an id of the gallery."""
+
+    a_id: str | None = None
+    b_id: str | None = None
 
 
 def search_routes(service: Service) -> APIRouter:
@@ -32,7 +40,7 @@ def search_routes(service: Service) -> APIRouter:
         wanted, files = await read_request(request, SearchRequest, ('image',))
         query, vector = await _query(service, files.get('image'), wanted.id, wanted.box)
         embedded = time.perf_counter()
-        found = await run_in_threadpool(service.search, wanted, query, vector)
+        found = await run_in_threadpool(service.searching.search, wanted, query, vector)
         ended = time.perf_counter()
         found['milliseconds'] = {
             'embedding': round(1000 * (embedded - started), 2),
@@ -71,7 +79,7 @@ async def _query(
         raise ConfigError(f'give either the file {what} or {name}')
     if content is not None:
         upload = Upload(content, read_box(box))
-        return upload, await service.embed(upload)
+        return upload, await service.uploads.embed(upload)
     if box is not None:
         raise ConfigError('a box is of an uploaded image; leave it out with an id')
     item = await run_in_threadpool(service.item, id_)  # type: ignore[arg-type]

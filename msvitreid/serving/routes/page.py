@@ -6,11 +6,10 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from msvitreid.serving.guards import COOKIE, Token
 from msvitreid.version import __version__
 
-from .guards import COOKIE, Token
-
-STATIC = Path(__file__).parent / 'static'
+STATIC = Path(__file__).parent.parent / 'static'
 FRESH = {'Cache-Control': 'no-cache'}
 
 
@@ -21,6 +20,10 @@ def page_routes(token: Token | None) -> APIRouter:
     @router.get('/', include_in_schema=False)
     def page() -> Response:
         return FileResponse(STATIC / 'index.html', headers=FRESH)
+
+    @router.get('/review', include_in_schema=False)
+    def review() -> Response:
+        return FileResponse(STATIC / 'review.html', headers=FRESH)
 
     @router.get('/login', include_in_schema=False)
     def login() -> Response:

@@ -1,0 +1,42 @@
+// Changes of the review that this page made, so that the last one can be undone.
+
+import { $, complain, post, say } from './dom.js';
+
+const made = [];
+let onUndo = () => {};
+
+export const whenUndone = (callback) => {
+  onUndo = callback;
+};
+
+// Have the server change something; says what was done, and is true if it was.
+export async function change(url, body, text) {
+  try {
+    const done = await post(url, { ...body, reviewer: $('reviewer').value });
+    if (done.change) made.push(done.change);
+    $('undo').disabled = !made.length;
+    complain(null);
+    say(text);
+    return true;
+  } catch (error) {
+    say('');
+    complain(error);
+    return false;
+  }
+}
+
+export async function undoChange(which) {
+  try {
+    const { undone } = await post('/api/review/undo', { ...which, reviewer: $('reviewer').value });
+    const place = made.indexOf(which.change);
+    if (place >= 0) made.splice(place, 1);
+    complain(null);
+    say(undone.length === 1 ? `Undone: ${undone[0].action} ${undone[0].value}`.trim() + '.' : `${undone.length} entries undone.`);
+    onUndo();
+  } catch (error) {
+    complain(error);
+  }
+  $('undo').disabled = !made.length;
+}
+
+export const undoLast = () => made.length && undoChange({ change: made.at(-1) });

@@ -1,0 +1,36 @@
+// Picking an image of the gallery as the query.
+
+import { $, ask, conditions, describe, imageUrl, make } from './dom.js';
+import { useId } from './query.js';
+
+let after = '';
+
+export async function loadItems(fresh) {
+  if (fresh) {
+    after = '';
+    $('picker-list').replaceChildren();
+  }
+  const wanted = new URLSearchParams({ after, limit: 48 });
+  for (const one of conditions($('picker-where').value)) wanted.append('where', one);
+  try {
+    const { items } = await ask(`/api/items?${wanted}`);
+    for (const { id, metadata } of items) {
+      const button = make(
+        'button',
+        { type: 'button', title: describe(metadata) },
+        make('img', { src: imageUrl('thumbnail', id), alt: '', loading: 'lazy' }),
+        make('span', {}, id),
+      );
+      button.addEventListener('click', () => {
+        $('picker').close();
+        useId(id);
+      });
+      $('picker-list').append(make('li', {}, button));
+      after = id;
+    }
+    $('more').hidden = items.length < 48;
+    $('picker-status').textContent = `${$('picker-list').children.length} shown`;
+  } catch (error) {
+    $('picker-status').textContent = error.message;
+  }
+}
