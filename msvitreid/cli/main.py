@@ -27,6 +27,7 @@ COMMANDS = {
     'test': Command('test', "evaluate a checkpoint on its config's test set"),
     'dist-train': Command('dist_train', 'train on several GPUs or machines'),
     'dist-test': Command('dist_test', 'test on several GPUs or machines'),
+    'split': Command('split', 'deal the identities of your images into training and test'),
     'check-data': Command('check_data', 'check a dataset before it is used'),
     'browse': Command('browse', 'draw what a net is given, and statistics of a dataset'),
     'make-data': Command('make_data', 'draw the sample dataset'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -54,6 +55,26 @@ def add_config_argument(
 ) -> None:
     """Add the positional ``CONFIG``, of which ``find_config`` makes a path."""
     parser.add_argument('config', metavar='CONFIG', help=what)
+
+
+def add_data_root_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data-root FOLDER_OR_CSV``, which :func:`data_options` reads."""
+    parser.add_argument(
+        '--data-root',
+        metavar='FOLDER_OR_CSV',
+        help="the data's folder, or of your own data a list in it, such as split.csv",
+    )
+
+
+def data_options(args: argparse.Namespace) -> dict[str, Any]:
+    """``--cfg-options`` of a command, and before them what ``--data-root`` stands for."""
+    given = args.data_root
+    if given is None:
+        return args.cfg_options
+    if not given.lower().endswith('.csv') or os.path.isdir(given):
+        return {'data_root': given, **args.cfg_options}
+    folder, name = os.path.split(given)
+    return {'data_root': folder or '.', 'csv': name, **args.cfg_options}
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

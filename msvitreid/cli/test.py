@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-from msvitreid.cli.running import add_config_argument, add_config_options, add_launcher_option
+from msvitreid.cli.running import (
+    add_config_argument,
+    add_config_options,
+    add_data_root_option,
+    add_launcher_option,
+    data_options,
+)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -43,6 +49,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="what computes the net: torch (the configs' default), openvino, or openvino-int8, "
         'which is inexact and calibrated with training images',
     )
+    add_data_root_option(parser)
     add_config_options(parser)
     add_launcher_option(parser)
     args = parser.parse_args(argv)
@@ -60,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.engine import (
         check_config,
         default_test_dir,
+        fitting_threads,
         load_config,
         made_work_dir,
         require_sections,
@@ -74,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.utils.versions import versions
 
     config = find_config(args.config)
-    cfg = load_config(config, args.cfg_options)
+    options = data_options(args)
+    cfg = load_config(config, options)
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     check_config(cfg)
     # Not the training run's own folder, whose config file must stay.
@@ -89,7 +98,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.bootstrap is not None:
         use_bootstrap(cfg, args.bootstrap)
     sha256 = digest(args.checkpoint)
-    with made_work_dir(cfg.work_dir):
+    threads = fitting_threads(cfg.test_dataloader)
+    with threads, made_work_dir(cfg.work_dir):
         metrics = RUNNERS.build(cfg).test()
     if args.out is not None and is_main_process():
         computed_by: Any = BACKENDS.get(backend)
@@ -97,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             'metrics': {k: float(v) for k, v in metrics.items() if isinstance(v, Real)},
             'evaluator': cfg.test_evaluator.to_dict(),
             'config': args.config,
-            'options': args.cfg_options,
+            'options': options,
             'checkpoint': {'path': os.path.abspath(args.checkpoint), 'sha256': sha256},
             'backend': backend,
             'versions': versions(*computed_by.packages),

@@ -9,7 +9,9 @@ from pathlib import Path
 from msvitreid.cli.running import (
     add_config_argument,
     add_config_options,
+    add_data_root_option,
     add_launcher_option,
+    data_options,
     exit_when_preempted,
 )
 
@@ -41,6 +43,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='resume although options or data differ, with those of now',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
+    add_data_root_option(parser)
     add_config_options(parser)
     add_launcher_option(parser)
     return parser.parse_args(argv)
@@ -54,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.engine import (
         check_config,
         default_work_dir,
+        fitting_threads,
         load_config,
         own_work_dir,
         require_sections,
@@ -65,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.utils.config_files import find_config
 
     config = find_config(args.config)
-    cfg = load_config(config, args.cfg_options)
+    options = data_options(args)
+    cfg = load_config(config, options)
     require_sections(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     check_config(cfg)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default_work_dir(config)
@@ -74,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         use_amp(cfg)
     if args.accept_changes:
         cfg.accept_changes = True
-    with own_work_dir(cfg.work_dir, args.launcher):
+    threads = fitting_threads(cfg.train_dataloader)
+    with threads, own_work_dir(cfg.work_dir, args.launcher):
         if args.resume is None:
             start_new_run(cfg)
         else:

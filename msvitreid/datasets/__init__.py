@@ -20,7 +20,7 @@ from .layouts.vehicleid import VehicleID
 from .layouts.veri776 import VeRi776
 from .samplers import IdentitySampler
 from .split_statistics import About, SplitStatistics
-from .transforms import LoadImage, PackReIDInputs, RandomCrop
+from .transforms import LetterboxResize, LoadImage, PackReIDInputs, RandomCrop
 
 __all__ = [
     'CUB200',
@@ -34,6 +34,7 @@ __all__ = [
     'ImageRecord',
     'InShop',
     'JoinedDataset',
+    'LetterboxResize',
     'LoadImage',
     'Market1501',
     'MarketStyleDataset',

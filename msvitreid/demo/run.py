@@ -98,13 +98,13 @@ def run_demo(work_dir: Path, train_ids: int, test_ids: int, options: dict[str, A
 
 def train(cfg: Config) -> None:
     """Train the demo's net, which resumes where it was stopped."""
-    from msvitreid.engine import own_work_dir
+    from msvitreid.engine import fitting_threads, own_work_dir
     from msvitreid.registry import RUNNERS
 
     from .training_progress import TrainingProgress
 
     cfg = named(cfg, 'train')
-    with own_work_dir(cfg.work_dir):
+    with fitting_threads(cfg.train_dataloader), own_work_dir(cfg.work_dir):
         with quiet_terminal():
             runner = RUNNERS.build(cfg)
         log_to_file_only(runner)

@@ -30,6 +30,7 @@ from .hooks import (
 from .loops.train_loop import ResumableTrainLoop
 from .run_description import describe_model, model_file_from_run
 from .runner import ReIDRunner
+from .threads import fitting_threads
 from .work_dir import made_work_dir, own_work_dir
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     'default_test_dir',
     'default_work_dir',
     'describe_model',
+    'fitting_threads',
     'load_config',
     'made_work_dir',
     'model_file_from_run',

@@ -15,6 +15,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.utils.near_names import did_you_mean
 from msvitreid.utils.printable import printable
 
+from .mmpretrain import passes_options_on
 from .values import mismatches
 
 Count = Annotated[int, Ge(1)]
@@ -192,6 +193,8 @@ def signature_of(component: Callable[..., Any]) -> Signature:
                 options.setdefault(parameter.name, Option(parameter.default, annotation))
         if not is_open:
             break
+    if passes_options_on(component):
+        return Signature(options, True)
     # Of a class that passes others on to nobody, though its base's signature lets them through.
     return Signature(options, is_open and not getattr(component, 'names_all_options', False))
 

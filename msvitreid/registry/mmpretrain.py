@@ -18,6 +18,15 @@ from msvitreid.errors import ConfigError
 #: Scope of mmpretrain's components in a config: ``type='mmpretrain.ImageClassifier'``.
 SCOPE = 'mmpretrain'
 
+#: Components whose ``**kwargs`` go to another package, not to the base class.
+WRAPPERS = ('TIMMBackbone',)
+
+
+def passes_options_on(component: Any) -> bool:
+    """Whether a component takes options that no signature of its own or its bases names."""
+    module = str(getattr(component, '__module__', ''))
+    return module.startswith(f'{SCOPE}.') and getattr(component, '__name__', '') in WRAPPERS
+
 
 @functools.cache
 def load_mmpretrain() -> None:

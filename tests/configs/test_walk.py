@@ -7,16 +7,18 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
+from msvitreid.datasets.splitting import write_split
 from msvitreid.engine import complete_config, load_config
 from msvitreid.registry import DATASETS, HOOKS, METRICS, MODELS, PARAM_SCHEDULERS
 from tests.miniature import WRITERS, TreeShape
+from tests.miniature.tree import write_image
 from tests.tools.user import options, run
 
 from .leaves import CONFIGS
 from .walk import every_config, folder_of, small_options, without_weights
 
 # Folders whose configs are trained and tested here, and those that another module runs.
-RUN_HERE = {'baselines', 'demo', 'swap'}
+RUN_HERE = {'baselines', 'demo', 'own', 'swap'}
 RUN_BY = {'msvit': 'test_miniature_runs.py', 'pretrain': 'test_pretrain.py'}
 
 ALL = every_config()
@@ -34,6 +36,10 @@ def data_root(tmp_path_factory):
     shape = TreeShape(train_identities=4, test_identities=2, images=3, image_size=(128, 64))
     for write in WRITERS.values():
         write(root, shape)
+    for number in range(20):
+        path = root / 'own' / str(number % 5) / f'{number}_c{number % 2}.png'
+        write_image(path, number, (40, 15))
+    write_split(root / 'own', camera_pattern=r'_c(\d)')
     return root
 
 
@@ -68,7 +74,8 @@ def test_every_part_of_a_config_can_be_built(path):
 
 @pytest.mark.parametrize('path', HERE, ids=config_id)
 def test_trains_and_is_tested(path, data_root, tmp_path):
-    small = options(small_options(load_config(path)), {'data_root': data_root})
+    root = data_root / 'own' if folder_of(path) == 'own' else data_root
+    small = options(small_options(load_config(path)), {'data_root': root})
     work_dir, result = tmp_path / 'work', tmp_path / 'result.json'
     trained = run('train.py', path, '--work-dir', work_dir, *small)
     assert trained.code == 0, trained.err

@@ -50,6 +50,7 @@ def without_weights(cfg: Config) -> dict[str, Any]:
             ('model.pretrained', None, cfg.model.get('pretrained')),
             ('model.backbone.init_cfg', None, backbone.get('init_cfg')),
             ('model.backbone.checkpoint_path', '', backbone.get('checkpoint_path')),
+            ('model.backbone.pretrained', False, backbone.get('pretrained')),
         )
         if named
     }
@@ -67,6 +68,8 @@ def small_options(cfg: Config) -> dict[str, Any]:
     instances = cfg.train_dataloader.sampler.get('num_instances')
     if instances is not None:
         changes['train_dataloader.sampler.num_instances'] = min(instances, 2)
+    if cfg.train_dataloader.sampler.get('min_batches'):
+        changes['train_dataloader.sampler.min_batches'] = 2
     for i, hook in enumerate(cfg.get('custom_hooks') or ()):
         if hook.type == 'WeightAverageHook':
             changes[f'custom_hooks.{i}.begin'] = 1

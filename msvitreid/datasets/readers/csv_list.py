@@ -98,6 +98,15 @@ def read_csv(
     return {part: records[part] for part in parts}
 
 
+def has_splits(file: Path) -> bool:
+    """Whether a list says to which split its images belong.
+
+    Raises:
+        DatasetError: see :func:`read_csv`.
+    """
+    return any(row.split for row in _read_rows(file))
+
+
 def _read_rows(file: Path) -> Iterator[_Row]:
     text = read_text(file)
     separator = _find_separator(text)

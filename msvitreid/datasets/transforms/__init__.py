@@ -1,8 +1,9 @@
 """From a file to the uint8 image that a net gets, one transform per file."""
 
 from .keep_in_memory import KeepInMemory
+from .letterbox_resize import LetterboxResize
 from .load_image import LoadImage
 from .pack_reid_inputs import PackReIDInputs
 from .random_crop import RandomCrop
 
-__all__ = ['KeepInMemory', 'LoadImage', 'PackReIDInputs', 'RandomCrop']
+__all__ = ['KeepInMemory', 'LetterboxResize', 'LoadImage', 'PackReIDInputs', 'RandomCrop']

@@ -20,7 +20,7 @@ from .pipelines import fill_pipeline, resolve
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 #: Top-level keys for every dataset that takes them and does not state them itself.
-SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch')
+SHARED_DATASET_OPTIONS = ('data_root', 'on_count_mismatch', 'csv')
 
 
 def complete_config(cfg: Config) -> Config:
@@ -46,7 +46,7 @@ def complete_loader(
 ) -> dict[str, Any]:
     """A copy of a data loader's config with what the whole config states once for all.
 
-    Datasets get ``data_root`` and ``on_count_mismatch``, and ``train_pipeline`` or
+    Datasets get ``data_root``, ``on_count_mismatch`` and ``csv``, and ``train_pipeline`` or
     ``test_pipeline`` as their pipeline, with the numbers of ``image_size``; a sampler that takes
     a batch size gets the loader's. Workers are kept between epochs (mmengine would seed new
     ones alike every epoch) and memory is pinned where there is a GPU. Values already given stay,

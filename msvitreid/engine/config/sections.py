@@ -27,6 +27,7 @@ RUNNER_OPTIONS: dict[str, Any] = {
     'accept_changes': bool | str | Sequence[str] | None,
     'activation_checkpointing': Any,
     'compile': bool | dict,
+    'csv': str | None,
     'custom_imports': dict,
     'data_root': str | None,
     'default_scope': str,

@@ -23,6 +23,7 @@ from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
 from msvitreid.registry import DATASETS
 from msvitreid.registry.type_names import own_type
+from msvitreid.utils.printable import counted
 
 from .learning_rates import learning_rates, starting_rate
 from .model_facts import losses, title
@@ -230,4 +231,5 @@ def _precision(runner: Runner, *amp: torch.dtype | None) -> str:
     kinds = [f'AMP in {dtype or torch.get_autocast_dtype(device.type)}' for dtype in amp]
     compiled = ['backbone compiled'] * (runner.cfg.get('compile') not in (None, False))
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type.upper()
-    return ', '.join([*(kinds or ['float32']), *compiled, f'on {name}'])
+    threads = [counted(torch.get_num_threads(), 'thread')] * (device.type == 'cpu')
+    return ', '.join([*(kinds or ['float32']), *compiled, f'on {name}', *threads])

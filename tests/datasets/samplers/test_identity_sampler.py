@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from msvitreid.datasets import IdentitySampler
+from msvitreid.datasets.samplers import identity_sampler
 from msvitreid.errors import ConfigError
 from msvitreid.registry import DATA_SAMPLERS
 
@@ -215,3 +216,58 @@ def test_too_few_identities_are_named():
 def test_dataset_without_labels_is_named():
     with pytest.raises(ConfigError, match='dataset list has no `labels`'):
         IdentitySampler([1, 2, 3], 4, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ('identities', 'expected'),
+    [(2, (2, 12)), (3, (3, 8)), (5, (4, 6)), (6, (6, 4)), (44, (6, 4))],
+)
+def test_few_identities_are_taken_with_more_images_each(identities, expected):
+    """A small dataset ended in an error: batches of 24 = 6 x 4 need 6 identities."""
+    sampler = IdentitySampler(labeled([9] * identities), 24, 4, adapt=True, seed=0)
+    count, instances = expected
+    assert sampler.num_instances == instances
+    for batch in batches_of(sampler):
+        counts = Counter((batch // 9).tolist())
+        assert sorted(counts.values()) == [instances] * count
+
+
+def test_a_sentence_says_that_batches_were_adapted(monkeypatch):
+    said = []
+    monkeypatch.setattr(identity_sampler, 'print_log', lambda text, *_: said.append(text))
+    IdentitySampler(labeled([9] * 6), 24, 4, adapt=True, seed=0)
+    assert said == []
+    IdentitySampler(labeled([9] * 5), 24, 4, adapt=True, seed=0)
+    (sentence,) = said
+    assert '5 identities' in sentence
+    assert '4 identities x 6 images' in sentence
+
+
+@pytest.mark.parametrize(('identities', 'batch'), [(1, 24), (4, 25)])
+def test_batches_that_cannot_be_adapted(identities, batch):
+    with pytest.raises(ConfigError, match='identities'):
+        IdentitySampler(labeled([9] * identities), batch, batch // 5 or 1, adapt=True, seed=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(settings_of_samplers(), st.integers(0, 60), st.integers(1, 3))
+def test_an_epoch_has_a_least_number_of_steps(case, least, world_size):
+    """The schedule of 30 epochs was 880 steps for 704 images, and for 70 images 60."""
+    dataset, identities, num_instances, seed = case
+    batch = identities * num_instances
+    if len(set(dataset.labels.tolist())) < identities * world_size:
+        return
+    rest = dict(seed=seed, rank=0, world_size=world_size)
+    natural = len(IdentitySampler(dataset, batch, num_instances, **rest))
+    sampler = IdentitySampler(dataset, batch, num_instances, min_batches=least, **rest)
+    assert len(sampler) == max(natural, least * batch)
+    batches = batches_of(sampler)
+    assert len(batches) * batch == len(sampler)
+    for images in batches:
+        assert len(set(dataset.labels[images].tolist())) == identities
+
+
+@pytest.mark.parametrize('option', [{'min_batches': -1}, {'min_batches': 1.5}, {'adapt': 1}])
+def test_bad_options_for_small_data(option):
+    with pytest.raises(ConfigError, match=next(iter(option))):
+        IdentitySampler(labeled([4] * 6), 24, 4, seed=0, **option)

@@ -11,8 +11,11 @@ from torch import nn
 from msvitreid.engine import use_test_only
 from msvitreid.engine.summary.start_summary import evaluation_summary, training_summary
 from msvitreid.registry import DATASETS, MODELS
+from msvitreid.utils.printable import counted
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.miniature.tree import write_image
+
+THREADS = counted(torch.get_num_threads(), 'thread')
 
 
 class Classifier(BaseModel):
@@ -107,7 +110,7 @@ def test_a_run_of_ours(summarized, market, tmp_path):
         'length': '3 epochs of 4 steps, validation every 100 epochs and after the last',
         'lr': 'SGD, base 0.05; first 0.05, highest 0.05, last 0.05',
         'averaging': 'uniform mean of the weights after epochs 2 to 3, to averaged.pth',
-        'precision': 'float32, on CPU',
+        'precision': f'float32, on CPU, {THREADS}',
     }
 
 
@@ -274,7 +277,8 @@ def test_half_precision_is_named(summarized):
         runner.cfg.compile = True
         runner._maybe_compile = lambda target: None
 
-    assert summarized(amp)['precision'] == 'AMP in torch.float16, backbone compiled, on CPU'
+    expected = f'AMP in torch.float16, backbone compiled, on CPU, {THREADS}'
+    assert summarized(amp)['precision'] == expected
 
 
 def test_what_is_evaluated(market, tmp_path):
@@ -282,7 +286,7 @@ def test_what_is_evaluated(market, tmp_path):
     facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
     assert list(facts) == ['model', 'weights', 'data', 'evaluator', 'precision', 'output']
     assert facts['evaluator'] == 'ReIDMetric, trapezoid AP'
-    assert facts['precision'] == 'float32, on CPU'
+    assert facts['precision'] == f'float32, on CPU, {THREADS}'
     assert [line.split(':')[0] for line in facts['data']] == [
         'Market1501 query',
         'Market1501 gallery',
@@ -296,8 +300,8 @@ def test_what_is_evaluated(market, tmp_path):
             {'default_hooks.inference_net': dict(type='InferenceNetHook', backend='openvino')},
             'openvino, on CPU',
         ),
-        ({'test_cfg.fp16': True}, 'AMP in torch.bfloat16, on CPU'),
-        ({'compile': True}, 'float32, backbone compiled, on CPU'),
+        ({'test_cfg.fp16': True}, f'AMP in torch.bfloat16, on CPU, {THREADS}'),
+        ({'compile': True}, f'float32, backbone compiled, on CPU, {THREADS}'),
     ],
 )
 def test_what_computes_a_test(market, tmp_path, changes, precision):
