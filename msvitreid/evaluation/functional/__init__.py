@@ -12,7 +12,14 @@ from .clustering import (
     kmeans_nmi,
     normalized_mutual_information,
 )
-from .curves import RECALL_LEVELS, PairCurves, pair_curves, precision_recall
+from .curves import (
+    RECALL_LEVELS,
+    PairCurves,
+    RetrievalCurves,
+    pair_curves,
+    precision_recall,
+    retrieval_curves,
+)
 from .features_to_map import CameraPairs, camera_pair_metrics, rank_metrics
 from .identification import (
     Searches,
@@ -35,7 +42,6 @@ from .retrieval import (
     recall_values,
     top_matches,
 )
-from .retrieval_curves import RetrievalCurves, retrieval_curves
 from .similarities_to_map import (
     AP_DEFINITIONS,
     EXTRA_MEASURES,

@@ -1,4 +1,4 @@
-"""Curves of a ranking and of its similarities: precision over recall, errors over thresholds."""
+"""Curves of a ranking and of its similarities: CMC, precision over recall, error rates, pairs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .inputs import Array, Labels, as_feature_pair, check_whole
 from .market_rule import MarketRule
-from .similarities_to_map import RankedMatches, precision_at_hits
-from .similarity import QUERY_CHUNK, SimilarityRows
+from .similarities_to_map import RankedMatches, precision_at_hits, rank_matches, score_matches
+from .similarity import QUERY_CHUNK, SimilarityRows, product_rows
 from .verification import (
     count_differing,
     curve_counts,
@@ -20,6 +21,9 @@ from .verification import (
 
 RECALL_LEVELS = np.linspace(0, 1, 101)
 """Where :func:`precision_recall` gives precision."""
+
+BINS = 100
+"""Of similarities in :class:`RetrievalCurves`."""
 
 
 def precision_recall(ranked: RankedMatches) -> np.ndarray:
@@ -80,7 +84,8 @@ def pair_curves(
     Args:
         similarity_rows: called for consecutive blocks of queries.
         rule: who is in whose ranking.
-        edges: ``(E,)`` of the histograms' bins, ascending; the last bin includes its end.
+        edges: ``(E,)`` of the histograms' bins, ascending; similarities beyond them, which
+            rounding makes, are in the outermost bins.
         fprs: false positive rates that ``rates`` gives the true positive rate at.
         query_chunk: queries handled at once.
 
@@ -95,11 +100,13 @@ def pair_curves(
     matching = curve_counts(values, thresholds)
     differing = count_differing(similarity_rows, rule, thresholds, 0, count, query_chunk)
     rates = verification_rates(matching, differing, fprs)
-    above, at_least = zip(*(_by_threshold(kind) for kind in (matching, differing)), strict=True)
+    # Of each threshold, ascending: pairs that are at least so similar.
+    at_least = [kind[:-1][1::2][::-1] for kind in (matching, differing)]
+    totals = [kind[-1] for kind in (matching, differing)]
     shown = np.searchsorted(thresholds, curve_thresholds(values))
     places = np.searchsorted(thresholds, edges)
     same, different = (
-        _in_bins(*counts, places) for counts in zip(above, at_least, strict=True)
+        _in_bins(counts, total, places) for counts, total in zip(at_least, totals, strict=True)
     )
     return PairCurves(
         thresholds[shown],
@@ -111,14 +118,81 @@ def pair_curves(
     )
 
 
-def _by_threshold(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each threshold, ascending: pairs above it, and pairs at least so similar."""
-    above, at_least = counts[:-1].reshape(-1, 2)[::-1].T
-    return above, at_least
+def _in_bins(at_least: np.ndarray, total: int, places: np.ndarray) -> np.ndarray:
+    """Pairs between thresholds at some places; what lies beyond is in the outermost bins."""
+    return -np.diff(np.concatenate([[total], at_least[places[1:-1]], [0]]))
 
 
-def _in_bins(above: np.ndarray, at_least: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Pairs between thresholds at some places; what equals the last is in the last bin."""
-    bins = -np.diff(at_least[places])
-    bins[-1] += (at_least - above)[places[-1]]
-    return bins
+class RetrievalCurves(NamedTuple):
+    """Curves of all queries that have a match.
+
+    Attributes:
+        cmc: ``(K,)`` share of queries with a match among the first 1 to K.
+        precision: ``(101,)`` at recall 0, 0.01 to 1, see :func:`precision_recall`.
+        fmr: ``(P,)`` false match rates of thresholds from high to low.
+        fnmr: ``(P,)`` false non-match rates of the same.
+        eer: equal error rate.
+        edges: ``(B + 1,)`` of the bins of similarities.
+        same: ``(B,)`` pairs of one identity in each.
+        different: ``(B,)`` pairs of two.
+        num_queries: how many have a match.
+    """
+
+    cmc: np.ndarray
+    precision: np.ndarray
+    fmr: np.ndarray
+    fnmr: np.ndarray
+    eer: float
+    edges: np.ndarray
+    same: np.ndarray
+    different: np.ndarray
+    num_queries: int
+
+
+def retrieval_curves(
+    query_features: Array,
+    gallery_features: Array,
+    query_pids: Labels,
+    gallery_pids: Labels,
+    query_camids: Labels | None = None,
+    gallery_camids: Labels | None = None,
+    ranks: int = 20,
+    query_chunk: int = QUERY_CHUNK,
+    self_index: Labels | None = None,
+) -> RetrievalCurves:
+    """Rank the gallery for every query and count.
+
+    Pairs are all of a query and a gallery image that the query ranks. Memory:
+    as :func:`verification_metrics`.
+
+    Args:
+        ranks: ``K`` of the CMC.
+
+    The other arguments are those of :func:`rank_metrics`; features of unit length, as
+    similarities are counted from -1 to 1.
+
+    Raises:
+        ValueError: as :func:`rank_metrics`; ``ranks`` is below 1; there are no two images of
+            one identity, or none of two.
+    """
+    check_whole(ranks, 1, 'ranks')
+    query, gallery = as_feature_pair(query_features, gallery_features)
+    rule = MarketRule(query_pids, gallery_pids, query_camids, gallery_camids, self_index)
+    rule.check_shape(len(query), len(gallery))
+    rows = product_rows(query, gallery)
+    ranked = rank_matches(rows, rule, 0, len(query), query_chunk)
+    edges = np.linspace(-1, 1, BINS + 1)
+    pairs = pair_curves(rows, rule, edges, (), query_chunk)
+    first = score_matches(ranked, 'plain').first_rank
+    first = first[first > 0]
+    return RetrievalCurves(
+        (first[:, None] <= np.arange(1, ranks + 1)).mean(axis=0),
+        precision_recall(ranked),
+        np.append(0.0, pairs.fmr[::-1]),
+        np.append(1.0, pairs.fnmr[::-1]),
+        pairs.rates['EER'],
+        edges,
+        pairs.same,
+        pairs.different,
+        len(first),
+    )
