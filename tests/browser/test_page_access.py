@@ -24,7 +24,7 @@ def test_the_token_is_asked_for_once(serve, open_page, faults, crowd):
     page.get_by_label('Token').fill('not the token here')
     page.keyboard.press('Enter')
     expect(page.get_by_role('alert')).to_be_visible()
-    check_looks(page, 'login_failed')
+    check_looks(page, 'login_failed', '#failed')
     page.get_by_label('Token').fill(TOKEN)
     page.get_by_role('button', name='Log in').click()
     expect(page.locator('#facts')).to_contain_text('24 images')
