@@ -87,11 +87,11 @@ def parse_json(content: str, what: str) -> Any:
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            double = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f'{what} has the key {printable(double, 80)!r} twice')
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise ValueError(f'{what} has the key {printable(name, 80)!r} twice')
+            found[name] = value
         return found
 
     def refuse(constant: str) -> Any:

@@ -41,6 +41,17 @@ class IndexFacts(NamedTuple):
     sha256: str
 
     @property
+    def are_of_their_kinds(self) -> bool:
+        """Whether each is of the type that it must have; a database may hold anything."""
+        whole = (self.number, self.file, self.rows, self.sample)
+        return (
+            self.kind in KINDS
+            and all(isinstance(one, int) and one >= 0 for one in whole)
+            and isinstance(self.recall, float)
+            and isinstance(self.sha256, str)
+        )
+
+    @property
     def text(self) -> str:
         return f'{self.kind} (recall@10 {self.recall:.3f}, measured with {self.sample} items)'
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from msvitreid.errors import GalleryError
 from msvitreid.utils.files import cannot_write
+from msvitreid.utils.printable import printable
 
 from .checks import check_header
 
@@ -165,7 +166,9 @@ def database_errors(folder: Path) -> Iterator[None]:
             raise GalleryError(
                 f'{str(folder)!r} is locked by another process; wait for its end'
             ) from error
-        raise damaged(folder, text) from error
+        raise damaged(folder, printable(text)) from error
+    except UnicodeDecodeError as error:
+        raise damaged(folder, 'its texts are no Unicode') from error
 
 
 def damaged(folder: Path, what: str) -> GalleryError:
@@ -178,8 +181,9 @@ def damaged(folder: Path, what: str) -> GalleryError:
 
 def require_gallery(folder: Path) -> None:
     """Raises:
-    GalleryError: the folder or its database is missing, or it holds a link or anything else
-        but plain files.
+    GalleryError: the folder or its database is missing, it holds a link or anything else but
+        plain files, or a rollback journal: a gallery writes none, and SQLite would obey one that
+        names any file of the machine for it to delete.
     """
     try:
         entries = list(os.scandir(folder))
@@ -195,6 +199,11 @@ def require_gallery(folder: Path) -> None:
         if not stat.S_ISREG(mode):
             raise GalleryError(
                 f'{str(folder)!r} is no gallery: {entry.name!r} in it is no plain file'
+            )
+        if entry.name == f'{NAME}-journal':
+            raise GalleryError(
+                f'{str(folder)!r} is no gallery: it holds {entry.name!r}, which no gallery writes; '
+                'use another copy'
             )
     if not (folder / NAME).is_file():
         raise GalleryError(f'{str(folder)!r} is no gallery: it holds no file {NAME}')
@@ -215,8 +224,10 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _check_schema(connection: sqlite3.Connection, folder: Path) -> None:
-    query = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_%' ESCAPE '^'"
-    if dict(connection.execute(query)) != SCHEMA:
+    # What has no text of its own is an index that SQLite makes for a UNIQUE column.
+    query = 'SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL'
+    found = connection.execute(query).fetchall()
+    if len(found) != len(SCHEMA) or dict(found) != SCHEMA:
         raise damaged(folder, f'the tables in {NAME} are others')
 
 

@@ -319,6 +319,8 @@ class EmbeddedGallery(GalleryStore):
     def _require_index(self, state: State, recall: float) -> tuple[approximate.IndexFacts, Any]:
         row = self._session.database.execute('SELECT * FROM approximate LIMIT 1').fetchone()
         facts = None if row is None else approximate.IndexFacts(*row)
+        if facts is not None and not facts.are_of_their_kinds:
+            raise damaged(self.path, 'what is recorded of its index')
         if facts is None or facts.file != state.file or not 0 <= facts.rows <= state.rows:
             raise GalleryError('the gallery has no index, or one of before it was compacted; '
                                'build one, or search without recall')  # fmt: skip

@@ -65,7 +65,7 @@ def verify(
 ) -> Report:
     """Compare the database with itself and with the file of vectors, all of which is read."""
     problems = [
-        f'{database.NAME}: {text}'
+        f'{database.NAME}: {printable(text)}'
         for (text,) in connection.execute('PRAGMA integrity_check(10)')
         if text != 'ok'
     ]
@@ -178,6 +178,8 @@ def _checked_batches(
     for start, rows, crc in connection.execute(
         'SELECT * FROM batches ORDER BY start'
     ).fetchall():
+        if not all(isinstance(one, int) for one in (start, rows, crc)):
+            break
         if start != end or not 0 < rows <= vectors.rows - start:
             break
         raw = vectors.raw(start, start + rows)

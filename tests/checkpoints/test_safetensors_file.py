@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 import torch
@@ -45,6 +46,17 @@ HOSTILE = {
     'metadata of numbers': (of({'a': ENTRY, '__metadata__': {'a': 1}}), '__metadata__'),
     'a pickle': (b'PK\3\4' + bytes(100), 'shorter|longer|more than'),
 }
+
+
+def test_a_key_twice_among_many_is_found_at_once(tmp_path):
+    """Class of faults: time that grows with the square of a file's size; 400,000 keys, hours."""
+    keys = ','.join(f'"{number}":1' for number in range(400_000))
+    path = tmp_path / 'a.safetensors'
+    path.write_bytes(framed(f'{{{keys},"399999":1}}'.encode()))
+    start = time.process_time()
+    with pytest.raises(CheckpointError, match="'399999' twice"):
+        read_safetensors(path)
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize('case', HOSTILE)

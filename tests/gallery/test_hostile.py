@@ -79,12 +79,62 @@ def use(path, readonly=True):
         ('UPDATE batches SET crc = 0',),
         ('UPDATE batches SET rows = 1000000000000',),
         ('UPDATE batches SET rows = 0',),
+        ("UPDATE batches SET rows = 'x'",),
+        ('UPDATE batches SET rows = 1.5',),
+        ('CREATE TABLE other (a)',),
+        ('ANALYZE',),
     ],
 )
 def test_what_is_wrong_in_the_database_is_a_sentence(path, statements):
     change(path, *statements)
     with pytest.raises(GalleryError):
         use(path)
+
+
+INDEX = dict(kind="'hnsw'", number=1, file=1, rows=20, recall=0.9, sample=5, sha256="'00'")
+
+
+@pytest.mark.parametrize(
+    'column', [dict(recall="'x'"), dict(number="'x'"), dict(rows="'x'"), dict(number=-1)]
+)
+def test_an_index_of_which_nonsense_is_recorded(path, column):
+    values = ', '.join(str(one) for one in {**INDEX, **column}.values())
+    change(path, f'INSERT INTO approximate VALUES ({values})')
+    with open_gallery(path) as gallery, pytest.raises(GalleryError, match='index'):
+        gallery.search(unit(1, D), recall=0.5)
+
+
+@pytest.mark.parametrize('kind', ['trigger', 'view'])
+def test_what_is_called_as_parts_of_sqlite_are_is_no_part_of_a_gallery(path, kind):
+    """Class of faults: names that a check passes over, though anybody can give them."""
+    sql = {
+        'trigger': 'CREATE TRIGGER sqlite_x AFTER UPDATE ON state BEGIN DELETE FROM items; END',
+        'view': 'CREATE VIEW sqlite_x AS SELECT 1',
+    }[kind]
+    table = {'trigger': 'state', 'view': 'sqlite_x'}[kind]
+    row = f"('{kind}', 'sqlite_x', '{table}', 0, '{sql}')"
+    change(path, 'PRAGMA writable_schema = ON', f'INSERT INTO sqlite_schema VALUES {row}')
+    for readonly in (True, False):
+        with pytest.raises(GalleryError, match='tables'):
+            open_gallery(path, readonly)
+
+
+@pytest.mark.parametrize('readonly', [True, False])
+def test_a_rollback_journal_deletes_no_file(path, tmp_path, readonly):
+    """SQLite deletes the file that a journal names as the journal of a larger transaction."""
+    victim = tmp_path / 'victim'
+    victim.write_bytes(b'precious\0')
+    content = (path / 'gallery.sqlite').read_bytes()
+    page = int.from_bytes(content[16:18], 'big')
+    magic, name = bytes.fromhex('d9d505f920a163d7'), str(victim).encode()
+    numbers = (0, 7, len(content) // page, 512, page)
+    head = magic + b''.join(one.to_bytes(4, 'big') for one in numbers)
+    tail = (2**30 // page + 1).to_bytes(4, 'big') + name
+    tail += len(name).to_bytes(4, 'big') + sum(name).to_bytes(4, 'big') + magic
+    write(path, 'gallery.sqlite-journal', head.ljust(512, b'\0') + tail)
+    with pytest.raises(GalleryError, match='journal'):
+        open_gallery(path, readonly)
+    assert victim.exists()
 
 
 @pytest.mark.parametrize('dead', [False, True])
@@ -124,6 +174,7 @@ def patch(path, old, new):
         lambda path: os.truncate(path / 'gallery.sqlite', 5000),
         lambda path: patch(path, b'{"pid": 5}', b'{"pid": 5 '),
         lambda path: patch(path, b'image-00005', b'image-\xff0005'),
+        lambda path: patch(path, b'CREATE TABLE batches', b'CREATE TABLE \xc7atches'),
         lambda path: (path / 'gallery.sqlite').unlink(),
         lambda path: os.truncate(path / file_name(1), 100),
         lambda path: (path / file_name(1)).unlink(),
