@@ -42,3 +42,9 @@ def configs_are_formatted_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, 'FormatCode', format_once)
         yield
+
+
+def pytest_unconfigure() -> None:
+    # What is still frozen when Python ends would meet half of torch.
+    gc.unfreeze()
+    gc.collect()

@@ -20,6 +20,7 @@ from msvitreid.datasets.transforms.image_preparation import (
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
 from msvitreid.models.model_description import architecture_of, build_described, input_range
+from msvitreid.registry import MODELS
 from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import make_folder, require_writable
 
@@ -71,7 +72,7 @@ def describe_model(
             'value_range': value_range and list(value_range),
             **input_range(architecture),
         },
-        'flip': bool(cfg.model.get('flip_test', True)),
+        'flip': cfg.model.get('flip_test', MODELS.parameters(cfg.model)['flip_test'].default),
         'training_data': [dict(data) for data in training_data],
         'license': license,
     }

@@ -49,10 +49,6 @@ class ReIDModel(BaseModel):
         flip_test: bool = True,
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        if not isinstance(flip_test, bool):
-            raise ConfigError(f'model.flip_test must be True or False, got {flip_test!r}')
-        if not isinstance(pretrained, str | None):
-            raise ConfigError(f'model.pretrained must be a path or None, got {pretrained!r}')
         preprocessor = build_part(
             'model.data_preprocessor',
             {} if data_preprocessor is None else data_preprocessor,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from inspect import Parameter
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from annotated_types import Ge
+from annotated_types import Ge, Le, Lt
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.near_names import did_you_mean
@@ -18,8 +19,11 @@ from msvitreid.utils.printable import printable
 from .mmpretrain import passes_options_on
 from .values import mismatches
 
+# Annotations of options, ours and others'.
 Count = Annotated[int, Ge(1)]
 CountOrZero = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+Weight = Annotated[float, Ge(0), Lt(math.inf)]
 
 #: Keys of a component's config that are not its options.
 NOT_OPTIONS = ('type', '_scope_')

@@ -50,12 +50,14 @@ class Mismatch(NamedTuple):
         expected: what is allowed, in words.
         got: what is there; ``None`` with ``missing`` where a key is lacking.
         missing: whether a required key is lacking.
+        kind: pydantic's name of the error.
     """
 
     keys: tuple[str | int, ...]
     expected: str
     got: Any
     missing: bool = False
+    kind: str = ''
 
 
 def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> list[Mismatch]:
@@ -63,7 +65,7 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
 
     A list stands for a tuple and an integer for a float; a bool is no number and a string is no
     list. A value of the default's own type is always allowed, as annotations of other packages
-    are not always complete; only what is inside it is compared.
+    are not always complete, but for limits, the names of a ``Literal``, and what is inside it.
 
     Args:
         value: of an option of a config.
@@ -80,7 +82,8 @@ def mismatches(value: Any, annotation: Any, default: Any = Parameter.empty) -> l
     deepest = max(found, key=lambda errors: len(errors[0].keys))
     wrong = deepest if deepest[0].keys else [error for errors in found for error in errors]
     if default is not Parameter.empty and type(value) is type(default):
-        wrong = [mismatch for mismatch in wrong if mismatch.keys]
+        stated = {*LIMITS, 'literal_error'} if len(members) == 1 else {*LIMITS}
+        wrong = [mismatch for mismatch in wrong if mismatch.keys or mismatch.kind in stated]
     # One of a place; several members may ask for the same there: list[int] | tuple[int].
     places: dict[tuple[str | int, ...], list[Mismatch]] = {}
     for mismatch in wrong:
@@ -197,7 +200,7 @@ def _readable(value: Any, errors: list[Any]) -> Iterator[Mismatch]:
         keys = _keys(value, error['loc'])
         if missing:
             keys = (*keys, error['loc'][-1])
-        yield Mismatch(keys, _expected(kind, error), got, missing)
+        yield Mismatch(keys, _expected(kind, error), got, missing, kind)
 
 
 def _expected(kind: str, error: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -28,13 +27,3 @@ def require_whole(option: str, value: Any, lowest: int, highest: int | None = No
     if not is_whole(value) or value < lowest or (highest is not None and value > highest):
         end = 'on' if highest is None else f'to {highest}'
         raise ConfigError(f'{option} must be a whole number from {lowest} {end}, got {value!r}')
-
-
-def require_number(option: str, value: Any, lowest: float = 0.0) -> None:
-    """Check an option that weighs or measures something.
-
-    Raises:
-        ConfigError: it is no finite number from ``lowest`` on.
-    """
-    if not is_number(value) or not lowest <= value < math.inf:
-        raise ConfigError(f'{option} must be a number from {lowest:g} on, got {value!r}')

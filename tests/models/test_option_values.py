@@ -16,6 +16,7 @@ from msvitreid.models import (
     ReIDModel,
     SingleBNNeckHead,
 )
+from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 
 from .tiny import TINY_ARCH, tiny_backbone, tiny_reid_model
@@ -73,7 +74,7 @@ NEEDED = {
 )
 def test_a_value_that_cannot_be_is_one_sentence(kind, option, value):
     with pytest.raises(ConfigError, match=option):
-        kind(**{**NEEDED.get(kind, {}), option: value})
+        MODELS.build({**NEEDED.get(kind, {}), 'type': kind, option: value})
 
 
 @pytest.mark.parametrize('key', ['dims', 'blocks', 'heads'])

@@ -78,7 +78,8 @@ def test_allowed(annotation, value):
     ],
 )
 def test_refused(annotation, value, expected):
-    assert mismatches(value, annotation) == expected
+    found = mismatches(value, annotation)
+    assert [mismatch._replace(kind='') for mismatch in found] == expected
 
 
 def test_range():
@@ -89,6 +90,22 @@ def test_range():
 def test_key_that_is_missing():
     (wrong,) = mismatches({}, Sizes)
     assert (wrong.keys, wrong.missing) == (('dims',), True)
+
+
+@pytest.mark.parametrize(
+    ('annotation', 'value', 'default', 'problems'),
+    [
+        (Annotated[int, Ge(1)], 0, 5, 1),
+        (Annotated[float, Ge(0)], float('nan'), 1.0, 1),
+        (Annotated[int, Ge(1)] | None, 0, 5, 1),
+        (Literal['a', 'b'], 'c', 'a', 1),
+        # Names that a subclass adds, in place of which something else may stand.
+        (Literal['a', 'b'] | Mapping[str, int], 'c', 'a', 0),
+    ],
+)
+def test_a_limit_holds_whatever_the_default(annotation, value, default, problems):
+    """Class of faults: 0 heads are allowed, for the default is an integer too."""
+    assert len(mismatches(value, annotation, default)) == problems
 
 
 def test_default_of_another_kind_is_allowed():

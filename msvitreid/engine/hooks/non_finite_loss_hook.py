@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.resume.last_good_checkpoint import last_good_checkpoint
-from msvitreid.errors import ConfigError, ReIDError
+from msvitreid.errors import ReIDError
 from msvitreid.registry import HOOKS
+from msvitreid.registry.components import Count
 from msvitreid.utils.files import atomic_write
 from msvitreid.utils.printable import printable
 
@@ -60,20 +61,12 @@ class NonFiniteLossHook(Hook):
 
     Args:
         patience: steps in a row.
-
-    Raises:
-        ConfigError: ``patience`` is not a number from 1 on.
     """
 
     # After what changes the net at the end of an epoch, and before the CheckpointHook.
     priority = 'LOW'
 
-    def __init__(self, patience: int = 3) -> None:
-        if not isinstance(patience, int) or patience < 1:
-            raise ConfigError(
-                f'NonFiniteLossHook patience must be a number of steps from 1 on, got '
-                f'{patience!r}'
-            )
+    def __init__(self, patience: Count = 3) -> None:
         self.patience = patience
         self._unread: _Step | None = None
         self._bad: list[_Step] = []

@@ -10,8 +10,9 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.errors import DatasetError
 from msvitreid.registry import HOOKS
+from msvitreid.registry.components import Share
 from msvitreid.utils.exchange import gather_strings
 from msvitreid.utils.files import atomic_write
 
@@ -40,11 +41,7 @@ class UnreadableImageHook(Hook):
     # Before the CheckpointHook, whose files must hold the epoch's findings already.
     priority = 'NORMAL'
 
-    def __init__(self, max_share: float = 0.01) -> None:
-        if not 0 <= max_share <= 1:
-            raise ConfigError(
-                f'UnreadableImageHook max_share must be a share in [0, 1], got {max_share}'
-            )
+    def __init__(self, max_share: Share = 0.01) -> None:
         self.max_share = max_share
         self.files: set[str] = set()
 

@@ -17,6 +17,7 @@ from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.loops.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
+from msvitreid.registry.components import Count
 from msvitreid.utils.printable import counted
 
 #: What goes before the names of the averaged net's figures.
@@ -57,11 +58,7 @@ class WeightAverageHook(Hook):
     # Left out of a test.
     only_trains = True
 
-    def __init__(self, begin: int, filename: str = 'averaged.pth') -> None:
-        if begin < 1:
-            raise ConfigError(
-                f'WeightAverageHook begin must be an epoch from 1 on, got {begin}'
-            )
+    def __init__(self, begin: Count, filename: str = 'averaged.pth') -> None:
         if not is_result_name(filename, '.pth'):
             raise ConfigError(
                 'WeightAverageHook filename must be a name such as averaged.pth that no '

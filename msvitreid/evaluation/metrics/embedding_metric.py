@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 from msvitreid.evaluation.functional import bootstrap_intervals
 from msvitreid.evaluation.functional.inputs import as_topk, vanish
+from msvitreid.registry.components import CountOrZero
 from msvitreid.utils.exchange import of_first_rank
 
 from .embeddings import Embeddings, file_id, gather_embeddings
@@ -33,21 +34,13 @@ class EmbeddingMetric(BaseMetric):
             ``<name>-ci95-high``: percentiles of so many resamples of the queries' identities
             (seed 0); see :func:`bootstrap_intervals` and :func:`verification_intervals`.
         prefix: put before every name with a slash; by default nothing is.
-
-    Raises:
-        ConfigError: ``bootstrap`` is below 0.
     """
 
     # mmengine warns of None; the empty string says that no prefix is wanted.
     default_prefix = ''
 
-    def __init__(self, bootstrap: int = 0, prefix: str | None = None) -> None:
+    def __init__(self, bootstrap: CountOrZero = 0, prefix: str | None = None) -> None:
         super().__init__(prefix=prefix)
-        if isinstance(bootstrap, bool) or not isinstance(bootstrap, int) or bootstrap < 0:
-            raise ConfigError(
-                f'{type(self).__name__}: bootstrap must be a whole number from 0 on, got '
-                f'{bootstrap!r}'
-            )
         self.bootstrap = bootstrap
 
     def process(self, data_batch: Any, data_samples: Sequence[Any]) -> None:

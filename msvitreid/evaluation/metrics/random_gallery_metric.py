@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from mmengine.logging import print_log
 
-from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.errors import DatasetError
 from msvitreid.evaluation.functional import MarketRule, inner_product_rows, mean_values
-from msvitreid.evaluation.functional.similarities_to_map import check_ap_definition
 from msvitreid.registry import METRICS
+from msvitreid.registry.components import Count, CountOrZero
 
 from .across_processes import rank_across_processes
 from .embedding_metric import EmbeddingMetric, check_topk
@@ -37,18 +38,15 @@ class RandomGalleryMetric(EmbeddingMetric):
         bootstrap: resamples for 95 % intervals over identities, 0 for no intervals; see
             :class:`EmbeddingMetric`. An identity brings its queries of all draws.
         prefix: put before every name with a slash; by default nothing is.
-
-    Raises:
-        ConfigError: ``draws`` is below 1, ``seed`` below 0, or an unknown ``ap``.
     """
 
     def __init__(
         self,
-        draws: int = 10,
-        seed: int = 0,
-        ap: str = 'trapezoid',
+        draws: Count = 10,
+        seed: CountOrZero = 0,
+        ap: Literal['trapezoid', 'plain'] = 'trapezoid',
         topk: Sequence[int] = (1, 5),
-        bootstrap: int = 0,
+        bootstrap: CountOrZero = 0,
         prefix: str | None = None,
     ) -> None:
         super().__init__(bootstrap=bootstrap, prefix=prefix)
@@ -56,16 +54,6 @@ class RandomGalleryMetric(EmbeddingMetric):
         self.seed = seed
         self.ap = ap
         self.topk = check_topk(self, topk)
-        for name, value, least in (('draws', draws, 1), ('seed', seed, 0)):
-            if not isinstance(value, int) or value < least:
-                raise ConfigError(
-                    f'RandomGalleryMetric: {name} must be a whole number from {least} on, got '
-                    f'{value!r}'
-                )
-        try:
-            check_ap_definition(ap)
-        except ValueError as error:
-            raise ConfigError(f'RandomGalleryMetric: {error}') from error
 
     def score(self, images: Embeddings) -> dict[str, float]:
         """Draw the galleries and search each.

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,12 +25,12 @@ from msvitreid.evaluation.functional.reranking import (
     check_rerank_parameters,
 )
 from msvitreid.evaluation.functional.similarities_to_map import (
-    check_ap_definition,
     check_extra_measures,
 )
 from msvitreid.evaluation.functional.similarity import SimilarityRows
 from msvitreid.evaluation.functional.verification import check_fprs
 from msvitreid.registry import METRICS
+from msvitreid.registry.components import CountOrZero
 from msvitreid.utils.exchange import split_rows
 
 from .across_processes import rank_across_processes, verify_across_processes
@@ -78,7 +78,7 @@ class ReIDMetric(EmbeddingMetric):
 
     def __init__(
         self,
-        ap: str = 'trapezoid',
+        ap: Literal['trapezoid', 'plain'] = 'trapezoid',
         topk: Sequence[int] = (1, 5, 10),
         rerank: dict[str, Any] | None = None,
         query_expansion: dict[str, Any] | None = None,
@@ -86,7 +86,7 @@ class ReIDMetric(EmbeddingMetric):
         fprs: Sequence[float] | None = None,
         camera_pairs: bool = False,
         self_retrieval: bool = False,
-        bootstrap: int = 0,
+        bootstrap: CountOrZero = 0,
         prefix: str | None = None,
     ) -> None:
         super().__init__(bootstrap=bootstrap, prefix=prefix)
@@ -99,7 +99,6 @@ class ReIDMetric(EmbeddingMetric):
             'query_expansion', query_expansion, EXPANSION_DEFAULTS
         )
         try:
-            check_ap_definition(ap)
             self.extra = check_extra_measures(extra)
             self.fprs = None if fprs is None else check_fprs(fprs)
             if self.rerank is not None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Lt
 
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.evaluation.functional import (
@@ -16,9 +18,9 @@ from msvitreid.evaluation.functional import (
     recall_values,
     score_matches,
 )
-from msvitreid.evaluation.functional.inputs import check_whole
 from msvitreid.evaluation.functional.similarities_to_map import check_extra_measures
 from msvitreid.registry import METRICS
+from msvitreid.registry.components import CountOrZero
 from msvitreid.utils.exchange import split_rows
 
 from .embedding_metric import EmbeddingMetric, check_topk
@@ -55,9 +57,9 @@ class RetrievalMetric(EmbeddingMetric):
         topk: Sequence[int] = (1, 2, 4, 8),
         nmi: bool = True,
         ami: bool = False,
-        seed: int = 0,
+        seed: Annotated[int, Ge(0), Lt(2**63)] = 0,
         extra: Sequence[str] = (),
-        bootstrap: int = 0,
+        bootstrap: CountOrZero = 0,
         prefix: str | None = None,
     ) -> None:
         super().__init__(bootstrap=bootstrap, prefix=prefix)
@@ -66,7 +68,6 @@ class RetrievalMetric(EmbeddingMetric):
         self.ami = ami
         self.seed = seed
         try:
-            check_whole(seed, 0, 'seed', 2**63 - 1)
             self.extra = check_extra_measures(extra)
         except ValueError as error:
             raise ConfigError(f'RetrievalMetric: {error}') from error

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Ge, Le, Lt
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
 from msvitreid.registry import MODELS
-from msvitreid.utils.checks import is_number, require_whole
+from msvitreid.registry.components import Count
+from msvitreid.utils.checks import require_whole
 
 from .blocks import CNNBlock, SparseAttentionBlock, conv_x
 from .recomputed import recomputed
@@ -76,24 +78,16 @@ class MSViT(BaseModule):
         arch: Literal['s', 'l'] | Mapping[str, Sequence[int]] = 's',
         split_size: Sequence[int] = SPLIT_SIZE,
         sparse_ratio: float = 0.3,
-        drop_path_rate: float = 0.0,
+        drop_path_rate: Annotated[float, Ge(0), Lt(1)] = 0.0,
         act_cfg: Mapping[str, Any] = {'type': 'ReLU'},
-        num_branches: int = 2,
-        last_stride: int = 1,
-        out_channels: int = 512,
-        frozen_stages: int = -1,
+        num_branches: Count = 2,
+        last_stride: Count = 1,
+        out_channels: Count = 512,
+        frozen_stages: Annotated[int, Ge(-1), Le(3)] = -1,
         with_cp: bool = False,
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not is_number(drop_path_rate) or not 0 <= drop_path_rate < 1:
-            raise ConfigError(f'MSViT drop_path_rate must be in [0, 1), got {drop_path_rate!r}')
-        require_whole('MSViT num_branches', num_branches, 1)
-        require_whole('MSViT last_stride', last_stride, 1)
-        require_whole('MSViT out_channels', out_channels, 1)
-        require_whole('MSViT frozen_stages', frozen_stages, -1, 3)
-        if not isinstance(with_cp, bool):
-            raise ConfigError(f'MSViT with_cp must be True or False, got {with_cp!r}')
         build_part('model.backbone.act_cfg', act_cfg)  # each block builds its own
         settings = self._settings(arch)
         dims, blocks, heads = settings['dims'], settings['blocks'], settings['heads']

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
-from msvitreid.utils.checks import is_number
+from msvitreid.registry.components import Share
+
+Area = Annotated[float, Gt(0), Le(1)]
 
 
 @MODELS.register_module()
@@ -22,7 +27,7 @@ class BatchRandomErasing:
         prob: chance that an image is erased.
 
     Raises:
-        ConfigError: a number is out of its range.
+        ConfigError: the smallest share is above the largest.
 
     Source: Zhong et al., "Random erasing data augmentation", 2017, in the form and with
     the ranges of the published multiple sparse vision transformer runs.
@@ -30,18 +35,15 @@ class BatchRandomErasing:
 
     def __init__(
         self,
-        max_area: float = 0.40,
-        min_area: float = 0.02,
-        prob: float = 0.5,
+        max_area: Area = 0.40,
+        min_area: Area = 0.02,
+        prob: Share = 0.5,
     ) -> None:
-        areas = is_number(min_area) and is_number(max_area)
-        if not (areas and 0 < min_area <= max_area <= 1):
+        if min_area > max_area:
             raise ConfigError(
-                'BatchRandomErasing needs 0 < min_area <= max_area <= 1, got '
+                'BatchRandomErasing needs min_area <= max_area, got '
                 f'min_area={min_area!r}, max_area={max_area!r}'
             )
-        if not is_number(prob) or not 0 <= prob <= 1:
-            raise ConfigError(f'BatchRandomErasing: prob must be in [0, 1], got {prob!r}')
         self.max_area = max_area
         self.min_area = min_area
         self.prob = prob

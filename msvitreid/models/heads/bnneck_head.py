@@ -11,8 +11,8 @@ from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
 from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
+from msvitreid.registry.components import Count, CountOrZero, Weight
 from msvitreid.structures import ReIDDataSample
-from msvitreid.utils.checks import require_number, require_whole
 
 from .batch_checks import labels_of, require_channels, require_several_images
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
@@ -71,24 +71,17 @@ class BNNeckHead(BaseModule):
 
     def __init__(
         self,
-        num_classes: int | None = None,
-        num_vectors: int = 5,
-        in_channels: int = 512,
-        triplet_vectors: int = 3,
-        frozen_bias_from: int = 2,
-        triplet_weight: float = 1.0,
+        num_classes: Count | None = None,
+        num_vectors: Count = 5,
+        in_channels: Count = 512,
+        triplet_vectors: CountOrZero = 3,
+        frozen_bias_from: CountOrZero = 2,
+        triplet_weight: Weight = 1.0,
         loss_cls: Mapping[str, Any] = {'type': 'CrossEntropyLoss'},
         loss_triplet: Mapping[str, Any] | None = {'type': 'BatchHardTripletLoss'},
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if num_classes is not None:
-            require_whole('model.head.num_classes', num_classes, 1)
-        require_whole('model.head.num_vectors', num_vectors, 1)
-        require_whole('model.head.in_channels', in_channels, 1)
-        require_whole('model.head.triplet_vectors', triplet_vectors, 0)
-        require_whole('model.head.frozen_bias_from', frozen_bias_from, 0)
-        require_number('model.head.triplet_weight', triplet_weight)
         self.num_classes = num_classes
         self.num_vectors = num_vectors
         self.in_channels = in_channels

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from msvitreid.models.build_part import build_part
 from msvitreid.registry import MODELS
-from msvitreid.utils.checks import require_whole
+from msvitreid.registry.components import Count
 
 from .batch_checks import require_several_images
 from .bnneck_head import INIT_CFG
@@ -36,15 +36,13 @@ class ImageNetHead(BaseModule):
 
     def __init__(
         self,
-        num_classes: int = 1000,
-        in_channels: int = 512,
+        num_classes: Count = 1000,
+        in_channels: Count = 512,
         act_cfg: Mapping[str, Any] = {'type': 'GELU'},
         loss: Mapping[str, Any] = {'type': 'CrossEntropyLoss'},
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        require_whole('model.head.num_classes', num_classes, 1)
-        require_whole('model.head.in_channels', in_channels, 1)
         self.fc = nn.Linear(in_channels, in_channels, bias=False)
         self.norm = nn.BatchNorm1d(in_channels)
         self.act = build_part('model.head.act_cfg', act_cfg)

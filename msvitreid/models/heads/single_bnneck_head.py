@@ -11,8 +11,8 @@ from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
 from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
+from msvitreid.registry.components import Count, Weight
 from msvitreid.structures import ReIDDataSample
-from msvitreid.utils.checks import require_number, require_whole
 
 from .batch_checks import labels_of, require_channels, require_several_images
 from .classifier_free import NO_CLASSIFIER, leave_out_on_loading
@@ -51,10 +51,10 @@ class SingleBNNeckHead(BaseModule):
 
     def __init__(
         self,
-        num_classes: int | None = None,
-        num_vectors: int = 1,
-        in_channels: int = 2048,
-        triplet_weight: float = 1.0,
+        num_classes: Count | None = None,
+        num_vectors: Count = 1,
+        in_channels: Count = 2048,
+        triplet_weight: Weight = 1.0,
         loss_cls: Mapping[str, Any] = {'type': 'CrossEntropyLoss'},
         loss_triplet: Mapping[str, Any] | None = {
             'type': 'BatchHardTripletLoss',
@@ -64,11 +64,6 @@ class SingleBNNeckHead(BaseModule):
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if num_classes is not None:
-            require_whole('model.head.num_classes', num_classes, 1)
-        require_whole('model.head.num_vectors', num_vectors, 1)
-        require_whole('model.head.in_channels', in_channels, 1)
-        require_number('model.head.triplet_weight', triplet_weight)
         channels = num_vectors * in_channels
         self.num_classes = num_classes
         self.triplet_weight = triplet_weight

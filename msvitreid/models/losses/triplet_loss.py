@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
-from msvitreid.utils.checks import require_number
+from msvitreid.registry.components import Weight
 
 from .across_processes import gather_with_gradient
 
@@ -23,19 +23,14 @@ class BatchHardTripletLoss(nn.Module):
             depend on their number; ``False`` mines in each rank's own batch, as the older
             toolkits do, and saves the exchange of the features.
 
-    Raises:
-        ConfigError: ``margin`` is negative or no number.
-
     Source: Hermans, Beyer and Leibe, "In defense of the triplet loss for person
     re-identification", 2017.
     """
 
     def __init__(
-        self, margin: float | None = None, normalize: bool = True, across_ranks: bool = True
+        self, margin: Weight | None = None, normalize: bool = True, across_ranks: bool = True
     ) -> None:
         super().__init__()
-        if margin is not None:
-            require_number('BatchHardTripletLoss: margin', margin)
         self.margin = margin
         self.normalize = normalize
         self.across_ranks = across_ranks

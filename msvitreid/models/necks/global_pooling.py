@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Gt
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
-from msvitreid.utils.checks import is_number
 
 from .part_pooling import root_mean_square
 
@@ -26,9 +25,6 @@ class GlobalPoolingNeck(BaseModule):
             power is learned).
         power: GeM's power before training; 1 is the mean, infinity the maximum.
 
-    Raises:
-        ConfigError: an option has no such value.
-
     Source of GeM: Radenovic, Tolias and Chum, "Fine-tuning CNN image retrieval with no human
     annotation", 2018.
     """
@@ -36,7 +32,7 @@ class GlobalPoolingNeck(BaseModule):
     def __init__(
         self,
         pooling: Literal['avg', 'max', 'rms', 'gem'] = 'avg',
-        power: float = 3.0,
+        power: Annotated[float, Gt(0)] = 3.0,
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -46,10 +42,6 @@ class GlobalPoolingNeck(BaseModule):
             'rms': root_mean_square,
             'gem': self._generalized_mean,
         }
-        if pooling not in poolings:
-            raise ConfigError(f'pooling {pooling!r} is unknown; use one of {sorted(poolings)}')
-        if not is_number(power) or not power > 0:
-            raise ConfigError(f'model.neck.power must be a number above 0, got {power!r}')
         self.pooling = pooling
         self._pool = poolings[pooling]
         if pooling == 'gem':

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
-from msvitreid.utils.checks import require_whole
+from msvitreid.registry.components import CountOrZero
 
 
 @MODELS.register_module()
@@ -26,24 +26,16 @@ class PartPoolingNeck(BaseModule):
         part_mode: 'interleaved' takes rows ``i::P`` as part i; 'contiguous' cuts the map
             into chunks of ``ceil(rows / P)`` rows, the last one shorter.
 
-    Raises:
-        ConfigError: an option has no such value.
-
     Source: the multiple sparse vision transformer's interleaved part pooling.
     """
 
     def __init__(
         self,
-        num_parts: int = 2,
+        num_parts: CountOrZero = 2,
         part_mode: Literal['interleaved', 'contiguous'] = 'interleaved',
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if part_mode not in ('interleaved', 'contiguous'):
-            raise ConfigError(
-                f"part_mode {part_mode!r} is unknown; use 'interleaved' or 'contiguous'"
-            )
-        require_whole('model.neck.num_parts', num_parts, 0)
         self.num_parts = num_parts
         self.part_mode = part_mode
 

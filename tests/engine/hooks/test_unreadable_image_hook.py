@@ -10,6 +10,7 @@ from mmengine.dist import get_rank
 
 from msvitreid.engine import UnreadableImageHook, load_config
 from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.registry import HOOKS
 from msvitreid.structures import ReIDDataSample
 from tests.engine.tiny_run import build_runner, tiny_config
 from tests.processes import run_ranks
@@ -244,8 +245,8 @@ def test_all_ranks_end_where_only_all_files_together_are_too_many(tmp_path):
 
 @pytest.mark.parametrize('max_share', [-0.1, 1.5, float('nan')])
 def test_a_share_that_is_none(max_share):
-    with pytest.raises(ConfigError, match=f'max_share .* {max_share}'):
-        UnreadableImageHook(max_share)
+    with pytest.raises(ConfigError, match=f'max_share: .* {max_share}'):
+        HOOKS.build({'type': 'UnreadableImageHook', 'max_share': max_share})
 
 
 def test_every_published_config_has_the_hook():

@@ -127,8 +127,8 @@ def test_a_window_after_the_end_is_refused(market, tmp_path):
 
 
 def test_begin_is_an_epoch():
-    with pytest.raises(ConfigError, match='from 1 on, got 0'):
-        WeightAverageHook(begin=0)
+    with pytest.raises(ConfigError, match=r'begin: .* got 0'):
+        HOOKS.build({'type': 'WeightAverageHook', 'begin': 0})
 
 
 def test_the_average_of_another_model_is_refused(market, tmp_path):

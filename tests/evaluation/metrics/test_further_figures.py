@@ -20,6 +20,7 @@ from msvitreid.evaluation.functional import (
     verification_metrics,
 )
 from msvitreid.evaluation.metrics import embedding_metric, reid_metric
+from msvitreid.registry import METRICS
 
 from .samples import make_samples
 from .test_reid_metric import make_case
@@ -164,8 +165,10 @@ def test_intervals_of_random_galleries(log):
 @pytest.mark.parametrize('metric', [ReIDMetric, RetrievalMetric, RandomGalleryMetric])
 @pytest.mark.parametrize('bootstrap', [-1, 1.5, True, '100', None])
 def test_resamples_that_cannot_be(metric, bootstrap):
-    with pytest.raises(ConfigError, match=r'bootstrap .* whole'):
-        metric(bootstrap=bootstrap)
+    with pytest.raises(
+        ConfigError, match=rf'{metric.__name__}\.bootstrap: .* got {bootstrap!r}'
+    ):
+        METRICS.build({'type': metric, 'bootstrap': bootstrap})
 
 
 @pytest.mark.parametrize(
@@ -175,14 +178,14 @@ def test_resamples_that_cannot_be(metric, bootstrap):
         (ReIDMetric, {'fprs': [0]}, 'ReIDMetric: fprs must be a list of rates'),
         (ReIDMetric, {'query_expansion': {'k': 0}}, 'ReIDMetric: k must be a whole number'),
         (ReIDMetric, {'query_expansion': {'n': 5}}, 'query_expansion takes a dict of k, alpha'),
-        (ReIDMetric, {'query_expansion': 5}, 'query_expansion takes a dict of k, alpha'),
-        (RetrievalMetric, {'extra': 'MRR'}, 'RetrievalMetric: extra must be a list'),
-        (RetrievalMetric, {'seed': -1}, 'RetrievalMetric: seed must be a whole number'),
+        (ReIDMetric, {'query_expansion': 5}, r'query_expansion: .* got 5'),
+        (RetrievalMetric, {'extra': 'MRR'}, 'extra: expected a list'),
+        (RetrievalMetric, {'seed': -1}, r'RetrievalMetric\.seed: .* got -1'),
     ],
 )
 def test_bad_options(metric, options, message):
     with pytest.raises(ConfigError, match=message):
-        metric(**options)
+        METRICS.build({'type': metric, **options})
 
 
 @pytest.mark.parametrize('metric', [ReIDMetric, RetrievalMetric])

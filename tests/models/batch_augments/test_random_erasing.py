@@ -3,6 +3,7 @@ import torch
 
 from msvitreid.errors import ConfigError
 from msvitreid.models import BatchRandomErasing
+from msvitreid.registry import MODELS
 
 
 def test_erases_exactly_the_drawn_rectangles():
@@ -62,5 +63,6 @@ def test_the_input_stays_as_it_is():
 
 @pytest.mark.parametrize('areas', [(0.0, 0.4), (0.5, 0.4), (0.1, 1.2)])
 def test_bad_areas(areas):
-    with pytest.raises(ConfigError, match='0 < min_area <= max_area <= 1'):
-        BatchRandomErasing(min_area=areas[0], max_area=areas[1])
+    options = dict(zip(('min_area', 'max_area'), areas, strict=True))
+    with pytest.raises(ConfigError, match=r'BatchRandomErasing.*_area'):
+        MODELS.build({'type': 'BatchRandomErasing', **options})

@@ -5,6 +5,7 @@ import torch
 
 from msvitreid.errors import ConfigError
 from msvitreid.models import GlobalPoolingNeck
+from msvitreid.registry import MODELS
 
 VALUES = torch.tensor([[[[1.0, 2.0], [0.0, 3.0]]]])
 
@@ -60,7 +61,8 @@ def test_a_vector_stays_as_it_is():
 
 
 def test_mistakes():
-    with pytest.raises(ConfigError, match=r"pooling 'mean' .*'avg'"):
-        GlobalPoolingNeck('mean')
-    with pytest.raises(ConfigError, match=r'neck\.power .*got 0'):
-        GlobalPoolingNeck('gem', power=0)
+    for option, value in (('pooling', 'mean'), ('power', 0)):
+        with pytest.raises(
+            ConfigError, match=rf'GlobalPoolingNeck\.{option}: .* got {value!r}'
+        ):
+            MODELS.build({'type': 'GlobalPoolingNeck', option: value})

@@ -6,6 +6,7 @@ import torch
 from msvitreid.errors import ConfigError
 from msvitreid.models import PartPoolingNeck
 from msvitreid.models.necks.part_pooling import root_mean_square
+from msvitreid.registry import MODELS
 
 ROWS = torch.arange(5.0).view(1, 1, 5, 1)
 
@@ -48,9 +49,10 @@ def test_contiguous_parts_that_would_leave_one_empty():
         PartPoolingNeck(4, 'contiguous')([ROWS])
 
 
-def test_unknown_mode():
-    with pytest.raises(ConfigError, match="'striped' is unknown"):
-        PartPoolingNeck(2, 'striped')
+@pytest.mark.parametrize(('option', 'value'), [('part_mode', 'striped'), ('num_parts', -1)])
+def test_what_is_no_value(option, value):
+    with pytest.raises(ConfigError, match=rf'PartPoolingNeck\.{option}: .* got {value!r}'):
+        MODELS.build({'type': 'PartPoolingNeck', option: value})
 
 
 @pytest.mark.parametrize('mode', ['interleaved', 'contiguous'])
@@ -58,11 +60,6 @@ def test_no_parts_leaves_the_vectors_of_whole_maps(mode):
     neck = PartPoolingNeck(0, mode)
     assert [v.item() for v in neck([ROWS])] == pytest.approx([math.sqrt(6), math.sqrt(6), 4])
     assert (neck.count_vectors(2), PartPoolingNeck(2).count_vectors(1)) == (3, 5)
-
-
-def test_a_negative_number_of_parts():
-    with pytest.raises(ConfigError, match=r'neck\.num_parts .*got -1'):
-        PartPoolingNeck(-1)
 
 
 def test_three_maps():
