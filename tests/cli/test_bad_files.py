@@ -148,6 +148,15 @@ def cut_short(path: Path) -> str:
     return 'truncated'
 
 
+def bit_flipped(path: Path) -> str:
+    """Damage that leaves a readable file: it passed all but the automatic resume."""
+    torch.save({'state_dict': {'weight': torch.zeros(3000)}}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(bytes(3000)) + 1000] ^= 1
+    path.write_bytes(content)
+    return 'is damaged: the check sum of its record'
+
+
 def nothing(path: Path) -> str:
     path.write_bytes(b'')
     return 'truncated'
@@ -177,7 +186,7 @@ def marker(path: Path) -> Path:
 
 
 DAMAGES = [code, code_in_old_format, text, cut_short, nothing, missing, stranger, no_weights]
-DAMAGES += [list_of_tensors]
+DAMAGES += [list_of_tensors, bit_flipped]
 PLACES: dict[str, Callable[[Bench, Path], list]] = {
     'test': lambda bench, path: bench.test(path),
     'resume': lambda bench, path: bench.train(None, '--resume', path, '--accept-changes'),

@@ -28,7 +28,9 @@ def counts(dataset):
     return {what: len(paths) for what, paths in dataset.left_out.items()}
 
 
-@pytest.mark.parametrize('suffix', ['webp', 'gif', 'jfif', 'pgm', 'ppm', 'PGM', 'tiff', 'bmp'])
+@pytest.mark.parametrize(
+    'suffix', ['webp', 'gif', 'jfif', 'pgm', 'ppm', 'PGM', 'tiff', 'bmp', 'JPG', 'Jpeg']
+)
 def test_half_a_dataset_of_another_kind_is_read(suffix, tmp_path):
     """Kinds: what the loader decodes is listed; half of a dataset vanished without a word."""
     for number in range(10):

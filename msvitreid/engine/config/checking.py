@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -80,6 +81,14 @@ def _at_source(problem: Problem, sources: Mapping[str, str]) -> Problem:
 
 def problems_of(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
     """What :func:`check_config` reports."""
+    found = list(_section_problems(cfg))
+    named = {problem.path for problem in found}
+    yield from found
+    for name in cfg:
+        yield from (nan for nan in _nan(cfg[name], name) if nan.path not in named)
+
+
+def _section_problems(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
     yield from _top_level(cfg)
     yield from check_component(registry.MODELS, cfg.get('model'), 'model')
     for phase, loop in (('train', None), ('val', 'ValLoop'), ('test', 'TestLoop')):
@@ -100,6 +109,18 @@ def problems_of(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:
             Runner.set_randomness, randomness, 'randomness', ('seed',), others
         )
     yield from _environment(cfg.get('env_cfg'))
+
+
+def _nan(node: Any, path: str) -> Iterator[Problem]:
+    """NaN in any option: torch's constructors, which compare it, take it."""
+    if isinstance(node, float) and math.isnan(node):
+        yield Problem(path, 'NaN is not a number, state one')
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _nan(value, join(path, str(key)))
+    elif isinstance(node, list | tuple):
+        for position, value in enumerate(node):
+            yield from _nan(value, join(path, position))
 
 
 def _top_level(cfg: Config | Mapping[str, Any]) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
 from msvitreid.registry import DATASETS
+from msvitreid.registry.refusals import refusals
 from msvitreid.registry.type_names import own_type
 from msvitreid.utils.printable import counted
 
@@ -203,7 +204,9 @@ def _optimizers(runner: Runner) -> dict[str | None, Any]:
 
 def _rates(runner: Runner, name: str | None, optimizer: torch.optim.Optimizer) -> str:
     """The numbers to check of one optimizer."""
-    rates = learning_rates(runner, name)
+    with refusals('param_scheduler', ArithmeticError):
+        # A factor of 0 divides only when the scheduler steps.
+        rates = learning_rates(runner, name)
     bases = [starting_rate(group) for group in optimizer.param_groups]
     text = (f'{name}: ' if name else '') + f'{type(optimizer).__name__}, base {max(bases):.3g}'
     if min(bases) < max(bases):

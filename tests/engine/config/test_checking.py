@@ -62,6 +62,8 @@ def test_every_config_passes():
         ('default_hooks.checkpoints', {'interval': 2}, 'default_hooks.checkpoints'),
         ('optim_wrapper', 3, 'optim_wrapper'),
         ('optim_wrapper.optimizer.lr', 'fast', 'optim_wrapper.optimizer.lr'),
+        ('optim_wrapper.optimizer.lr', float('nan'), 'optim_wrapper.optimizer.lr'),
+        ('param_scheduler.1.eta_min', float('nan'), 'param_scheduler[1].eta_min'),
         ('optim_wrapper.optimizer.type', 'SGDD', 'optim_wrapper.optimizer.type'),
         ('param_scheduler.0.beginn', 3, 'param_scheduler[0].beginn'),
         ('train_cfg.max_epochs', 0, 'train_cfg.max_epochs'),

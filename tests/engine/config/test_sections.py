@@ -204,6 +204,10 @@ def test_a_batch_of_one_image_names_the_option(batch_size, market, tmp_path):
             {'param_scheduler': [{'type': 'LinearLR', 'start_factor': 7}]},
             'param_scheduler cannot be built',
         ),
+        (
+            {'param_scheduler': [{'type': 'LinearLR', 'start_factor': 0.0, 'end': 3}]},
+            'param_scheduler cannot be built: .*zero',
+        ),
         ({'custom_hooks': [{'type': 'EMAHook', 'begin_iter': 1, 'begin_epoch': 1}]}, 'hook'),
         ({'custom_hooks': [{'type': 'EarlyStoppingHook', 'monitor': 'x'}]}, 'hook .* rule'),
         ({'env_cfg': {'mp_cfg': {'mp_start_method': 'no'}}}, 'mp_start_method'),

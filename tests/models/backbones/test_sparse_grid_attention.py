@@ -10,7 +10,7 @@ from tests.models.golden import golden
 
 
 def plain_attention(q, k, v, attention):
-    """The published description, token by token."""
+    """The published description, token by token; of keys that tie the first ones."""
     batch, channels, height, width = q.shape
     rows, columns = attention.split_size
     groups_h, groups_w = height // rows, width // columns
@@ -33,11 +33,10 @@ def plain_attention(q, k, v, attention):
                         query = q[b, channel, i, j]
                         cosine = torch.cosine_similarity(query[None], ks, dim=1)
                         logits = (cosine * scale).flatten()
-                        kept = (
-                            logits
-                            >= logits.sort(descending=True).values[attention.num_kept - 1]
-                        )
-                        weights = torch.where(kept, logits.exp(), 0)
+                        first = logits.argsort(descending=True, stable=True)
+                        weights = torch.zeros_like(logits)
+                        weights[first[: attention.num_kept]] = 1
+                        weights *= logits.exp()
                         output[b, channel, i, j] = weights / weights.sum() @ vs
     return output
 
@@ -59,6 +58,41 @@ def test_equals_the_plain_loop(heads, dims, split, size, ratio):
     with torch.no_grad():
         expected = plain_attention(q, k, v, attention)
         torch.testing.assert_close(attention(q, k, v), expected)
+
+
+def erased(maps):
+    """Maps with a constant area, as of an erased image: keys there are identical."""
+    maps = maps.clone()
+    maps[..., 2:, :] = 0.5
+    return maps
+
+
+@pytest.mark.parametrize('path', ['plain', 'compiled', 'autocast', 'flushed'])
+def test_exactly_k_of_identical_keys_in_every_path(path):
+    """Ties: another net wherever an image has a constant area, as erased images have."""
+    torch.manual_seed(0)
+    attention = SparseGridAttention(1, (4, 4), 0.3)
+    q, k, v = torch.randn(3, 1, 4, 4, 4)
+    k, v = erased(k), erased(v)
+    with torch.no_grad():
+        expected = plain_attention(q, k, v, attention)
+        # Eight keys are identical, so the fourth largest often ties with the fifth.
+        ordered = attention.logits(q, k).sort(descending=True).values
+        assert attention.num_kept == 4
+        assert (ordered[..., 3] - ordered[..., 4]).abs().lt(1e-6).float().mean() > 0.25
+        if path == 'compiled':
+            found = torch.compile(attention, backend='aot_eager')(q, k, v)
+        elif path == 'autocast':
+            with torch.autocast('cpu', torch.bfloat16):
+                found = attention(q, k, v)
+        else:
+            torch.set_flush_denormal(path == 'flushed')
+            try:
+                found = attention(q, k, v)
+            finally:
+                torch.set_flush_denormal(False)
+    tolerance = 0.05 if path == 'autocast' else 1e-5
+    torch.testing.assert_close(found.float(), expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize(('dtype', 'tolerance'), [(torch.float64, 1e-6), (torch.float32, 1e-2)])

@@ -40,6 +40,7 @@ def test_equals_the_definition(path, rows, data):
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 @pytest.mark.parametrize('k', [1, 19, 63])
 def test_rows_of_identical_tokens(k, dtype):
+    """Ties: a row of 64 identical tokens keeps k of them, not 64, and those at the first places."""
     rows = torch.zeros(5, 64, dtype=dtype)
     rows[1, 40:] = 1
     rows[2, ::2] = -0.0
@@ -178,8 +179,9 @@ def test_compiles_as_one_operation():
     compiled = torch.compile(
         lambda x: sparse_softmax(x, 2) * 2, backend='aot_eager', fullgraph=True
     )
-    x = torch.tensor([[1.0, 5.0, 5.0]], requires_grad=True)
+    # Three tie for two places.
+    x = torch.tensor([[1.0, 5.0, 5.0, 5.0]], requires_grad=True)
     result = compiled(x)
-    assert result.tolist() == [[0.0, 1.0, 1.0]]
+    assert result.tolist() == [[0.0, 1.0, 1.0, 0.0]]
     result[0, 1].backward()
-    assert x.grad.tolist() == [[0.0, 0.5, -0.5]]
+    assert x.grad.tolist() == [[0.0, 0.5, -0.5, 0.0]]
