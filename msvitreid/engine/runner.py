@@ -37,7 +37,7 @@ from .config.class_count import build_dataset, count_classes, needs_classes, wit
 from .config.completion import LOADERS, complete_loader
 from .config.default_hooks import DEFAULT_HOOKS, OF_MMENGINE
 from .config.image_size import check_made_sizes, fill_image_size, made_sizes, stated_image_size
-from .config.initial_weights import require_initial_weights
+from .config.initial_weights import downloads_by_timm, require_initial_weights
 from .config.lazy import with_names
 from .config.load_except import load_exceptions
 from .config.log_backends import require_packages
@@ -141,7 +141,8 @@ class ReIDRunner(Runner):
                 model = with_class_count(model, partial(self._count_classes, 'train'))
             elif isinstance(self._test_dataloader, Mapping) and needs_classes(model):
                 model = with_class_count(model, partial(self._count_classes, 'test'))
-            model = MODELS.build(model)
+            with downloads_by_timm(model):
+                model = MODELS.build(model)
         return super().build_model(model)
 
     def _count_classes(self, split: str) -> int | None:

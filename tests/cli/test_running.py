@@ -5,7 +5,14 @@ import signal
 
 import pytest
 
-from msvitreid.cli.running import PREEMPTED, add_config_options, exit_when_preempted, run_tool
+from msvitreid.cli.running import (
+    PREEMPTED,
+    add_config_options,
+    add_data_root_option,
+    data_options,
+    exit_when_preempted,
+    run_tool,
+)
 from msvitreid.errors import ConfigError, DatasetError
 
 
@@ -24,6 +31,23 @@ def test_a_pair_without_equals_is_a_usage_error(capsys):
         parse('model.pretrained')
     assert caught.value.code == 2
     assert "takes KEY=VALUE, got 'model.pretrained'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        ([], {}),
+        (['--data-root', 'crops'], {'data_root': 'crops'}),
+        (['--data-root', 'my/crops/split.csv'], {'data_root': 'my/crops', 'csv': 'split.csv'}),
+        (['--data-root', 'List.CSV'], {'data_root': '.', 'csv': 'List.CSV'}),
+        (['--data-root', 'a.csv', '--cfg-options', 'csv=b'], {'data_root': '.', 'csv': 'b'}),
+    ],
+)
+def test_a_data_root_is_a_folder_or_a_list_in_it(arguments, expected):
+    parser = argparse.ArgumentParser()
+    add_data_root_option(parser)
+    add_config_options(parser)
+    assert data_options(parser.parse_args(arguments)) == expected
 
 
 def fail(error):

@@ -24,6 +24,7 @@ TOOLS = {
     'convert': 'model_converters/official_weights.py',
     'make-data': 'dataset_tools/make_synthetic.py',
     'print-config': 'analysis_tools/print_config.py',
+    'split': 'dataset_tools/split_dataset.py',
     'test': 'test.py',
     'train': 'train.py',
 }

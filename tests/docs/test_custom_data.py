@@ -1,15 +1,21 @@
-"""The walk of docs/en/custom_data.md, as a reader takes it; only sizes are changed."""
+"""The walk of docs/en/custom_data.md, as a reader takes it; only sizes are changed.
+
+It begins with a folder of 300 drawn crops.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import runpy
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
+from msvitreid.checkpoints.model_file import read_model_file
 from msvitreid.datasets.readers.csv_list import read_csv
 from msvitreid.demo.drawn import make_synthetic
 from tests.miniature import TreeShape, write_dukemtmc, write_market1501, write_msmt17
@@ -18,6 +24,10 @@ from tests.tools.user import REPOSITORY, SMALL, Outcome, options, run
 from .page import Page
 
 SIZES = {**SMALL, 'train_cfg.max_epochs': 1}
+# Of the configs of configs/own.
+FEW_STEPS = {'train_dataloader.sampler.min_batches': 2}
+SPLIT = 'dataset_tools/split_dataset.py'
+OWN = ('--data-root', 'data/my-crops/split.csv')
 IDENTITIES = {'train': 5, 'test': 2}
 SPLITS = {'bounding_box_train': 'train', 'query': 'query', 'bounding_box_test': 'gallery'}
 WITHOUT_CAMERAS = (
@@ -38,6 +48,7 @@ def walk(page, tmp_path_factory) -> tuple[Path, dict[str, Outcome]]:
         (root / name).symlink_to(REPOSITORY / name)
     page.write_configs(root)
     write_data(root / 'data', page.files['data/crops/crops.csv'])
+    write_own_crops(root / 'data' / 'my-crops')
     outcomes = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -45,10 +56,31 @@ def walk(page, tmp_path_factory) -> tuple[Path, dict[str, Outcome]]:
         for tool, arguments in page.commands:
             untested = 'val_dataloader=None' in arguments
             sizes = {k: v for k, v in SIZES.items() if not (untested and k.startswith('val_'))}
-            outcome = run(tool, *arguments, *options(sizes))
+            if arguments[0].startswith('own-'):
+                sizes |= FEW_STEPS
+            small = [] if tool == SPLIT else options(sizes)
+            outcome = run(tool, *arguments, *small)
             assert outcome.code == 0, (tool, arguments, outcome.err)
             outcomes[' '.join([tool, *arguments])] = outcome
     return root, outcomes
+
+
+def write_own_crops(folder: Path) -> None:
+    """300 drawn crops of 30 people, by three cameras, in a folder per person."""
+    drawn = folder.parent / 'drawn people'
+    make_synthetic(
+        drawn,
+        num_train_ids=30,
+        num_test_ids=2,
+        num_cams=3,
+        images_per_id=10,
+        size=(32, 16),
+        workers=1,
+    )
+    for image in sorted((drawn / 'Occluded_Duke' / 'bounding_box_train').iterdir()):
+        copy = folder / f'person {image.stem.split("_")[0]}' / image.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, copy)
 
 
 def write_data(data: Path, listing: str) -> None:
@@ -96,11 +128,47 @@ def metrics(result: Path) -> dict[str, float]:
 
 
 def test_own_configs_are_short(page):
-    configs = {name: text for name, text in page.files.items() if name.endswith('.py')}
+    names = [name for name in page.files if name.startswith('my_configs/')]
+    configs = {name: page.files[name] for name in names}
     assert len(configs) == 6
     for name, text in configs.items():
         joined = 'JoinedDataset' in text
         assert len(text.strip().splitlines()) < (20 if joined else 10), name
+
+
+def test_own_crops_are_split(walk):
+    root, outcomes = walk
+    (said,) = (outcome.out for name, outcome in outcomes.items() if name.startswith(SPLIT))
+    with open(root / 'data/my-crops/split.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    counts = Counter(row['split'] for row in rows)
+    assert sum(counts.values()) == 300
+    assert len({row['pid'] for row in rows if row['split'] == 'query'}) == 9
+    assert f'{counts["train"]} images  21 identities  3 cameras' in said
+    assert '--data-root data/my-crops/split.csv' in said
+
+
+def test_own_crops_are_trained_on_and_tested_with(walk):
+    root, outcomes = walk
+    name = ' '.join(['train.py own-person-128x64', *OWN])
+    assert 'ReIDDataset train: 210 images, 21 identities, 3 cameras' in outcomes[name].out
+    assert 'mAP' in metrics(root / 'my-crops.json')
+
+
+def test_the_net_is_used_in_three_lines(page, walk, monkeypatch):
+    root, _ = walk
+    code = page.files['embed.py']
+    assert len([line for line in code.splitlines() if line]) == 3
+    monkeypatch.chdir(root)
+    embeddings = runpy.run_path(str(root / 'embed.py'))['embeddings']
+    assert len(embeddings) == 300
+
+
+def test_the_files_of_the_net_say_whether_images_are_padded(walk):
+    root, _ = walk
+    for folder, kind in (('own-person-128x64', 'Resize'), ('letterbox', 'LetterboxResize')):
+        file = read_model_file(root / 'work_dirs' / folder / 'model.safetensors')
+        assert [step['type'] for step in file.description['pipeline']] == [kind]
 
 
 def test_the_list_on_the_page_is_one(page, tmp_path):

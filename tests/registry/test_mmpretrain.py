@@ -6,9 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.registry.components import signature_of
 from msvitreid.registry.mmpretrain import load_mmpretrain
 from tests.test_import import OF_TORCH
 
@@ -82,3 +84,14 @@ def test_a_broken_install_is_reported(monkeypatch):
 def test_an_unknown_name_suggests_its_own():
     with pytest.raises(ConfigError, match=r"'mmpretrain\.ResNett'.*mean '[^']*ResNet"):
         MODELS.get('mmpretrain.ResNett')
+
+
+def test_options_of_timms_nets_are_not_refused():
+    """``output_stride=16`` was "no such option", as no signature of the wrapper names it."""
+    options = dict(type='mmpretrain.TIMMBackbone', model_name='test_convnext', output_stride=16)
+    net = MODELS.build(options).eval()
+    with torch.no_grad():
+        (feature_map,) = net(torch.zeros(1, 3, 64, 64))
+    assert feature_map.shape[-2:] == (4, 4)
+    assert signature_of(MODELS.component(options)).is_open
+    assert not signature_of(MODELS.component(dict(type='mmpretrain.ResNet'))).is_open

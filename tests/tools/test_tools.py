@@ -18,6 +18,7 @@ COMMANDS = {
     'dataset_tools/browse_dataset.py': 'browse',
     'dataset_tools/check_dataset.py': 'check_data',
     'dataset_tools/make_synthetic.py': 'make_data',
+    'dataset_tools/split_dataset.py': 'split',
     'model_converters/official_weights.py': 'convert',
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,29 @@ def require_initial_weights(model: Mapping[str, Any]) -> None:
         # Whether timm's own reading runs what a file contains depends on timm's version.
         if option.endswith('.checkpoint_path') and not str(path).endswith('.safetensors'):
             read_checkpoint(path)
+
+
+@contextmanager
+def downloads_by_timm(model: Mapping[str, Any]) -> Iterator[None]:
+    """A block that builds a model, for whose backbone timm may have to download weights.
+
+    Raises:
+        CheckpointError: it cannot, as where there is no network.
+    """
+    backbone = model.get('backbone') or {}
+    try:
+        yield
+    except OSError as error:
+        # What huggingface_hub raises is one, whatever the reason.
+        if not (is_timm(backbone) and backbone.get('pretrained')):
+            raise
+        name = backbone.get('model_name')
+        raise CheckpointError(
+            f'timm cannot download the weights of {name!r} '
+            f'({" ".join(str(error).split())[:150]}); with a file of them at hand, run msvitreid '
+            f'convert FILE pretrain/{name}.safetensors --timm {name}, or train from scratch with '
+            '--cfg-options model.backbone.pretrained=False'
+        ) from error
 
 
 def pretrained_entries(init_cfg: Any) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from torch.nn import LogSoftmax
 from torchvision.models import resnet18
 
 from msvitreid.engine.config.initial_weights import (
+    downloads_by_timm,
     require_initial_weights,
     without_initial_weights,
 )
@@ -131,3 +132,19 @@ def test_timms_file_fills_the_wrapped_net_and_stays_when_weights_are_initialized
     found = {name.removeprefix('timm_model.'): w for name, w in net.state_dict().items()}
     assert source.keys() - found.keys() == {'head.fc.weight', 'head.fc.bias'}
     assert all(torch.equal(weight, source[name]) for name, weight in found.items())
+
+
+def test_weights_that_timm_cannot_download_are_a_sentence(monkeypatch):
+    """Without a network it ended with the traceback of huggingface_hub after five tries."""
+
+    def refuse(*_):
+        raise FileNotFoundError('An error happened while trying to locate the file on the Hub')
+
+    backbone = dict(TIMM, pretrained=True)
+    with (
+        pytest.raises(CheckpointError, match=r'pretrain/test_convnext\.safetensors'),
+        downloads_by_timm({'backbone': backbone}),
+    ):
+        refuse()
+    with pytest.raises(FileNotFoundError), downloads_by_timm({'backbone': TIMM}):
+        refuse()
