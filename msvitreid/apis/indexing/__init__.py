@@ -6,6 +6,7 @@ metadata hold the whole ``path``.
 
 from .adding import (
     IndexReport,
+    image_path,
     index_images,
     open_or_create_gallery,
     reembed_gallery,
@@ -29,6 +30,7 @@ __all__ = [
     'ListedImages',
     'columns_from_names',
     'draw_search',
+    'image_path',
     'image_paths',
     'index_images',
     'joined_columns',
