@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -96,6 +98,53 @@ def test_map_of_a_gallery(tiny_set, tmp_path):
     assert (tmp_path / 'n.png').exists()
 
 
+def colors_of(picture):
+    return {color: count for count, color in Image.open(picture).getcolors(1 << 24)}
+
+
+def test_ranking_of_a_gallery(tiny_set, tmp_path):
+    """Images of a gallery search each other; labeled, in part, or not at all."""
+    files = sorted(Path(tiny_set.config).parent.rglob('set/*/*/*.png'))[:12]
+    unit = ReIDInferencer(tiny_set.model, device='cpu')(list(map(str, files)), progress=False)
+    frames = {}
+    for kind in ('labeled', 'partly', 'unlabeled'):
+        rows = [
+            {'path': str(file), 'camera': f'c{row % 2}', 'pid': file.parent.name}
+            for row, file in enumerate(files)
+        ]
+        for row in rows[: {'labeled': 0, 'partly': 6, 'unlabeled': 12}[kind]]:
+            del row['pid']
+        with create_gallery(tmp_path / kind, unit.shape[1], 'f') as gallery:
+            gallery.add([f'{file.name}' for file in files], unit, rows)
+        out = tmp_path / f'{kind}.png'
+        given = ['ranking', tmp_path / kind, '--queries', 'all', '--hits', '5', '--out', out]
+        assert done(*given) == f'{out}\n'
+        frames[kind] = [colors_of(out).get(one, 0) > 100 for one in (SAME, DIFFERENT, LEFT_OUT)]
+    assert frames['labeled'] == [True] * 3
+    assert frames['partly'][:2] == [True] * 2
+    assert frames['unlabeled'] == [False] * 3
+    worst = [*given[:1], tmp_path / 'labeled', '--queries', 'worst', '--out', out]
+    done(*worst)
+    for refused, word in [
+        (['ranking', tmp_path / 'unlabeled', '--queries', 'best', '--out', out], 'match'),
+        (['ranking', tmp_path / 'none', '--out', out], 'none'),
+        ([*given[:-1], tmp_path / 'unlabeled' / 'a.png'], '--out'),
+    ]:
+        outcome = msvitreid('show', *refused)
+        assert (outcome.code, word in outcome.err) == (2, True), outcome.err
+
+
+def test_a_missing_image_of_a_gallery_is_gray(tiny_set, tmp_path):
+    with create_gallery(tmp_path / 'g', 3, 'f') as gallery:
+        gallery.add(['a.png', 'b.png'], np.eye(3, dtype=np.float32)[:2])
+    out = tmp_path / 'r.png'
+    given = ['ranking', tmp_path / 'g', '--root', tmp_path, '--out', out]
+    outcome = msvitreid('show', *given)
+    assert outcome.code == 0, outcome.err
+    assert 'cannot be read' in outcome.err
+    assert out.exists()
+
+
 def test_a_gallery_of_another_model(tiny_set, tmp_path):
     gallery = write_gallery(tiny_set, tmp_path / 'g', 'other')
     arguments = ('map', gallery, '--model', tiny_set.model, '--out', tmp_path / 'm.png')
@@ -166,7 +215,7 @@ def test_out_is_checked_before_anything_is_read(tmp_path, monkeypatch, out):
 
 
 def test_every_kind_is_drawn():
-    for name in show.DRAW:
+    for name in show.PICTURES:
         with pytest.raises(SystemExit) as end:
             show.parse_args([name, '--help'])
         assert end.value.code == 0

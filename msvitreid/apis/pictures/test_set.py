@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from msvitreid.apis.indexing import image_path
 from msvitreid.apis.tested_net import open_tested
 from msvitreid.datasets.readers.id_names import IdNames
-from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.datasets.readers.spellings import stands_for_nothing
+from msvitreid.errors import ConfigError, DatasetError, GalleryError
 from msvitreid.evaluation.functional import rank_metrics
 from msvitreid.evaluation.metrics import searched
+from msvitreid.gallery import GalleryStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,3 +121,54 @@ def embed_test_set(
         images.dataset.id_names,
         found.has_cameras,
     )
+
+
+def images_of_gallery(
+    gallery: GalleryStore, name: str, root: str | os.PathLike[str] | None = None
+) -> EmbeddedTestSet:
+    """The images of a gallery, each of which searches all others.
+
+    Images of the query's ``pid`` and ``camera`` are left out where an item has both. An item
+    without a ``pid`` is of an unknown identity, whose name is ''.
+
+    Args:
+        gallery: to read; float32 copies of all embeddings are in memory.
+        name: what it is called.
+        root: folder that ids are relative to, if the images are not where they were when they were
+            added.
+
+    Raises:
+        GalleryError: it has fewer than two images, or is damaged.
+    """
+    items = [item for batch in gallery.scan() for item in batch]
+    if len(items) < 2:
+        raise GalleryError(
+            f'the gallery has {len(items)} images, and one to search with needs more'
+        )
+    pids = [_label(item.metadata.get('pid')) for item in items]
+    cameras = [_label(item.metadata.get('camera')) for item in items]
+    known, numbers = np.unique([one for one in pids if one], return_inverse=True)
+    pid_names = dict(enumerate(known.tolist()))
+    labels = np.arange(len(items)) + len(known)
+    labels[[bool(one) for one in pids]] = numbers
+    # Numbers of identities that nobody else has: such images match none and are no junk.
+    pid_names |= {int(label): '' for label, one in zip(labels, pids, strict=True) if not one}
+    camera_names, camids = np.unique(cameras, return_inverse=True)
+    camids = np.where([bool(one) for one in cameras], camids, -1)
+    rows = np.arange(len(items))
+    return EmbeddedTestSet(
+        name,
+        np.stack([np.asarray(item.embedding) for item in items]),
+        [image_path(item.id, item.metadata, root) or item.id for item in items],
+        labels,
+        camids,
+        rows,
+        rows,
+        rows,
+        names=IdNames(pid_names, dict(enumerate(camera_names.tolist()))),
+    )
+
+
+def _label(value: Any) -> str:
+    text = '' if value is None else str(value)
+    return '' if stands_for_nothing(text) else text
