@@ -7,7 +7,8 @@ import pytest
 
 from msvitreid.serving.routes.page import STATIC
 
-PAGES = ('index.html', 'login.html')
+PAGES = ('index.html', 'login.html', 'review.html')
+SCRIPTS = {path.name: path.read_text(encoding='utf-8') for path in STATIC.glob('*.js')}
 
 
 class Parsed(HTMLParser):
@@ -35,8 +36,8 @@ def test_nothing_is_inline_and_nothing_from_elsewhere(name):
                 assert value == 'data:,' or (value[0] in '/#' and value[:2] != '//')
 
 
-def test_names_are_set_as_text_only():
-    script = (STATIC / 'page.js').read_text(encoding='utf-8')
+@pytest.mark.parametrize('name', SCRIPTS)
+def test_names_are_set_as_text_only(name):
     for way in (
         'innerHTML',
         'outerHTML',
@@ -45,7 +46,7 @@ def test_names_are_set_as_text_only():
         'eval(',
         '://',
     ):
-        assert way not in script
+        assert way not in SCRIPTS[name]
     assert '://' not in (STATIC / 'style.css').read_text(encoding='utf-8')
 
 
@@ -68,18 +69,35 @@ def test_every_input_has_a_label_and_every_id_is_one(name):
             assert attributes.get(key, ids[0]) in ids
 
 
-def test_the_script_uses_ids_of_the_page():
-    script = (STATIC / 'page.js').read_text(encoding='utf-8')
-    ids = {attributes.get('id') for _, attributes in Parsed('index.html').tags}
-    used = set(re.findall(r"\$\('([\w-]+)'\)", script))
+def scripts_of(entry):
+    """The module and those that it imports, directly or through others."""
+    found, waiting = {}, [entry]
+    while waiting:
+        name = waiting.pop()
+        found[name] = SCRIPTS[name]
+        waiting += [
+            other
+            for other in re.findall(r"from '\./(\w+\.js)'", SCRIPTS[name])
+            if other not in found
+        ]
+    return found
+
+
+@pytest.mark.parametrize(('page', 'entry'), [('index', 'page'), ('review', 'review')])
+def test_the_scripts_use_ids_of_their_page(page, entry):
+    ids = {attributes.get('id') for _, attributes in Parsed(f'{page}.html').tags}
+    scripts = scripts_of(f'{entry}.js')
+    used = set(re.findall(r"\$\('([\w-]+)'\)", ' '.join(scripts.values())))
     assert len(used) > 30
     assert used <= ids
+    assert len(scripts) > 6
 
 
 def test_the_page_and_its_parts_are_served(client):
     for path, kind in (
         ('/', 'text/html'),
         ('/login', 'text/html'),
+        ('/review', 'text/html'),
         ('/static/page.js', 'text/javascript'),
         ('/static/style.css', 'text/css'),
     ):

@@ -12,17 +12,14 @@ from .entries import ANSWERS, NOTE_ACTIONS
 #: Says, in the header of the file, that it is one of marks.
 APPLICATION, FORMAT = 0x4D53524D, 2
 
-_INDEXES = {
-    'log_one': 'CREATE INDEX log_one ON log (one)',
-    'log_other': 'CREATE INDEX log_other ON log (other)',
-}
 FIRST_SCHEMA = {
     'log': 'CREATE TABLE log (number INTEGER PRIMARY KEY, time TEXT NOT NULL, '
     "action TEXT NOT NULL CHECK (action IN ('mark', 'undo')), query TEXT NOT NULL, "
     'hit TEXT NOT NULL, one TEXT NOT NULL, other TEXT NOT NULL, '
     "answer TEXT NOT NULL CHECK (answer IN ('same', 'different', 'cannot tell')), "
     'reviewer TEXT NOT NULL, undoes INTEGER UNIQUE REFERENCES log (number))',
-    **_INDEXES,
+    'log_one': 'CREATE INDEX log_one ON log (one)',
+    'log_other': 'CREATE INDEX log_other ON log (other)',
 }
 """Of format 1, which had marks only."""
 
@@ -40,7 +37,7 @@ SCHEMA = {
     f"CHECK (action <> 'mark' OR answer IN ({_one_of(ANSWERS)})), "
     'reviewer TEXT NOT NULL, undoes INTEGER UNIQUE REFERENCES log (number), '
     'change INTEGER NOT NULL REFERENCES log (number))',
-    **_INDEXES,
+    'log_of': 'CREATE INDEX log_of ON log (one, other, action)',
     'log_change': 'CREATE INDEX log_change ON log (change)',
 }
 
@@ -60,8 +57,6 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
         return
     if kind == APPLICATION and version == 1 and found == FIRST_SCHEMA:
         run('ALTER TABLE log RENAME TO log_of_format_1')
-        for name in _INDEXES:
-            run(f'DROP INDEX {name}')
     elif found or kind != 0:
         raise ReviewError(
             f'{str(path)!r} is no file of marks of this version; give another one'

@@ -54,6 +54,7 @@ class MarkStore:
         require_writable(path)
         self._lock = threading.Lock()
         self._state = NOT_READ
+        self._latest: dict[tuple[str, str, str], Entry] = {}
         with self._errors():
             self._database = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=30
@@ -193,10 +194,10 @@ class MarkStore:
                 last = self._select(_HOLDING, newest=True, limit=1)
                 change = last[0].change if last else None
             if number is not None:
-                what, where, value = f'entry {number}', 'number', number
+                what, where = f'entry {number}', 'number'
             else:
-                what = 'change' if change is None else f'change {change}'
-                where, value = 'change', change
+                what, where = 'change' if change is None else f'change {change}', 'change'
+            value = change if number is None else number
             found = self._select(f'{where} = ? AND {_HOLDING}', [value])
             if not found:
                 raise ReviewError(f'there is no {what} that could be undone')
@@ -249,18 +250,16 @@ class MarkStore:
 
     def _mark(self, append: Append, query: Image, hit: Image, answer: str) -> Mark:
         one, other = sorted((query.text, hit.text))
-        where = f"action = 'mark' AND one = ? AND other = ? AND {_HOLDING}"
-        known = self._select(where, [one, other], newest=True, limit=1)
-        if not known or known[0].answer != answer:  # type: ignore[union-attr]
-            known = [append('mark', query.text, hit.text, answer)]
-        return known[0]  # type: ignore[return-value]
+        known = self._holding_of('mark', one, other)
+        if not isinstance(known, Mark) or known.answer != answer:
+            known = append('mark', query.text, hit.text, answer)
+        return known  # type: ignore[return-value]
 
     def _note(self, append: Append, action: str, image: Image, value: str) -> Note:
-        where = f"action = ? AND one = ? AND other = '' AND {_HOLDING}"
-        known = self._select(where, [action, image.text], newest=True, limit=1)
-        if not known or known[0].value != value:  # type: ignore[union-attr]
-            known = [append(action, image.text, '', value)]
-        return known[0]  # type: ignore[return-value]
+        known = self._holding_of(action, image.text, '')
+        if not isinstance(known, Note) or known.value != value:
+            known = append(action, image.text, '', value)
+        return known  # type: ignore[return-value]
 
     def _undo(self, append: Append, entry: Entry) -> None:
         if isinstance(entry, Mark):
@@ -271,13 +270,34 @@ class MarkStore:
 
     def _read_state(self) -> ReviewState:
         (version,) = self._database.execute('SELECT max(number) FROM log').fetchone()
-        if self._state.version != (version or 0):
+        version = version or 0
+        if self._state is NOT_READ:
             latest = f'SELECT max(number) FROM log WHERE {_HOLDING} GROUP BY action, one, other'
-            entries = self._select(f'number IN ({latest})')
+            found = self._select(f'number IN ({latest})')
+            self._latest = {_key(entry): entry for entry in found}
+        elif self._state.version != version:
+            self._read_since(self._state.version)
+        if self._state.version != version:
+            entries = sorted(self._latest.values(), key=lambda entry: entry.number)
             marks = [entry for entry in entries if isinstance(entry, Mark)]
             notes = [entry for entry in entries if isinstance(entry, Note)]
-            self._state = ReviewState(version or 0, marks, notes)
+            self._state = ReviewState(version, marks, notes)
         return self._state
+
+    def _read_since(self, number: int) -> None:
+        """What holds of the pairs, and images and actions, of entries after a number."""
+        query = (
+            'SELECT DISTINCT coalesce(undone.action, new.action), new.one, new.other FROM log new '
+            'LEFT JOIN log undone ON undone.number = new.undoes WHERE new.number > ?'
+        )
+        for key in self._database.execute(query, [number]).fetchall():
+            self._latest.pop(key, None)
+            if found := self._holding_of(*key):
+                self._latest[key] = found
+
+    def _holding_of(self, action: str, one: str, other: str) -> Entry | None:
+        where = f'action = ? AND one = ? AND other = ? AND {_HOLDING}'
+        return next(iter(self._select(where, [action, one, other], newest=True, limit=1)), None)
 
     def _select(
         self,
@@ -352,6 +372,13 @@ def require_short(text: str, what: str) -> None:
     """
     if len(text) > LONGEST_TEXT or not text.isprintable():
         raise ReviewError(f'{what} is given by at most {LONGEST_TEXT} printable characters')
+
+
+def _key(entry: Entry) -> tuple[str, str, str]:
+    if isinstance(entry, Mark):
+        one, other = sorted((entry.query.text, entry.hit.text))
+        return 'mark', one, other
+    return entry.action, entry.image.text, ''
 
 
 def _entry(

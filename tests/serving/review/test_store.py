@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 
 from msvitreid.errors import OutputError, ReviewError
@@ -213,7 +214,7 @@ def test_a_file_of_format_1_is_upgraded_in_place(tmp_path):
         found = database.execute(
             "SELECT name FROM sqlite_schema WHERE name LIKE 'log%' ORDER BY name"
         ).fetchall()
-    assert [name for (name,) in found] == ['log', 'log_change', 'log_one', 'log_other']
+    assert [name for (name,) in found] == ['log', 'log_change', 'log_of']
 
 
 def test_a_later_version_is_refused_and_left(tmp_path, marks):
@@ -253,3 +254,23 @@ def test_a_change_is_whole_after_sigkill(tmp_path):
         counts = database.execute('SELECT count(*) FROM log GROUP BY change').fetchall()
     assert len(counts) >= 2
     assert set(counts) == {(50,)}
+
+
+def test_what_is_read_since_is_what_is_read_at_once(tmp_path, marks):
+    """Class: a state that two processes see differently, whatever was added and undone."""
+    other, random = MarkStore(tmp_path / 'marks.sqlite'), np.random.default_rng(0)
+    for _ in range(150):
+        store = (marks, other)[random.integers(2)]
+        one, two = (Image('gallery', 'abcde'[n]) for n in random.choice(5, 2, replace=False))
+        match random.integers(4):
+            case 0:
+                store.add(one, two, ('same', 'different')[random.integers(2)])
+            case 1:
+                store.note_all(('aside', 'fine')[random.integers(2)], [one, two], '')
+            case _ if store.state.marks or store.state.asides:
+                store.undo_change()
+        fresh = MarkStore(tmp_path / 'marks.sqlite')
+        expected = vars(fresh.state)
+        fresh.close()
+        assert vars(marks.state) == vars(other.state) == expected
+    other.close()
