@@ -27,7 +27,8 @@ def schedule_changes(runner: Runner, checkpoint: Mapping[str, Any]) -> Iterator[
     """Scheduled values of optimizer and schedulers that differ, each name once.
 
     Nothing where values do not follow from the config: without schedulers or the hook that steps
-    them, where they follow validation figures, and with schedulers of other packages.
+    them, where they follow validation figures, and with schedulers or hooks of other packages,
+    which may set learning rates.
 
     Args:
         runner: with one optimizer, no step taken, and the checkpoint's options.
@@ -60,11 +61,16 @@ def _follow_from_config(runner: Runner, schedulers: list[Any], meta: Mapping[str
     steps = meta['epoch'] if all(s.by_epoch for s in schedulers) else meta['iter']
     return (
         any(isinstance(hook, ParamSchedulerHook) for hook in runner.hooks)
-        and all(type(s).__module__.split('.')[0] == 'mmengine' for s in schedulers)
+        and {_package(hook) for hook in runner.hooks} <= {'mmengine', 'msvitreid'}
+        and {_package(scheduler) for scheduler in schedulers} <= {'mmengine'}
         and not any(getattr(s, 'need_val_args', False) for s in schedulers)
         and len(schedulers) > 0
         and steps * len(runner.optim_wrapper.param_groups) <= MOST_STEPS
     )
+
+
+def _package(component: object) -> str:
+    return type(component).__module__.split('.')[0]
 
 
 @contextmanager

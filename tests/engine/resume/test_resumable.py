@@ -448,6 +448,22 @@ def test_values_that_the_schedule_does_not_give(market, tmp_path, stepped, path)
         build_runner(cfg).train()
 
 
+class OwnRate(Hook):
+    """A hook of a user, which sets learning rates."""
+
+
+def test_rates_that_a_hook_of_ones_own_sets_are_resumed(market, tmp_path, stepped):
+    checkpoint = torch.load(stepped, weights_only=True)
+    checkpoint['optimizer']['param_groups'][0]['lr'] = 0.03
+    torch.save(checkpoint, tmp_path / 'given.pth')
+    cfg = step_config(market, tmp_path)
+    cfg.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'given.pth')))
+    runner = build_runner(cfg)
+    runner.register_hook(OwnRate())
+    runner.train()
+    assert runner.optim_wrapper.param_groups[0]['lr'] == pytest.approx(0.03)
+
+
 def test_what_only_a_resumed_run_reads_stops_no_other(market, trained, tmp_path):
     checkpoint = torch.load(trained, weights_only=True)
     checkpoint['message_hub'] = 'x'
