@@ -1,4 +1,4 @@
-"""Every door, backend and format of a model against files embedded by torch."""
+"""Every form of input, backend and format of a model against files embedded by torch."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def examine(
     """
     reference = Reference(model, images)
     findings = [
-        *_doors(reference),
+        *_input_forms(reference),
         *_backends(reference, model),
         *_formats(reference, model, export_formats() if formats is None else formats),
     ]
@@ -120,7 +120,7 @@ def examine(
     )
 
 
-def _doors(reference: Reference) -> Iterator[Finding]:
+def _input_forms(reference: Reference) -> Iterator[Finding]:
     inferencer, paths = reference.inferencer, reference.paths
     value_range = inferencer.preparation.value_range
 
@@ -145,14 +145,14 @@ def _doors(reference: Reference) -> Iterator[Finding]:
             found.append(inferencer.embed_boxes(frame, box, 'rgb').embeddings)
         return np.concatenate(found)
 
-    doors: dict[str, Callable[[], np.ndarray]] = {
+    forms: dict[str, Callable[[], np.ndarray]] = {
         'array RGB': lambda: inferencer(pixels(), color='rgb'),
         'array BGR': lambda: inferencer((im[:, :, ::-1] for im in pixels()), color='bgr'),
         'PIL image': lambda: inferencer(pillow()),
         'tensor': lambda: inferencer(tensors(), color='rgb'),
         'box of a frame': boxes,
     }
-    for name, embed in doors.items():
+    for name, embed in forms.items():
         yield _tried(name, lambda embed=embed: reference.measure(embed))  # type: ignore[misc]
 
 

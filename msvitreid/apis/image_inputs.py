@@ -1,4 +1,4 @@
-"""The doors by which images come in: files, folders, Pillow's images, arrays, tensors."""
+"""The forms in which images are given: files, folders, Pillow's images, arrays, tensors."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class ReIDInferencer:
     """Images to embeddings, with the preprocessing that belongs to the net.
 
     Files, PIL images, arrays and tensors go through the same transforms, so that an image has
-    the same embedding by whatever door it comes.
+    the same embedding in whatever form it is given.
 
     Args:
         file_or_config: a model file (``model.safetensors``), a file that ``msvitreid export``
@@ -305,7 +305,7 @@ def chosen_device(
 def _fault(length: float, name: str) -> str:
     if abs(length - 1) <= TOLERANCE:
         return ''
-    return f'{name}: the net gives an embedding of length {length:.3g}, which is of no use'
+    return f'{name}: the net gives an embedding of length {length:.3g}, which cannot be used'
 
 
 def _crops(pixels: np.ndarray, xyxy: Any) -> Iterable[tuple[list[float], np.ndarray]]:

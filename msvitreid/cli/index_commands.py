@@ -57,8 +57,7 @@ def add(args: argparse.Namespace) -> Done | None:
 
 
 def remove(args: argparse.Namespace) -> Done:
-    from msvitreid.apis.indexing import parse_conditions
-    from msvitreid.apis.indexing.searching import require_columns
+    from msvitreid.apis.indexing import parse_conditions, require_columns
     from msvitreid.gallery import open_gallery
 
     where = parse_conditions(args.where)
@@ -75,8 +74,7 @@ def remove(args: argparse.Namespace) -> Done:
 
 
 def list_items(args: argparse.Namespace) -> Done:
-    from msvitreid.apis.indexing import parse_conditions
-    from msvitreid.apis.indexing.searching import require_columns
+    from msvitreid.apis.indexing import parse_conditions, require_columns
     from msvitreid.gallery import open_gallery
 
     where = parse_conditions(args.where)

@@ -62,8 +62,10 @@ def file_name(number: int) -> str:
 
 
 def load_faiss() -> Any:
-    """Raises:
-    GalleryError: it is not installed.
+    """The module faiss.
+
+    Raises:
+        GalleryError: it is not installed.
     """
     try:
         import faiss
@@ -93,7 +95,7 @@ def build(kind: str, vectors: VectorFile) -> Any:
         if vectors.rows < needed:
             raise GalleryError(
                 f"an 'ivf-sq8' index of {vectors.rows} vectors would be trained with fewer than "
-                f'{needed}; so small a gallery is searched exactly in no time'
+                f'{needed}; a gallery of this size is searched exactly within milliseconds'
             )
         coarse = faiss.IndexFlatIP(width)
         scalar = faiss.ScalarQuantizer.QT_8bit

@@ -26,8 +26,10 @@ TOLERANCE = 1e-3
 
 
 def check_header(dimension: Any, fingerprint: Any, precision: Any) -> None:
-    """Raises:
-    GalleryError: not what a gallery can be created with.
+    """Check what a gallery is created with.
+
+    Raises:
+        GalleryError: not what a gallery can be created with.
     """
     if not is_whole(dimension) or not 1 <= dimension <= MAX_DIMENSION:
         raise GalleryError(
@@ -41,8 +43,10 @@ def check_header(dimension: Any, fingerprint: Any, precision: Any) -> None:
 
 
 def check_precision(precision: object) -> None:
-    """Raises:
-    GalleryError: embeddings cannot be stored in it.
+    """Check the precision in which embeddings are stored.
+
+    Raises:
+        GalleryError: embeddings cannot be stored in it.
     """
     if precision not in PRECISIONS:
         raise GalleryError(
@@ -51,8 +55,10 @@ def check_precision(precision: object) -> None:
 
 
 def check_fingerprint(own: str, other: str | None) -> None:
-    """Raises:
-    GalleryError: embeddings are of another model than the gallery's.
+    """Check that two fingerprints are of one model; None is not compared.
+
+    Raises:
+        GalleryError: embeddings are of another model than the gallery's.
     """
     if other is not None and other != own:
         raise GalleryError(
@@ -63,8 +69,10 @@ def check_fingerprint(own: str, other: str | None) -> None:
 
 
 def check_batch_size(batch_size: object) -> None:
-    """Raises:
-    GalleryError: it is no number of items that a step can have.
+    """Check how many items are read or written at once.
+
+    Raises:
+        GalleryError: it is no number of items that a step can have.
     """
     if not is_whole(batch_size) or not 1 <= batch_size <= MAX_BATCH:  # type: ignore[operator]
         raise GalleryError(
@@ -73,8 +81,10 @@ def check_batch_size(batch_size: object) -> None:
 
 
 def check_index(min_recall: object, sample: object) -> None:
-    """Raises:
-    GalleryError: an index cannot be measured with so many items, or have such a recall.
+    """Check the options by which an index is measured.
+
+    Raises:
+        GalleryError: an index cannot be measured with so many items, or have such a recall.
     """
     if not is_number(min_recall) or not 0 <= min_recall <= 1:  # type: ignore[operator]
         raise GalleryError(f'min_recall must be a number from 0 to 1, got {min_recall!r}')
@@ -85,8 +95,10 @@ def check_index(min_recall: object, sample: object) -> None:
 
 
 def as_ids(ids: Iterable[str]) -> list[str]:
-    """Raises:
-    GalleryError: one is no text of 1 to 1024 characters, or is there twice.
+    """The ids as a list of distinct texts.
+
+    Raises:
+        GalleryError: one is no text of 1 to 1024 characters, or is there twice.
     """
     if isinstance(ids, (str, bytes)):
         raise GalleryError(f'ids must be a list of texts, got the single {ids!r:.100}')
@@ -159,8 +171,10 @@ def as_metadata(
 
 
 def as_hashes(hashes: Sequence[str | None] | None, count: int) -> list[str | None] | None:
-    """Raises:
-    GalleryError: not one text or None for each item.
+    """The hashes as a list, one for each of ``count`` items, or None.
+
+    Raises:
+        GalleryError: not one text or None for each item.
     """
     if hashes is None:
         return None
@@ -207,7 +221,7 @@ def _as_json(metadata: Mapping[str, Any], id_: str) -> str:
         if not is_comparable(value):
             raise GalleryError(
                 f'the metadata of {printable(id_)!r} has {value!r:.100} in {column!r}, which '
-                f'cannot be told from others in a search; {COMPARABLE}'
+                f'cannot be distinguished from others in a search; {COMPARABLE}'
             )
     try:
         text = json.dumps(

@@ -118,8 +118,10 @@ def create(folder: Path, dimension: int, fingerprint: str, precision: str) -> No
 
 
 def read_state(connection: sqlite3.Connection, folder: Path) -> State:
-    """Raises:
-    GalleryError: it is not what a gallery of this format has.
+    """The only row of the table ``state``, checked.
+
+    Raises:
+        GalleryError: it is not what a gallery of this format has.
     """
     rows = connection.execute('SELECT * FROM state LIMIT 2').fetchall()
     if len(rows) == 1:
@@ -180,10 +182,12 @@ def damaged(folder: Path, what: str) -> GalleryError:
 
 
 def require_gallery(folder: Path) -> None:
-    """Raises:
-    GalleryError: the folder or its database is missing, it holds a link or anything else but
-        plain files, or a rollback journal: a gallery writes none, and SQLite would obey one that
-        names any file of the machine for it to delete.
+    """Check that a folder holds a gallery, before SQLite opens it.
+
+    Raises:
+        GalleryError: the folder or its database is missing, it holds a link or anything else but
+            plain files, or a rollback journal: a gallery writes none, and SQLite would delete the
+            file that it names.
     """
     try:
         entries = list(os.scandir(folder))

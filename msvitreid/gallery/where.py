@@ -37,8 +37,10 @@ class Condition(NamedTuple):
 
 
 def check_column(name: object) -> str:
-    """Raises:
-    GalleryError: not a name of letters, digits and underscores.
+    """The name of a column, checked.
+
+    Raises:
+        GalleryError: not a name of letters, digits and underscores.
     """
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise GalleryError(

@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from msvitreid.apis.indexing import image_path, parse_conditions, require_same_model
-from msvitreid.apis.indexing.searching import require_columns
+from msvitreid.apis.indexing import (
+    image_path,
+    parse_conditions,
+    require_columns,
+    require_same_model,
+)
 from msvitreid.apis.inferencer import ReIDInferencer
 from msvitreid.apis.verification import CalibrationCard, Verifier
 from msvitreid.errors import ConfigError, GalleryError

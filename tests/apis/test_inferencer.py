@@ -268,7 +268,7 @@ def test_no_useless_embedding_leaves_it(value, model_file, monkeypatch):
     images = [np.full((9, 9, 3), shade, np.uint8) for shade in (10, 90, 200)]
     found = inferencer.embed(images, color='rgb', on_error='skip')
     assert found.paths == ['[0]', '[2]']
-    assert 'of no use' in found.failed['[1]']
+    assert 'cannot be used' in found.failed['[1]']
     with pytest.raises(DatasetError, match=r'\[1\]'):
         inferencer(images, color='rgb')
 

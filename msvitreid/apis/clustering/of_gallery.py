@@ -69,7 +69,7 @@ def cluster_gallery(
 
     Raises:
         ConfigError: an option has no such value, or no image has a column that was named.
-        DatasetError: the constraints contradict each other, or a value of a column is of no use.
+        DatasetError: the constraints contradict each other, or a value of a column cannot be used.
         GalleryError: the gallery is damaged.
     """
     items = sorted((item for batch in gallery.scan() for item in batch), key=lambda x: x.id)

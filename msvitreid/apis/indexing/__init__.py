@@ -5,6 +5,7 @@ metadata hold the whole ``path``.
 """
 
 from .adding import IndexReport, index_images
+from .conditions import parse_conditions, require_columns
 from .files import (
     ImageFile,
     ListedImages,
@@ -17,7 +18,7 @@ from .files import (
 from .metadata import columns_from_names, joined_columns, read_metadata_table
 from .model_gallery import open_or_create_gallery, require_same_model
 from .reembedding import reembed_gallery
-from .searching import ImageSearch, draw_search, parse_conditions, search_images
+from .searching import ImageSearch, draw_search, search_images
 
 __all__ = [
     'ImageFile',
@@ -35,6 +36,7 @@ __all__ = [
     'parse_conditions',
     'read_metadata_table',
     'reembed_gallery',
+    'require_columns',
     'require_no_image_of',
     'require_outside',
     'require_same_model',

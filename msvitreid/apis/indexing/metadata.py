@@ -213,7 +213,7 @@ def _typed(file: Path, column: str, lines: list[_Line], place: int) -> tuple[str
         )
     if not given or numbers < len(given):
         return 'text', [cell or None for cell in cells]
-    values = [_number(cell) if cell else None for cell in cells]
+    values = [parse_number(cell) if cell else None for cell in cells]
     for line, value in zip(lines, values, strict=True):
         if isinstance(value, float) and abs(value) == float('inf'):
             raise _error(
@@ -222,7 +222,8 @@ def _typed(file: Path, column: str, lines: list[_Line], place: int) -> tuple[str
     return 'number', values
 
 
-def _number(cell: str) -> int | float:
+def parse_number(cell: str) -> int | float:
+    """The number of a text that :data:`NUMBER` matches."""
     return int(cell) if WHOLE.fullmatch(cell) else float(cell)
 
 

@@ -1,11 +1,9 @@
-"""Searching a gallery by images, conditions as text, and the picture of what was found."""
+"""Searching a gallery by images, and the picture of what was found."""
 
 from __future__ import annotations
 
-import csv
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,17 +16,14 @@ from msvitreid.errors import ConfigError, DatasetError, GalleryError
 from msvitreid.gallery import GalleryStore
 from msvitreid.gallery.where import check_column
 from msvitreid.utils.files import atomic_write, make_folder
-from msvitreid.utils.near_names import did_you_mean
 from msvitreid.utils.printable import failure, printable
 
+from .conditions import require_columns
 from .files import content_hash, image_path, image_paths
-from .metadata import NUMBER, _number
 from .model_gallery import require_same_model
 
 PICTURES = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
 MOST_ROWS, MOST_COLUMNS = 50, 20
-
-_CONDITION = re.compile(r'([^<>=]*)(<=|>=|=|<|>)(.*)', re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +32,7 @@ class ImageSearch:
 
     Attributes:
         queries: paths of images, or ids of the gallery.
-        paths: where the image of each query is, or None if nobody knows.
+        paths: where the image of each query is, or None if that is unknown.
         columns: what is known of each query: its metadata.
         ids: of the hits of each query, best first.
         similarities: float32 cosines, in the order of ``ids``.
@@ -167,69 +162,6 @@ def search_images(
     )
 
 
-def parse_conditions(texts: Sequence[str]) -> dict[str, Any]:
-    """``where`` of a search from texts such as ``camera=c1,c2`` and ``time>=10``.
-
-    A value that looks like a number stands for the number and for the text; ``true`` and
-    ``false`` likewise; nothing, as in ``camera=``, for an item without the column. Values with
-    commas are quoted, ``id="a,b.jpg"``.
-
-    Raises:
-        ConfigError: a text is no condition, or contradicts another one.
-    """
-    where: dict[str, Any] = {}
-    for text in texts:
-        match = _CONDITION.fullmatch(text)
-        if match is None or not match[1].strip() or match[3][:1] in ('=', '<', '>'):
-            raise ConfigError(
-                f'{printable(text)!r} is no condition; write COLUMN=VALUE,VALUE or COLUMN>=NUMBER '
-                '(also <=, <, >), in quotes'
-            )
-        column, operator, value = match[1].strip(), match[2], match[3].strip()
-        try:
-            check_column(column)
-        except GalleryError as error:
-            raise ConfigError(f'{printable(text)!r}: {error}') from None
-        if operator != '=':
-            if not value:
-                raise ConfigError(f'{printable(text)!r} compares with nothing; give a number')
-            chosen = where.setdefault(column, {})
-            known = isinstance(chosen, dict) and operator not in chosen
-            if known:
-                chosen[operator] = _number(value) if NUMBER.fullmatch(value) else value
-        else:
-            known = column not in where
-            where[column] = _alternatives(text, value)
-        if not known:
-            raise ConfigError(
-                f'{printable(text)!r}: there is a condition on {column!r} already; separate '
-                'values by commas'
-            )
-    return where
-
-
-def require_columns(gallery: GalleryStore, columns: Iterable[str]) -> None:
-    """Check that at least one item has each of the columns.
-
-    A condition, a group or an exclusion of a column that no item has would silently do nothing.
-
-    Raises:
-        ConfigError: no item has one of them.
-    """
-    total = len(gallery)
-    for column in columns:
-        if not total or column in ('id', 'hash') or gallery.count({column: None}) < total:
-            continue
-        known = {'id', 'hash'}
-        known.update(
-            name for item in next(gallery.scan(embeddings=False), []) for name in item.metadata
-        )
-        raise ConfigError(
-            f'no item of the gallery has a column {column!r}{did_you_mean(column, known)}; '
-            f'there are {printable(", ".join(sorted(known)))}'
-        )
-
-
 def draw_search(
     search: ImageSearch, out: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
 ) -> list[str]:
@@ -289,22 +221,3 @@ def draw_search(
     with atomic_write(out) as temporary:
         picture.save(temporary, format=PICTURES[suffix])
     return missing
-
-
-def _alternatives(text: str, value: str) -> list[Any]:
-    if not value:
-        return [None]
-    try:
-        (cells,) = csv.reader([value], strict=True, skipinitialspace=True)
-    except (csv.Error, ValueError) as error:
-        raise ConfigError(
-            f'{printable(text)!r} has values that cannot be read ({error})'
-        ) from None
-    found: list[Any] = []
-    for cell in cells:
-        found.append(cell)
-        if NUMBER.fullmatch(cell):
-            found.append(_number(cell))
-        elif cell in ('true', 'false'):
-            found.append(cell == 'true')
-    return found

@@ -44,7 +44,7 @@ class Verifier:
         card: CalibrationCard | str | os.PathLike[str],
         prior: float = 0.5,
     ) -> None:
-        # The card first, which is read in no time.
+        # The card first, which is read faster than the model.
         self.card = card if isinstance(card, CalibrationCard) else CalibrationCard.load(card)
         self.card.p_same(0, prior)
         self.inferencer = model if isinstance(model, ReIDInferencer) else ReIDInferencer(model)

@@ -31,7 +31,7 @@ class ExportFormat:
         extra: of ``pip install 'msvitreid[EXTRA]'``, which installs them.
         precisions: that it can be written in.
         select: computes the shares of sparse attention.
-        opens_strangers: whether a file from anybody can be read without running what is in it.
+        is_safe_to_open: whether a file from anybody can be read without running what is in it.
     """
 
     name = ''
@@ -40,7 +40,7 @@ class ExportFormat:
     extra: str | None = None
     precisions: tuple[str, ...] = ('float32',)
     select: Selection = staticmethod(by_threshold)
-    opens_strangers = True
+    is_safe_to_open = True
 
     def missing(self, precision: str = 'float32') -> list[str]:
         """Packages that are not installed."""
@@ -154,13 +154,13 @@ def is_exported(path: str | os.PathLike[str]) -> bool:
     return format_of(path) is not None
 
 
-def require_opens_strangers(chosen: ExportFormat, path: str | os.PathLike[str]) -> None:
+def require_safe_to_open(chosen: ExportFormat, path: str | os.PathLike[str]) -> None:
     """Refuse a format whose reader runs what a file says.
 
     Raises:
         CheckpointError: it is one.
     """
-    if not chosen.opens_strangers:
+    if not chosen.is_safe_to_open:
         raise CheckpointError(
             f'{str(path)!r}: reading a {chosen.suffix} file runs what is in it; if you wrote it, '
             'ReIDInferencer(load_exported(PATH, trusted=True)) opens it'

@@ -8,7 +8,7 @@ from msvitreid.errors import CheckpointError, ConfigError, ReIDError
 from .contents import read_contents, refused
 from .digest import DIGEST_KEY, digest_of
 from .exported_net import ExportedNet
-from .formats import export_formats, format_of, require_opens_strangers, require_packages
+from .formats import export_formats, format_of, require_packages, require_safe_to_open
 
 
 def load_exported(path: str | os.PathLike[str], trusted: bool = False) -> ExportedNet:
@@ -30,7 +30,7 @@ def load_exported(path: str | os.PathLike[str], trusted: bool = False) -> Export
         suffixes = ', '.join(kind.suffix for kind in export_formats().values())
         raise ConfigError(f'{str(path)!r} must end with one of {suffixes}')
     if not trusted:
-        require_opens_strangers(chosen, path)
+        require_safe_to_open(chosen, path)
     require_packages(chosen)
     try:
         texts, run, parts = chosen.read(Path(path))
@@ -41,7 +41,7 @@ def load_exported(path: str | os.PathLike[str], trusted: bool = False) -> Export
             f'{str(error.filename or path)!r} cannot be read: {error.strerror or error}'
         ) from error
     except Exception as error:
-        # Parsers of other libraries raise whatever they stumble over.
+        # Parsers of other libraries raise exceptions of any class.
         reason = ' '.join(str(error).split())[:200] or type(error).__name__
         raise refused(path, reason) from error
     contents = read_contents(texts, chosen.name, path)

@@ -29,7 +29,7 @@ class TorchExportFormat(ExportFormat):
 
     name = 'torch-export'
     suffix = '.pt2'
-    opens_strangers = False
+    is_safe_to_open = False
 
     def write(
         self,
