@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.test_import import OF_TORCH
 from tests.tools.user import REPOSITORY, SMALL, Outcome, run
 
 from .bench import MARKET, TREE, Bench, check
@@ -296,4 +297,4 @@ def in_a_shell(script: str, *arguments: object) -> Outcome:
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, cwd=REPOSITORY
     )
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return Outcome(done.returncode, done.stdout, OF_TORCH.sub('', done.stderr))

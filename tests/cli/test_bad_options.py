@@ -91,7 +91,7 @@ WRONG_OPTIONS = {
     ),
     'value that the dataset does not know': (
         {'train_dataloader.dataset.split': 'training'},
-        ["split='training'", "'train'"],
+        ['train_dataloader.dataset.split', "'train'", "got 'training'"],
     ),
     'wrong values in every section': (
         {
@@ -146,7 +146,7 @@ WRONG_OPTIONS = {
     ),
     'drop path of all': (
         {'model.backbone.drop_path_rate': 1},
-        ['drop_path_rate', '[0, 1)', '1'],
+        ['model.backbone.drop_path_rate', 'less than 1', 'got 1'],
     ),
     'another type over inherited options': (
         {'model.neck.type': 'GlobalPoolingNeck'},

@@ -72,6 +72,8 @@ def done(words):
 @pytest.fixture(scope='module')
 def walk(tmp_path_factory):
     """What each command of the page printed, in the reader's folder, which is the current one."""
+    for package in ('onnx', 'pyarrow'):
+        pytest.importorskip(package)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp('walk'))
         # Writing all formats takes most of a minute; tests of doctor and export try each.
