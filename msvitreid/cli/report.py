@@ -51,6 +51,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--names', nargs='+', default=[], metavar='NAME', help='what to call the RUNs')
     add('--card', metavar='CARD.json', help='calibration card to show, of msvitreid calibrate')
     add(
+        '--groups',
+        metavar='TABLE.csv',
+        help='metadata of queries, such as their occlusion level: a column path (below the '
+        "dataset's folder) and others, each of which gives a table",
+    )
+    add(
         '--robustness',
         nargs='+',
         type=Path,
@@ -100,10 +106,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.visualization.report.writing import require_html
 
     require_html(args.out)
+    read = [*args.runs, *args.robustness, *map(Path, filter(None, (args.card, args.groups)))]
     for path in (args.out, args.out.with_suffix('.json')):
         require_writable(path)
-        if any(path.resolve() == run.resolve() for run in args.runs):
-            raise ConfigError(f'--out would overwrite the test result {str(path)!r}')
+        if any(path.resolve() == one.resolve() for one in read):
+            raise ConfigError(f'--out would overwrite {str(path)!r}, which is read')
     card = None
     if args.card is not None:
         from msvitreid.apis.verification import CalibrationCard

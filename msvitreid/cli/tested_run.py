@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from msvitreid.apis.tested_net import TestedNet
@@ -18,7 +19,7 @@ def tested_run(folder: Path, args: argparse.Namespace) -> TestedRun:
 
     Args:
         folder: of the run.
-        args: with ``device``, ``batch_size`` and ``cfg_options``.
+        args: with ``device``, ``batch_size``, ``cfg_options`` and ``groups``.
 
     Raises:
         ReIDError: see :func:`msvitreid.apis.tested_net.open_run` and :meth:`TestedNet.embed`.
@@ -34,6 +35,7 @@ def tested_run(folder: Path, args: argparse.Namespace) -> TestedRun:
         MMLogger.get_instance('report', log_level='ERROR')
     net = open_run(folder, args.cfg_options, args.device, args.batch_size)
     test_set = net.test_set
+    columns = columns_of(args.groups, net)
     start = time.perf_counter()
     features = net.embed(progress=sys.stderr.isatty())
     seconds = time.perf_counter() - start
@@ -49,7 +51,38 @@ def tested_run(folder: Path, args: argparse.Namespace) -> TestedRun:
         without_places(net),
         net.inferencer.fingerprint,
         speed(net, seconds),
+        columns,
     )
+
+
+def columns_of(table: str | None, net: TestedNet) -> dict[str, dict[str, Any]]:
+    """Metadata of the test images by file, of a CSV table with the column ``path``.
+
+    Raises:
+        DatasetError: it cannot be read, or has none of the queries.
+    """
+    if table is None:
+        return {}
+    from msvitreid.apis.indexing import ImageFile, ListedImages, read_metadata_table
+    from msvitreid.errors import DatasetError
+
+    root = os.path.abspath(net.test_set.dataset.find_root())
+    paths = dict.fromkeys(net.test_set.paths)
+    id_of = {
+        os.path.relpath(os.path.abspath(path), root).replace(os.sep, '/'): path
+        for path in paths
+    }
+    files = [ImageFile(id_, os.path.abspath(path)) for id_, path in id_of.items()]
+    found = read_metadata_table(table, ListedImages(files, base=root)).columns
+    columns = {id_of[id_]: row for id_, row in found.items()}
+    is_query = net.test_set.labels.is_query
+    if not any(
+        path in columns for path, one in zip(net.test_set.paths, is_query, strict=True) if one
+    ):
+        raise DatasetError(
+            f'{table!r} has none of the queries; its column path takes paths below {root!r}'
+        )
+    return columns
 
 
 def speed(net: TestedNet, seconds: float) -> dict[str, str]:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from msvitreid.apis.indexing import parse_conditions
-from msvitreid.apis.indexing.searching import require_columns
+from msvitreid.apis.indexing import parse_conditions, require_columns
 from msvitreid.apis.verification import Verifier
 from msvitreid.errors import CalibrationError, ConfigError
 from msvitreid.gallery import GalleryStore

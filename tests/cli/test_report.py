@@ -81,7 +81,9 @@ def test_a_card_of_another_model_is_refused(trained, tmp_path):
     assert not (tmp_path / 'r.html').exists()
     file = write_result(tmp_path / 'a.json', tmp_path / 'run' / 'averaged.pth', {'mAP': 0.5})
     assert report(file, *given).code == 0
-    assert 'Calibration card' in (tmp_path / 'r.html').read_text()
+    page = Page((tmp_path / 'r.html').read_text())
+    assert 'Calibration card' in page.text
+    assert len(page.of_class('dot')) == len(sample_card().reliability.bins)
 
 
 def test_the_last_checkpoint_counts_where_nothing_was_averaged(trained, tmp_path):
@@ -109,6 +111,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path):
         ((tmp_path / 'none', '--out', out), 'none'),
         ((result, '--out', tmp_path / 'r.json'), '.html'),
         ((result, '--out', tmp_path / 'a.html'), 'overwrite'),
+        ((result, '--out', tmp_path / 'c.html', '--card', tmp_path / 'c.json'), 'overwrite'),
+        ((result, '--out', out, '--robustness', result), 'a.json'),
         ((result, result, '--out', out), '--names'),
         ((result, '--out', out, '--max-mb', '0.001'), '--max-mb'),
         ((result, '--out', out, '--card', result), 'a.json'),

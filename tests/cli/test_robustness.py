@@ -150,3 +150,31 @@ def test_a_report_shows_it(tiny_set, measured, tmp_path):
     result.write_text(json.dumps(other))
     outcome = msvitreid(*given, '--robustness', result)
     assert (outcome.code, 'other.json' in outcome.err) == (2, True)
+
+
+def test_a_report_by_groups_of_queries(bench, tmp_path):
+    """A table with the occlusion level of each query; one without any query is refused."""
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    shutil.copy(bench.config, folder)
+    shutil.copy(bench.weights, folder)
+    table, html = tmp_path / 'levels.csv', tmp_path / 'r.html'
+    lines = [
+        f'query/p{row}/{row}0_c1.png,{"<b>heavy" if row % 2 else "none"}' for row in range(6)
+    ]
+    table.write_text('\n'.join(['path,occlusion', *lines]) + '\n')
+    given = ['report', folder, '--out', html, '--resamples', '20', '--device', 'cpu']
+    outcome = msvitreid(*given, '--groups', table)
+    assert outcome.code == 0, outcome.err
+    numbers = json.loads(html.with_suffix('.json').read_text())['runs'][0]
+    (written,) = numbers['groups']
+    assert [(row['label'], row['queries']) for row in written['rows']] == [
+        ('<b>heavy', 3),
+        ('none', 3),
+    ]
+    means = [row['figures']['mAP']['value'] for row in written['rows']]
+    assert sum(means) / 2 == pytest.approx(numbers['figures']['mAP']['value'])
+    assert 'by occlusion' in Page(html.read_text()).text
+    table.write_text('path,occlusion\nother.png,none\n')
+    outcome = msvitreid(*given, '--groups', table)
+    assert (outcome.code, 'levels.csv' in outcome.err) == (2, True)

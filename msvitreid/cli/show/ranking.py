@@ -77,7 +77,7 @@ def draw(args: argparse.Namespace) -> list[str]:
             left_out=None if args.unlabeled else found.left_out,
             query_notes=[
                 [
-                    *_ap(precisions[row], bool(names[i]) and not args.unlabeled),
+                    *_ap(precisions[row], shown=names[i] and not args.unlabeled),
                     *_notes(images, i),
                 ]
                 for row, i in zip(rows, queries, strict=True)

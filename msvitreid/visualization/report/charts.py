@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -139,6 +139,21 @@ def robustness_chart(nets: Sequence[tuple[int, Curve]], name: str = 'mAP') -> Ma
             shapes += band.format(number % SERIES, _path([*low, *reversed(high)]))
         shapes += Markup('<path class="line s{}" d="{}"/>').format(number % SERIES, _path(line))
     return _chart(f'{name}, {condition.title}', x, y, shapes)
+
+
+def reliability_chart(bins: Sequence[Mapping[str, float]]) -> Markup:
+    """The share of pairs of one identity over their probability, of a calibration card's bins."""
+    x = Axis('probability of “same”, %', 0, 1, SHARE.ticks, per_cent)
+    y = Axis('pairs of one identity, %', 0, 1, SHARE.ticks, per_cent)
+    points = [(_x(x, one['probability']), _y(y, one['share_same'])) for one in bins]
+    shapes = Markup('<path class="diagonal" d="M{} {}L{} {}"/>').format(
+        LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, TOP
+    )
+    if points:
+        shapes += Markup('<path class="line s0" d="{}"/>').format(_path(points))
+    for a, b in points:
+        shapes += Markup('<circle class="dot" cx="{}" cy="{}" r="3.5"/>').format(a, b)
+    return _chart('Reliability of probabilities', x, y, shapes)
 
 
 def _path(points: Iterable[Point]) -> str:

@@ -104,6 +104,24 @@ class RankingList:
 
 
 @dataclass(frozen=True)
+class GroupRow:
+    """Figures ``mAP`` and ``rank-1`` of a group of queries; none where none has a match."""
+
+    label: str
+    queries: int
+    matched: int
+    figures: dict[str, Figure]
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """Groups of queries by a column of metadata."""
+
+    column: str
+    rows: list[GroupRow]
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """One run or test result.
 
@@ -119,6 +137,7 @@ class RunFacts:
         config_text: of the run's config.
         fingerprint: of the model, '' if unknown.
         speed: of the embedding, by what is counted; empty if nothing was embedded.
+        groups: figures of groups of queries, a table for each column of metadata.
     """
 
     name: str
@@ -133,6 +152,7 @@ class RunFacts:
     config_text: str = ''
     fingerprint: str = ''
     speed: dict[str, str] = field(default_factory=dict)
+    groups: list[GroupTable] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from msvitreid.evaluation.metrics.embeddings import Embeddings
 from msvitreid.utils.printable import printable
 
 from .data import CameraTable, Curves, Figure, QueryFacts, RunFacts, figures_of
+from .groups import group_tables
 from .lists import ranking_lists
 
 CMC_RANKS = range(1, 51)
@@ -60,6 +61,7 @@ class TestedRun:
         config_text: of the run's config.
         fingerprint: of the model.
         speed: of the embedding, by what is counted.
+        columns: metadata of images by file, by which queries are grouped.
     """
 
     name: str
@@ -73,6 +75,7 @@ class TestedRun:
     config_text: str = ''
     fingerprint: str = ''
     speed: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Searched(NamedTuple):
@@ -138,9 +141,13 @@ def measure_run(
     ap = searched.ap
     shown_queries, shown_gallery = _shown_images(run, searched)
     queries = _query_facts(shown_queries, ranked, ap)
+    values = query_values(ranked, ap, (1,))
     facts = replace(
         facts,
         queries=queries,
+        groups=group_tables(
+            run.columns, searched.query_files, values, searched.query.pids, resamples
+        ),
         lists=ranking_lists(searched, queries, shown_gallery, lists, places, seed),
     )
     try:

@@ -85,3 +85,20 @@ def test_pipelines_that_cannot_be_used():
     del broken._transforms[0].crop_size
     with pytest.raises(DatasetError, match='crop_size'):
         broken.of_pixels(np.zeros((5, 5, 3), np.uint8))
+
+
+def test_an_edit_gets_the_decoded_file_and_gives_what_is_transformed(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 4, 3), dtype=np.uint8)
+    path = str(tmp_path / 'a.png')
+    Image.fromarray(pixels).save(path)
+    seen = []
+
+    def edit(image, name):
+        seen.append((image.copy(), name))
+        return 255 - image
+
+    pipeline = [dict(type='Resize', scale=(8, 16))]
+    found = ImagePreparation(pipeline, edit=edit).of_file(path)
+    assert torch.equal(found, ImagePreparation(pipeline).of_pixels(255 - pixels))
+    ((image, name),) = seen
+    assert (np.array_equal(image, pixels), name) == (True, path)

@@ -54,7 +54,7 @@ def made_run(folder: Path, metric=None, name: str = 'run', **changes) -> TestedR
 class Page(HTMLParser):
     """A page's elements; checks that they are closed in order."""
 
-    VOID = ('meta', 'img', 'br', 'input', 'path')
+    VOID = ('meta', 'img', 'br', 'input', 'path', 'circle')
 
     def __init__(self, text: str) -> None:
         super().__init__()
