@@ -257,6 +257,9 @@ def test_one_result_for_each_identity_says_which_image_matched(page):
     page.get_by_label('One result for each').select_option('pid')
     expect(page.locator('#status')).to_contain_text('6 hits')
     expect(page.locator('.hit').first).to_contain_text('the best match of pid')
+    # Keys that choose an option are no marks.
+    page.get_by_label('One result for each').press('s')
+    expect(page.locator('#mark-counts')).to_have_text('0 same, 0 different, 0 cannot tell')
 
 
 def test_the_log_shows_everything_and_undoes_a_change(review):
@@ -289,5 +292,8 @@ def test_the_review_by_keys_only_and_on_a_phone(serve, open_page):
         expect(page.get_by_role('link', name=name)).to_be_focused()
         page.keyboard.press('Enter')
         expect(page.get_by_role('link', name=name)).to_have_attribute('aria-current', 'true')
+    page.get_by_role('link', name='Skip to the review').focus()
+    page.keyboard.press('Enter')
+    expect(page.locator('#panel-log')).to_be_visible()
     page.get_by_role('button', name='Keys').click()
     check_looks(page, 'review_keys')

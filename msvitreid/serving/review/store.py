@@ -193,12 +193,11 @@ class MarkStore:
             if change is None and number is None:
                 last = self._select(_HOLDING, newest=True, limit=1)
                 change = last[0].change if last else None
+            what = 'change' if change is None else f'change {change}'
+            where, parameters = 'change = ?', [change]
             if number is not None:
-                what, where, value = f'entry {number}', 'number', number
-            else:
-                what = 'change' if change is None else f'change {change}'
-                where, value = 'change', change
-            found = self._select(f'{where} = ? AND {_HOLDING}', [value])
+                what, where, parameters = f'entry {number}', 'number = ?', [number]
+            found = self._select(f'{where} AND {_HOLDING}', parameters)
             if not found:
                 raise ReviewError(f'there is no {what} that could be undone')
             for entry in found:
