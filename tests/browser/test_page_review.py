@@ -75,6 +75,8 @@ def test_wrong_references_are_decided_by_keys(review_with_card):
     page.keyboard.press('ArrowUp')
     page.keyboard.press('x')
     expect(page.locator('#status')).to_have_text(f'{first[1]} is set aside.')
+    expect(page.locator('.outlier')).to_have_count(22)
+    expect(page.locator('.outlier').first).to_be_focused()
     page.keyboard.press('o')
     expect(page.locator('#status')).to_contain_text('is split off from pid')
     assert [(action, reviewer) for action, _, reviewer in log(page)] == [
@@ -83,6 +85,8 @@ def test_wrong_references_are_decided_by_keys(review_with_card):
         ('mark', 'Ann <b>'),
         ('detached', 'Ann <b>'),
     ]
+    expect(page.locator('.outlier').first).to_be_focused()
+    # The second key is about the change before, though the first one has no answer yet.
     for _ in range(3):
         page.keyboard.press('u')
     expect(page.locator('.outlier')).to_have_count(24)
@@ -130,8 +134,11 @@ def test_a_group_for_later_comes_back_after_the_others(review):
     expect(page.locator('#group-list .tile').first).to_be_focused(timeout=COMPUTED)
     before = page.locator('#group-title').text_content()
     total = int(re.search(r'of (\d+)', before)[1])
-    for _ in range(total):
+    for number in range(total):
         page.keyboard.press('l')
+        if number + 1 < total:
+            expect(page.locator('#group-title')).to_contain_text(f'Group {number + 2} of')
+            expect(page.locator('#group-list .tile').first).to_be_focused()
     expect(page.locator('#group-title')).to_have_text(before)
     page.get_by_role('button', name='Later').click()
     assert log(page) == []
