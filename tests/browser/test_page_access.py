@@ -24,7 +24,7 @@ def test_the_token_is_asked_for_once(serve, open_page, faults, crowd):
     page.get_by_label('Token').fill('not the token here')
     page.keyboard.press('Enter')
     expect(page.get_by_role('alert')).to_be_visible()
-    check_looks(page, 'login_failed')
+    check_looks(page, 'login_failed', '#failed')
     page.get_by_label('Token').fill(TOKEN)
     page.get_by_role('button', name='Log in').click()
     expect(page.locator('#facts')).to_contain_text('24 images')
@@ -78,9 +78,9 @@ def test_names_and_metadata_with_markup_are_text(serve, open_page, hostile, crow
     expect(page.get_by_role('dialog')).to_be_visible()
     page.get_by_role('button', name='Mark them').click()
     expect(page.locator('#mark-counts')).to_contain_text('2 same')
+    check_looks(page, 'page_hostile')
     page.reload()
     assert page.locator('script').count() == 1
-    check_looks(page, 'page_hostile')
 
 
 @pytest.mark.parametrize(
