@@ -59,7 +59,7 @@ def names(page):
 def test_wrong_references_are_decided_by_keys(review_with_card):
     page = review_with_card
     expect(page.locator('.outlier')).to_have_count(24, timeout=COMPUTED)
-    check_looks(page, 'review_outliers')
+    check_looks(page, 'review_outliers', '#panel-outliers')
     page.get_by_label('Reviewer').fill('Ann <b>')
     first = [
         page.locator('.outlier').nth(n).locator('.hit-id').first.text_content()
