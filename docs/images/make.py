@@ -46,6 +46,7 @@ def main() -> None:
         with served(args.work_dir) as url:
             queries = sorted((args.work_dir / 'data/Occluded_Duke/query').iterdir())
             show_page(browser, url, queries[QUERY])
+            show_review(browser, url)
         file = Path(folder) / 'report.html'
         data = f'data_root={args.work_dir / "data"}'
         report.main([str(args.work_dir / 'train'), '--out', str(file), '--cfg-options', data])
@@ -98,6 +99,17 @@ def show_page(browser: Any, url: str, query: Path) -> None:
     for _ in MARKED:
         page.locator('#undo').click()
         page.locator('#status', has_text='Undone').wait_for()
+
+
+def show_review(browser: Any, url: str) -> None:
+    """``review.jpg``: a group of similar images, one of which is removed."""
+    page = browser.new_page(viewport=WIDE)
+    page.goto(f'{url}review#groups')
+    page.get_by_role('button', name='Show groups').click()
+    page.locator('#group-list .tile').nth(1).press('x', timeout=120_000)
+    page.wait_for_load_state('networkidle')
+    page.locator('header').evaluate(TO_TOP)
+    save(page, 'review.jpg')
 
 
 def show_report(browser: Any, file: Path) -> None:

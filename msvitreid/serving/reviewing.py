@@ -52,7 +52,8 @@ class Reviewing:
             return _computing(job)
         state = self._marks.state
         found: _Found = job.result
-        kept, changed = [], 0
+        kept: list[Outlier] = []
+        changed = 0
         for one in found.outliers:
             image = Image('gallery', one.id)
             if one.id in state.asides or one.id in state.fine:
@@ -60,8 +61,12 @@ class Reviewing:
             was, now = found.state.identity_of(image), state.identity_of(image)
             if was.images != now.images or one.id in state.detached:
                 changed += 1
-            elif one.is_apart or one.other_id not in state.asides:
-                kept.append(one)
+            else:
+                other = Image('gallery', one.other_id or '')
+                is_known = one.other_id in state.asides or bool(state.between(image, other))
+                one = one._replace(is_nearer=one.is_nearer and not is_known)
+                if one.is_apart or one.is_nearer:
+                    kept.append(one)
         part = kept[offset : offset + limit]
         ids = [id_ for one in part for id_ in (one.id, one.own_id, one.other_id) if id_]
         items = self._service.gallery.get([*dict.fromkeys(ids)], embeddings=False)

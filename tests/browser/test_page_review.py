@@ -59,7 +59,7 @@ def names(page):
 def test_wrong_references_are_decided_by_keys(review_with_card):
     page = review_with_card
     expect(page.locator('.outlier')).to_have_count(24, timeout=COMPUTED)
-    check_looks(page, 'review_outliers')
+    check_looks(page, 'review_outliers', '#panel-outliers')
     page.get_by_label('Reviewer').fill('Ann <b>')
     first = [
         page.locator('.outlier').nth(n).locator('.hit-id').first.text_content()
@@ -75,6 +75,8 @@ def test_wrong_references_are_decided_by_keys(review_with_card):
     page.keyboard.press('ArrowUp')
     page.keyboard.press('x')
     expect(page.locator('#status')).to_have_text(f'{first[1]} is set aside.')
+    expect(page.locator('.outlier')).to_have_count(22)
+    expect(page.locator('.outlier').first).to_be_focused()
     page.keyboard.press('o')
     expect(page.locator('#status')).to_contain_text('is split off from pid')
     assert [(action, reviewer) for action, _, reviewer in log(page)] == [
@@ -83,6 +85,8 @@ def test_wrong_references_are_decided_by_keys(review_with_card):
         ('mark', 'Ann <b>'),
         ('detached', 'Ann <b>'),
     ]
+    expect(page.locator('.outlier').first).to_be_focused()
+    # The second key is about the change before, though the first one has no answer yet.
     for _ in range(3):
         page.keyboard.press('u')
     expect(page.locator('.outlier')).to_have_count(24)
@@ -106,7 +110,7 @@ def test_a_group_is_confirmed_without_an_image_that_is_removed(review):
     page.keyboard.press('x')
     expect(tiles.nth(1)).to_have_attribute('aria-pressed', 'false')
     expect(page.locator('#status')).to_contain_text('removed')
-    check_looks(page, 'review_groups')
+    check_looks(page, 'review_groups', '#panel-groups')
     page.keyboard.press('x')
     page.keyboard.press('Space')
     expect(tiles.nth(1)).to_have_attribute('aria-pressed', 'false')
@@ -130,8 +134,11 @@ def test_a_group_for_later_comes_back_after_the_others(review):
     expect(page.locator('#group-list .tile').first).to_be_focused(timeout=COMPUTED)
     before = page.locator('#group-title').text_content()
     total = int(re.search(r'of (\d+)', before)[1])
-    for _ in range(total):
+    for number in range(total):
         page.keyboard.press('l')
+        if number + 1 < total:
+            expect(page.locator('#group-title')).to_contain_text(f'Group {number + 2} of')
+            expect(page.locator('#group-list .tile').first).to_be_focused()
     expect(page.locator('#group-title')).to_have_text(before)
     page.get_by_role('button', name='Later').click()
     assert log(page) == []
@@ -146,7 +153,7 @@ def test_identities_are_named_merged_and_split_by_their_scope(review, faults):
     part(page, 'Identities')
     rows = page.locator('.identity')
     expect(rows).to_have_count(2)
-    check_looks(page, 'review_identities')
+    check_looks(page, 'review_identities', '#panel-identities')
     merge = page.get_by_role('button', name='Merge the chosen identities')
     expect(merge).to_be_disabled()
     for number in range(2):
@@ -161,7 +168,7 @@ def test_identities_are_named_merged_and_split_by_their_scope(review, faults):
     faults_shown = dialog.get_by_role('alert')
     expect(faults_shown).to_contain_text('another name')
     dialog.get_by_label('Name').fill('<i>Ada</i>')
-    check_looks(page, 'review_merge')
+    check_looks(page, 'review_merge', '#scope')
     dialog.get_by_role('button', name='Confirm').click()
     expect(dialog).to_be_hidden()
     expect(rows).to_have_count(1)
@@ -171,7 +178,7 @@ def test_identities_are_named_merged_and_split_by_their_scope(review, faults):
     images = page.locator('#identity-images li')
     expect(images).to_have_count(5)
     images.filter(has_text=d).get_by_role('checkbox').check()
-    check_looks(page, 'review_identity')
+    check_looks(page, 'review_identity', '#identity')
     page.get_by_role('button', name='Split off').click()
     expect(dialog).to_contain_text('different')
     dialog.get_by_label('Name').fill('Dan')
@@ -226,12 +233,12 @@ def test_an_image_is_set_aside_from_the_results_and_brought_back(page):
     page.get_by_label('show images set aside').check()
     expect(hits).to_have_count(23)
     expect(hits.first).to_contain_text('set aside')
-    check_looks(page, 'page_aside')
+    check_looks(page, 'page_aside', '#list')
     page.get_by_role('link', name='Review').click()
     part(page, 'Set aside')
     tile = page.locator('#aside-list .tile')
     expect(tile).to_contain_text(first)
-    check_looks(page, 'review_aside')
+    check_looks(page, 'review_aside', '#panel-asides')
     page.get_by_role('button', name=f'Bring back {first}').click()
     expect(page.locator('#aside-count')).to_have_text('No image is set aside.')
 
@@ -245,7 +252,7 @@ def test_what_is_marked_different_is_said_and_can_be_hidden(page):
     page.get_by_role('button', name=a).click()
     said = page.locator('.hit', has_text='marked different, through identities')
     expect(said).to_have_count(2)
-    check_looks(page, 'page_different')
+    check_looks(page, 'page_different', '#list')
     page.get_by_label('hide what is marked different').check()
     expect(page.locator('#status')).to_contain_text('21 hits')
     expect(said).to_have_count(0)
@@ -257,6 +264,9 @@ def test_one_result_for_each_identity_says_which_image_matched(page):
     page.get_by_label('One result for each').select_option('pid')
     expect(page.locator('#status')).to_contain_text('6 hits')
     expect(page.locator('.hit').first).to_contain_text('the best match of pid')
+    # Keys that choose an option are no marks.
+    page.get_by_label('One result for each').press('s')
+    expect(page.locator('#mark-counts')).to_have_text('0 same, 0 different, 0 cannot tell')
 
 
 def test_the_log_shows_everything_and_undoes_a_change(review):
@@ -270,7 +280,7 @@ def test_the_log_shows_everything_and_undoes_a_change(review):
     expect(changes).to_have_count(2)
     expect(changes.first).to_contain_text(f'{c} set aside: <b>bad</b> crop')
     expect(changes.nth(1).locator('.plain li')).to_have_count(2)
-    check_looks(page, 'review_log')
+    check_looks(page, 'review_log', '#panel-log')
     page.get_by_role('button', name='Undo change 1').click()
     expect(changes).to_have_count(3)
     expect(page.locator('.undone')).to_have_count(2)
@@ -289,5 +299,8 @@ def test_the_review_by_keys_only_and_on_a_phone(serve, open_page):
         expect(page.get_by_role('link', name=name)).to_be_focused()
         page.keyboard.press('Enter')
         expect(page.get_by_role('link', name=name)).to_have_attribute('aria-current', 'true')
+    page.get_by_role('link', name='Skip to the review').focus()
+    page.keyboard.press('Enter')
+    expect(page.locator('#panel-log')).to_be_visible()
     page.get_by_role('button', name='Keys').click()
-    check_looks(page, 'review_keys')
+    check_looks(page, 'review_keys', '#help')

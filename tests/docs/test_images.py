@@ -7,7 +7,7 @@ import re
 from tests.tools.user import REPOSITORY
 
 IMAGES = REPOSITORY / 'docs' / 'images'
-MADE = ('demo_ranking', 'page', 'page_phone', 'report', 'report_queries')
+MADE = ('demo_ranking', 'page', 'page_phone', 'report', 'review', 'report_queries')
 
 
 def test_pictures_of_pages_are_shown_and_below_200_kb():

@@ -175,6 +175,29 @@ def test_exclusions_of_each_query(gallery, items, data):
     compare(results, items, queries, 8, fits)
 
 
+def test_several_values_are_excluded_as_each_of_them(gallery, items, data):
+    queries, hidden = data[1][:2], [data[0][:5], [data[0][7]]]
+    results = gallery.search(queries, 8, exclude={'id': hidden, 'camera': [(), ['c0', 'c1']]})
+
+    def fits(item, query):
+        others = ((), ('c0', 'c1'))[query]
+        return item.id not in hidden[query] and item.metadata['camera'] not in others
+
+    compare(results, items, queries, 8, fits)
+    with pytest.raises(GalleryError, match='id'):
+        gallery.search(queries, exclude={'id': [['a', {}], None]})
+
+
+def test_the_revision_is_another_one_after_each_change(gallery, data):
+    seen = [gallery.revision()]
+    gallery.update([data[0][0]], metadata=[{'pid': 99}])
+    seen.append(gallery.revision())
+    gallery.remove([data[0][0]])
+    seen.append(gallery.revision())
+    assert len(set(seen)) == 3
+    assert gallery.revision() == seen[-1]
+
+
 @pytest.mark.parametrize('precision', ['float16', 'int8'])
 def test_smaller_precisions_state_their_loss(tmp_path, data, precision):
     with create_gallery(tmp_path / 'g', D, MODEL, precision) as gallery:

@@ -55,6 +55,7 @@ def gallery(data):
         {'where': {'missing': None}},
         {'where': {'hash': 'h3'}},
         {'exclude': {'camera': ['c0', None, 'c1'], 'id': names(3)}},
+        {'exclude': {'id': [names(3), None, names(40)[20:]]}},
         {'group_by': 'pid', 'k': 3},
         {'group_by': 'pid', 'k': 3, 'reduce': 'mean'},
         {'expand': 3},

@@ -12,7 +12,15 @@ from msvitreid.serving.guards import Rate, Token
 from .conftest import as_file, png
 
 TOKEN = 'a-token-of-24-characters'
-URLS = ('/api/gallery', '/api/marks', '/api/items', '/api/openapi.json', '/api/thumbnail?id=x')
+URLS = (
+    '/api/gallery',
+    '/api/marks',
+    '/api/identities',
+    '/api/review/log',
+    '/api/items',
+    '/api/openapi.json',
+    '/api/thumbnail?id=x',
+)
 
 
 def error_of(answer, status):
@@ -61,6 +69,8 @@ def test_without_the_token_nothing_of_the_gallery_is_answered(serve):
     assert client.get('/api/gallery', headers=right).json()['images'] == 6
     page = client.get('/', follow_redirects=False)
     assert (page.status_code, page.headers['location']) == (303, '/login')
+    review = client.get('/review', follow_redirects=False)
+    assert (review.status_code, review.headers['location']) == (303, '/login')
     assert client.get('/login').status_code == 200
     assert client.get('/static/style.css').status_code == 200
 

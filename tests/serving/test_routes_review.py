@@ -48,8 +48,16 @@ def test_an_image_set_aside_is_hidden_left_out_and_comes_back(client):
     post(client, f'{URL}/undo', change=3)
     assert aside(client) == []
     assert [row['path'] for row in exported(client)] == [A, C, B]
+    made = post(client, f'{URL}/aside', ids=[B, D])
+    number = {one['id']: one['number'] for one in client.get(f'{URL}/aside').json()['images']}
+    post(client, f'{URL}/undo', number=number[B])
+    assert aside(client) == [D]
+    refused(client, f'{URL}/undo', number=number[B], change=made['change'])
+    assert str(number[B]) in refused(client, f'{URL}/undo', status=409, number=number[B])
+    post(client, f'{URL}/undo', change=made['change'])
+    assert aside(client) == []
     actions = [row['action'] for row in client.get(f'{URL}/log').json()['entries']]
-    assert actions == ['undo', 'undo', 'aside', 'aside', 'mark', 'mark']
+    assert actions[4:] == ['undo', 'undo', 'aside', 'aside', 'mark', 'mark']
 
 
 def test_one_hit_for_each_identity_is_another_image_if_the_best_is_set_aside(client):

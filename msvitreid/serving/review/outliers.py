@@ -11,6 +11,7 @@ import torch
 from msvitreid.evaluation.functional.similarity import inner_products
 from msvitreid.gallery import GalleryStore
 
+from .entries import Image
 from .labels import labels, recorded_pid
 from .state import ReviewState
 
@@ -28,7 +29,8 @@ class Outlier(NamedTuple):
         own_id, own: the nearest of the others, and its similarity.
         others: lowest similarity of two others; None for fewer than three, of which one pair says
             little.
-        other_id, other: the nearest image of another identity; None if there is none.
+        other_id, other: the nearest image of another identity that is not marked as different;
+            None if there is none.
         is_apart: it is less similar to the others than they are among each other, or its
             nearest is below the threshold of the card.
         is_nearer: another identity has an image that is nearer than the nearest of its own.
@@ -93,6 +95,7 @@ def find_outliers(
     numbers = np.array([label_of[id_] for id_ in ids], np.int64)
     first = np.searchsorted(numbers, numbers, 'left').tolist()
     last = np.searchsorted(numbers, numbers, 'right').tolist()
+    place_of = {id_: row for row, id_ in enumerate(ids)}
     rows = [row for row in range(len(ids)) if last[row] - first[row] > 1]
     own: dict[int, _Own] = {}
     similar: dict[int, tuple[float, int]] = {}
@@ -103,6 +106,10 @@ def find_outliers(
             low, high = first[row], last[row]
             within = products[low:high].clone()
             products[low:high] = -torch.inf
+            # What a person said to be another identity is no news.
+            for known in state.different_from(Image('gallery', ids[row])):
+                if known in place_of:
+                    products[place_of[known]] = -torch.inf
             own[row] = _within(within, row - low, low)
             value, place = products.max(0)
             similar[row] = float(value), int(place)

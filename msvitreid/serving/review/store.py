@@ -193,12 +193,11 @@ class MarkStore:
             if change is None and number is None:
                 last = self._select(_HOLDING, newest=True, limit=1)
                 change = last[0].change if last else None
+            what = 'change' if change is None else f'change {change}'
+            where, parameters = 'change = ?', [change]
             if number is not None:
-                what, where = f'entry {number}', 'number'
-            else:
-                what, where = 'change' if change is None else f'change {change}', 'change'
-            value = change if number is None else number
-            found = self._select(f'{where} = ? AND {_HOLDING}', [value])
+                what, where, parameters = f'entry {number}', 'number = ?', [number]
+            found = self._select(f'{where} AND {_HOLDING}', parameters)
             if not found:
                 raise ReviewError(f'there is no {what} that could be undone')
             for entry in found:

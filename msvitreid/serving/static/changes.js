@@ -4,6 +4,18 @@ import { $, complain, post, say } from './dom.js';
 
 const made = [];
 let onUndo = () => {};
+let isDeciding = false;
+
+// Decide once: keys that come before the next image is shown would be about the last one.
+export async function decide(act) {
+  if (isDeciding) return;
+  isDeciding = true;
+  try {
+    await act();
+  } finally {
+    isDeciding = false;
+  }
+}
 
 export const whenUndone = (callback) => {
   onUndo = callback;
@@ -13,7 +25,7 @@ export const whenUndone = (callback) => {
 export async function change(url, body, text) {
   try {
     const done = await post(url, { ...body, reviewer: $('reviewer').value });
-    if (done.change) made.push(done.change);
+    if (done.change && !made.includes(done.change)) made.push(done.change);
     $('undo').disabled = !made.length;
     complain(null);
     say(text);
@@ -26,10 +38,11 @@ export async function change(url, body, text) {
 }
 
 export async function undoChange(which) {
+  // Before the answer, so that a second key is about the change before it.
+  const place = made.indexOf(which.change);
+  if (place >= 0) made.splice(place, 1);
   try {
     const { undone } = await post('/api/review/undo', { ...which, reviewer: $('reviewer').value });
-    const place = made.indexOf(which.change);
-    if (place >= 0) made.splice(place, 1);
     complain(null);
     say(undone.length === 1 ? `Undone: ${undone[0].action} ${undone[0].value}`.trim() + '.' : `${undone.length} entries undone.`);
     onUndo();

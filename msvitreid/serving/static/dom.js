@@ -81,7 +81,7 @@ export const gridMove = (key, nodes, current) => {
 
 export const keyIsFree = (event) =>
   !event.ctrlKey && !event.metaKey && !event.altKey && !document.querySelector('dialog[open]') &&
-  !event.target.matches('input:not([type=checkbox]):not([type=file]), textarea');
+  !event.target.matches('input:not([type=checkbox]):not([type=file]), select, textarea');
 
 export function showFacts({ images, fingerprint }) {
   $('facts').textContent = `${images.toLocaleString('en')} images · model ${fingerprint.slice(0, 12)}`;

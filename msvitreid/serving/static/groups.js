@@ -1,6 +1,6 @@
 // Groups of similar images, one at a time, that a person confirms as identities.
 
-import { change } from './changes.js';
+import { change, decide } from './changes.js';
 import { $, complain, counted, describe, gridMove, make, measured, say, thumbnail, thresholdText } from './dom.js';
 import { watchProgress } from './progress.js';
 
@@ -116,15 +116,15 @@ export function watchGroups() {
     index = 0;
     showGroup(true);
   });
-  $('group-confirm').addEventListener('click', confirm);
-  $('group-reject').addEventListener('click', reject);
-  $('group-skip').addEventListener('click', later);
+  for (const [id, act] of Object.entries({ 'group-confirm': confirm, 'group-reject': reject, 'group-skip': later })) {
+    $(id).addEventListener('click', () => decide(act));
+  }
 }
 
 export function groupKey(key) {
   if (!images.length || $('group').hidden) return false;
   const act = { y: confirm, n: reject, l: later, x: () => toggle(current) }[key];
-  if (act) act();
+  if (act) decide(act);
   else if (key.startsWith('Arrow')) {
     const place = gridMove(key, tiles(), current);
     if (place !== null) select(place, true);

@@ -1,6 +1,6 @@
 // References that are probably wrong: each is set aside, split off, or fine.
 
-import { change } from './changes.js';
+import { change, decide } from './changes.js';
 import { $, ask, complain, counted, make, say, thumbnail } from './dom.js';
 import { splitOff } from './scope.js';
 import { watchProgress } from './progress.js';
@@ -58,7 +58,7 @@ function picture(image, title, similarity) {
 function node(one, index) {
   const button = (text, key, act, className = '') => {
     const made = make('button', { type: 'button', className }, text, make('kbd', {}, key));
-    made.addEventListener('click', () => act(index));
+    made.addEventListener('click', () => decide(() => act(index)));
     return made;
   };
   const card = make(
@@ -118,7 +118,7 @@ export function outlierKey(key) {
   if (!outliers.length) return false;
   const act = { f: fine, o: split, x: aside }[key];
   const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[key];
-  if (act) act(current);
+  if (act) decide(() => act(current));
   else if (step) select(Math.min(outliers.length - 1, current + step), true);
   return Boolean(act || step);
 }

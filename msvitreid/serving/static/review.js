@@ -11,9 +11,12 @@ import { watchScope } from './scope.js';
 const PARTS = { outliers: showOutliers, groups: () => !$('group').hidden && showGroup(), identities: refreshIdentities, asides: showAsides, log: showLog };
 const KEYS = { outliers: outlierKey, groups: groupKey };
 
-const part = () => (location.hash.slice(1) in PARTS ? location.hash.slice(1) : 'outliers');
+let shown = 'outliers';
+const part = () => shown;
 
 function show() {
+  // Another address, such as that of the link to the content, leaves the part as it is.
+  if (location.hash.slice(1) in PARTS) shown = location.hash.slice(1);
   for (const name of Object.keys(PARTS)) $(`panel-${name}`).hidden = name !== part();
   for (const link of document.querySelectorAll('#tabs a')) {
     if (link.hash === `#${part()}`) link.setAttribute('aria-current', 'true');

@@ -62,6 +62,7 @@ def test_an_image_that_is_nearer_to_another_identity_is_one(gallery_of):
     assert found['b'].is_nearer
     assert not found['b'].is_apart
     assert found['b'].others is None
+    assert {one.id for one in find_outliers(gallery, state_of('b / c'))} == set()
     assert found['b'].margin == pytest.approx(np.cos(np.radians(10)) - np.cos(np.radians(30)))
 
 
