@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.structures import ReIDDataSample
 
 from .build_part import build_part
@@ -18,6 +19,7 @@ from .weights.pretrained import load_pretrained
 
 
 @MODELS.register_module()
+@checked
 class ReIDModel(BaseModel):
     """A re-identification net: preprocessor, backbone, neck, head.
 

@@ -100,7 +100,7 @@ def embed_test_set(
     """
     net = open_tested(config, checkpoint, options, device)
     images = net.test_set
-    if images.labels.datasets.any():
+    if any(images.labels.datasets):
         raise ConfigError(
             f'{config!r} is tested on several test sets; set test_dataloader.dataset to one'
         )

@@ -20,6 +20,7 @@ from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.resume.last_good_checkpoint import last_good_checkpoint
 from msvitreid.errors import ReIDError
 from msvitreid.registry import HOOKS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count
 from msvitreid.utils.files import atomic_write
 from msvitreid.utils.printable import printable
@@ -45,6 +46,7 @@ class _Step(NamedTuple):
 
 
 @HOOKS.register_module()
+@checked
 class NonFiniteLossHook(Hook):
     """Stop a run whose numbers went wrong, and say where it was and what to do.
 

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from msvitreid.errors import DatasetError
 from msvitreid.registry import HOOKS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Share
 from msvitreid.utils.exchange import gather_strings
 from msvitreid.utils.files import atomic_write
@@ -20,6 +21,7 @@ FILE_NAME = 'unreadable.txt'
 
 
 @HOOKS.register_module()
+@checked
 class UnreadableImageHook(Hook):
     """Count the training images that could not be read; too many of them end the run.
 

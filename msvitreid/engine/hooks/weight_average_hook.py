@@ -17,6 +17,7 @@ from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.loops.bn_statistics import reestimate_bn
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.registry import HOOKS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count
 from msvitreid.utils.printable import counted
 
@@ -28,6 +29,7 @@ DECIDING = (CheckpointHook, EarlyStoppingHook, ParamSchedulerHook)
 
 
 @HOOKS.register_module()
+@checked
 class WeightAverageHook(Hook):
     """Uniform average of the weights at the ends of the last epochs.
 

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from msvitreid.errors import ConfigError, DatasetError, ReIDError
 from msvitreid.evaluation.functional import bootstrap_intervals
 from msvitreid.evaluation.functional.inputs import as_topk, vanish
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import CountOrZero
 from msvitreid.utils.exchange import of_first_rank
 
@@ -20,6 +21,7 @@ from .embeddings import Embeddings, file_id, gather_embeddings
 SPLITS = ('query', 'gallery')
 
 
+@checked
 class EmbeddingMetric(BaseMetric):
     """Collects the embeddings of a dataset: the part that all our metrics share.
 

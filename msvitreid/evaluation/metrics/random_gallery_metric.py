@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from msvitreid.errors import DatasetError
 from msvitreid.evaluation.functional import MarketRule, inner_product_rows, mean_values
 from msvitreid.registry import METRICS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count, CountOrZero
 
 from .across_processes import rank_across_processes
@@ -17,6 +18,7 @@ from .embeddings import Embeddings
 
 
 @METRICS.register_module()
+@checked
 class RandomGalleryMetric(EmbeddingMetric):
     """mAP and rank-k over galleries drawn at random, the protocol of VehicleID.
 

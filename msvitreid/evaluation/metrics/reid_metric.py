@@ -30,6 +30,7 @@ from msvitreid.evaluation.functional.similarities_to_map import (
 from msvitreid.evaluation.functional.similarity import SimilarityRows
 from msvitreid.evaluation.functional.verification import check_fprs
 from msvitreid.registry import METRICS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import CountOrZero
 from msvitreid.utils.exchange import split_rows
 
@@ -40,6 +41,7 @@ from .self_retrieval import one_gallery_of_all
 
 
 @METRICS.register_module()
+@checked
 class ReIDMetric(EmbeddingMetric):
     """mAP, mINP and rank-k of a query and a gallery set under the Market rule.
 

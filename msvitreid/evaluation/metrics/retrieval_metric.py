@@ -20,6 +20,7 @@ from msvitreid.evaluation.functional import (
 )
 from msvitreid.evaluation.functional.similarities_to_map import check_extra_measures
 from msvitreid.registry import METRICS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import CountOrZero
 from msvitreid.utils.exchange import split_rows
 
@@ -28,6 +29,7 @@ from .embeddings import Embeddings
 
 
 @METRICS.register_module()
+@checked
 class RetrievalMetric(EmbeddingMetric):
     """Recall@k and NMI, the measures of fine-grained and product retrieval.
 

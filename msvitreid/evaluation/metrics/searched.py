@@ -32,7 +32,7 @@ class Searched(NamedTuple):
 
 def why_not_ranked(metric: EmbeddingMetric, images: Embeddings) -> str:
     """Why there is no one ranking for each query, or ''."""
-    if images.datasets.any():
+    if any(images.datasets):
         return 'the test set is joined of several; use one of them'
     if not isinstance(metric, ReIDMetric | RetrievalMetric):
         return f'{type(metric).__name__} ranks no fixed gallery'

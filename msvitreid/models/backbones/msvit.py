@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count
 from msvitreid.utils.checks import require_whole
 
@@ -34,6 +35,7 @@ ATTENTION_STAGES = 3
 
 
 @MODELS.register_module()
+@checked
 class MSViT(BaseModule):
     """Multiple Sparse Vision Transformer.
 

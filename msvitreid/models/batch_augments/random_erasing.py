@@ -8,12 +8,14 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Share
 
 Area = Annotated[float, Gt(0), Le(1)]
 
 
 @MODELS.register_module()
+@checked
 class BatchRandomErasing:
     """Fill one random rectangle of each chosen image with zeros.
 

@@ -11,6 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
 from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count, CountOrZero, Weight
 from msvitreid.structures import ReIDDataSample
 
@@ -25,6 +26,7 @@ INIT_CFG: list[dict[str, Any]] = [
 
 
 @MODELS.register_module()
+@checked
 class BNNeckHead(BaseModule):
     """Linear, BatchNorm and classifier for each of ``n`` vectors, and their joint loss.
 

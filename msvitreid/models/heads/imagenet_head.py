@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from msvitreid.models.build_part import build_part
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count
 
 from .batch_checks import require_several_images
@@ -16,6 +17,7 @@ from .bnneck_head import INIT_CFG
 
 
 @MODELS.register_module()
+@checked
 class ImageNetHead(BaseModule):
     """The classifier MSViT is pre-trained with, for mmpretrain's ``ImageClassifier``.
 

@@ -11,6 +11,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
 from msvitreid.models.fill_in import fill_in
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count, Weight
 from msvitreid.structures import ReIDDataSample
 
@@ -20,6 +21,7 @@ from .loss_value import loss_value
 
 
 @MODELS.register_module()
+@checked
 class SingleBNNeckHead(BaseModule):
     """One BatchNorm and one classifier on all vectors in a row: the "bag of tricks" head.
 

@@ -7,12 +7,14 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Weight
 
 from .across_processes import gather_with_gradient
 
 
 @MODELS.register_module()
+@checked
 class BatchHardTripletLoss(nn.Module):
     """Triplet loss of every anchor's farthest positive and nearest negative in the batch.
 

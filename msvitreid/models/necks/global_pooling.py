@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 
 from .part_pooling import root_mean_square
 
@@ -17,6 +18,7 @@ EPSILON = 1e-6
 
 
 @MODELS.register_module()
+@checked
 class GlobalPoolingNeck(BaseModule):
     """Pool each map of the backbone as a whole: one vector a map.
 

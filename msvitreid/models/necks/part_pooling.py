@@ -10,10 +10,12 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import MODELS
+from msvitreid.registry.checked import checked
 from msvitreid.registry.components import CountOrZero
 
 
 @MODELS.register_module()
+@checked
 class PartPoolingNeck(BaseModule):
     """Pool a global and a part map into ``3 + num_parts`` vectors.
 
