@@ -17,7 +17,7 @@ from msvitreid.utils.printable import escaped
 from msvitreid.version import __version__
 
 from .guards import Guards, Token
-from .limits import Limits
+from .limits import BusyError, Limits
 from .requests import sentence_of
 from .review import MarkStore
 from .routes.gallery import gallery_routes
@@ -27,7 +27,6 @@ from .routes.page import STATIC, page_routes
 from .routes.review import review_routes
 from .routes.search import search_routes
 from .service import NotFoundError, Service
-from .uploads import BusyError
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
 

@@ -2,6 +2,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msvitreid.errors import ConfigError
+
+
+class BusyError(ConfigError):
+    """Too many requests wait for the net, or for what takes minutes."""
+
 
 @dataclass(frozen=True)
 class Limits:

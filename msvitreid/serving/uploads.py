@@ -14,19 +14,14 @@ import numpy as np
 
 from msvitreid.apis.image_inputs import ImageInput
 from msvitreid.apis.inferencer import ReIDInferencer
-from msvitreid.errors import ConfigError
 
-from .limits import Limits
+from .limits import BusyError, Limits
 
 T = TypeVar('T')
 Box = tuple[float, float, float, float]
 
 #: Embeddings of uploads that are kept, for the next search with other filters.
 MOST_KEPT = 256
-
-
-class BusyError(ConfigError):
-    """Too many requests wait for the net."""
 
 
 class Upload(NamedTuple):

@@ -8,8 +8,12 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from msvitreid.serving.limits import BusyError
+
 #: Results that are kept, the last used ones.
 MOST_KEPT = 4
+#: Computations that are begun or wait; more are refused.
+MOST_WAITING = 4
 
 Report = Callable[[float], None]
 """Takes the share of the work that is done, from 0 to 1."""
@@ -46,12 +50,18 @@ class Background:
             is_fresh: forget a result that is there.
 
         Raises:
+            BusyError: too many computations wait.
             ReIDError: what the computation raised; the next call starts it again.
         """
         with self._lock:
             if is_fresh and key in self._jobs and self._jobs[key][0].done():
                 del self._jobs[key]
             if key not in self._jobs:
+                waiting = sum(not future.done() for future, _ in self._jobs.values())
+                if waiting >= MOST_WAITING:
+                    raise BusyError(
+                        f'{waiting} results are being computed already; wait for one of them'
+                    )
                 share = [0.0]
                 self._jobs[key] = self._pool.submit(self._run, compute, share), share
                 self._forget()

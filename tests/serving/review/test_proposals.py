@@ -8,6 +8,7 @@ import pytest
 
 from msvitreid.errors import ConfigError
 from msvitreid.gallery import create_gallery
+from msvitreid.serving.limits import BusyError
 from msvitreid.serving.review.background import Background
 from msvitreid.serving.review.groups import find_groups, open_groups
 from msvitreid.serving.review.labels import labels
@@ -143,6 +144,21 @@ def test_what_a_computation_raises_is_raised_and_it_can_be_tried_again():
     with pytest.raises(ConfigError, match='a reason'):
         wait()
     assert wait().result == 1
+    background.close()
+
+
+def test_computations_that_wait_are_limited():
+    background, go = Background(), threading.Event()
+
+    def compute(report):
+        return go.wait(30)
+
+    for key in range(4):
+        background.ask(key, compute)
+    with pytest.raises(BusyError, match='4 results'):
+        background.ask(4, compute)
+    assert background.ask(3, compute).result is None
+    go.set()
     background.close()
 
 
