@@ -2,7 +2,8 @@
 
 A gallery knows a model's fingerprint and the length of its embeddings, and no model, dataset or
 runner. ``base.py`` is what every store does; stores are registered in ``GALLERIES``. A write
-that fails is undone by ``vectors.py`` for vectors and by ``database.py`` for the rest;
+that fails is undone by ``vectors.py`` for vectors and by ``database.py`` for the rest, which also
+says what a gallery records of itself;
 ``stored_precision.py`` turns vectors into bytes.
 """
 

@@ -1,7 +1,8 @@
 """How much a ranking loses as images get worse: corruptions, conditions, curves, results.
 
-Corruptions are functions of uint8 images; what embeds the images is given from above. Nothing here
-imports datasets or models.
+A new corruption is a function of uint8 images in ``corruptions.py`` (``occlusion.py`` covers parts)
+and an entry with its levels in ``conditions.py``. ``curves.py`` ranks, ``result.py`` is the file.
+What embeds the images is given from above; nothing here imports datasets or models.
 """
 
 from .conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, Corruption, chosen_conditions
