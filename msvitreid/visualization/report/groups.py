@@ -43,7 +43,7 @@ def group_tables(
     for name in names:
         given = [columns.get(file, {}).get(name) for file in files]
         rows = []
-        for label, chosen in _groups(given).items():
+        for label, chosen in _groups(given):
             found = {one: values[one][chosen] for one in ('mAP', 'rank-1')}
             matched = int((~np.isnan(found['mAP'])).sum())
             rows.append(
@@ -53,10 +53,10 @@ def group_tables(
     return tables
 
 
-def _groups(given: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Positions of the queries of each group, by its label."""
+def _groups(given: Sequence[Any]) -> list[tuple[str, np.ndarray]]:
+    """Label of each group and positions of its queries."""
     known = [index for index, value in enumerate(given) if value is not None]
-    groups: dict[str, np.ndarray] = {}
+    groups: list[tuple[str, np.ndarray]] = []
     numbers = all(isinstance(given[index], int | float) for index in known)
     distinct = sorted({given[index] for index in known})
     if numbers and len(distinct) > MOST_NUMBERS:
@@ -64,17 +64,17 @@ def _groups(given: Sequence[Any]) -> dict[str, np.ndarray]:
         edges = np.unique(np.quantile(array, np.linspace(0, 1, QUANTILES + 1)))
         place = np.clip(np.searchsorted(edges, array, side='right') - 1, 0, len(edges) - 2)
         for number, (low, high) in enumerate(pairwise(edges)):
-            groups[f'{low:g} to {high:g}'] = np.array(known)[place == number]
+            chosen = np.array(known)[place == number]
+            groups.append((f'{low:.4g} to {high:.4g}', chosen))
     else:
         of_value = {value: [i for i in known if given[i] == value] for value in distinct}
         if not numbers:
             most = sorted(distinct, key=lambda value: -len(of_value[value]))[:MOST_TEXTS]
             distinct = [value for value in distinct if value in most]
         for value in distinct:
-            label = f'{value:g}' if numbers else printable(str(value), 60)
-            groups[label] = np.array(of_value[value])
+            groups.append((printable(str(value), 60), np.array(of_value[value])))
     if len(known) < len(given):
-        groups[NO_VALUE] = np.setdiff1d(np.arange(len(given)), known)
+        groups.append((NO_VALUE, np.setdiff1d(np.arange(len(given)), known)))
     return groups
 
 

@@ -53,3 +53,11 @@ def test_a_group_without_a_match_has_no_figures():
 
 def test_no_table_gives_no_groups():
     assert tables({}) == []
+
+
+@pytest.mark.parametrize('count', [2, 40])
+def test_numbers_that_look_alike_are_groups_of_their_own(count):
+    columns = {file: {'id': 10_000_000 + row % count} for row, file in enumerate(FILES)}
+    (table,) = tables(columns)
+    assert sum(row.queries for row in table.rows) == 40
+    assert len(table.rows) == (2 if count == 2 else 5)
