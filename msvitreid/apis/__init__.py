@@ -1,6 +1,10 @@
 """Embeddings of images, configs and nets by name, embedding a dataset: what other programs import.
 
-May use every room but ``cli``.
+``inferencer.py`` embeds: ``image_inputs.py`` is what it takes, ``image_stream.py`` decodes and
+lists what failed, ``results.py`` is what it gives. ``embedding.py`` embeds a dataset,
+``tested_net.py`` the test set of a config. Sizes are a matter of
+``datasets/transforms/image_preparation.py``.
+May use every room but ``cli``, ``demo`` and ``serving``.
 """
 
 from msvitreid.engine.run_description import model_file_from_run
