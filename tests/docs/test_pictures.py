@@ -14,7 +14,7 @@ PAGE = REPOSITORY / 'docs' / 'en' / 'pictures.md'
 def test_commands_are_understood():
     lines = re.findall('^msvitreid show (.*)$', PAGE.read_text(encoding='utf-8'), re.MULTILINE)
     kinds = [show.parse_args(shlex.split(line)).what for line in lines]
-    assert kinds == list(show.DRAW)
+    assert kinds == list(show.PICTURES)
 
 
 def test_pictures_are_small():
