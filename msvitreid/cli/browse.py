@@ -10,7 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.cli.running import add_config_argument, add_config_options
+from msvitreid.cli.running import (
+    add_config_argument,
+    add_config_options,
+    add_data_root_option,
+    data_options,
+)
 from msvitreid.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -58,6 +63,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='N',
         help='draws batches and augmentations',
     )
+    add_data_root_option(parser)
     add_config_options(parser)
     return parser.parse_args(argv)
 
@@ -88,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     MMLogger.get_instance('browse_dataset', log_level='WARNING')
     config = find_config(args.config)
-    cfg = complete_config(load_config(config, args.cfg_options))
+    cfg = complete_config(load_config(config, data_options(args)))
     is_train = args.split == 'train'
     loader = 'train_dataloader' if is_train else 'test_dataloader'
     require_sections(cfg, 'model', loader)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msvitreid.cli.running import add_config_options
+from msvitreid.cli.running import add_config_options, folder_or_list
 from msvitreid.errors import ConfigError
 from msvitreid.utils.config_files import config_names, configs_folder, find_config
 
@@ -56,8 +56,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         'root',
         nargs='?',
         metavar='ROOT',
-        help="the dataset's folder or the folder of all datasets (default: what the config or "
-        'MSVITREID_DATA_ROOT says)',
+        help="the dataset's folder, of your own data a list in it such as split.csv, or the "
+        'folder of all datasets (default: what the config or MSVITREID_DATA_ROOT says)',
     )
     parser.add_argument('--json', metavar='FILE', help='write everything that was found here')
     parser.add_argument('--workers', type=int, metavar='N', help='threads (default: all CPUs)')
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         require_writable(args.json)
     # The table says what the datasets would log while they are read.
     MMLogger.get_instance('check_dataset', log_level='ERROR')
-    given = {'data_root': args.root} if args.root is not None else {}
+    given = {} if args.root is None else folder_or_list(args.root)
     if args.ignore_counts:
         given['on_count_mismatch'] = 'ignore'
     configs = [{**config, **given} for config in find_configs(args.target, args.cfg_options)]

@@ -64,6 +64,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add('--backend', default='torch', metavar='NAME', help='torch (default) or openvino')
 
 
+def add_metadata_options(parser: argparse.ArgumentParser) -> None:
+    """Add where columns of the images, such as their cameras, come from."""
+    add = parser.add_argument
+    add('--metadata', metavar='TABLE.csv', help='with a column path (the id), and any others')
+    for column, example in (('camera', '_c([0-9]+)'), ('pid', '([0-9]+)_c')):
+        add(
+            f'--{column}-from',
+            metavar='REGEX',
+            help=f"finds an image's {column} in its id, e.g. '{example}'",
+        )
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--json',

@@ -17,6 +17,7 @@ from .image_options import (
     INPUTS_HELP,
     add_error_option,
     add_json_option,
+    add_metadata_options,
     add_model_options,
     finish,
     make_parser,
@@ -60,15 +61,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='FOLDER',
         help='ids are paths relative to this folder (default: the folder given)',
     )
-    add.add_argument(
-        '--metadata', metavar='TABLE.csv', help='with a column path (the id), and any others'
-    )
-    for column in ('camera', 'pid'):
-        add.add_argument(
-            f'--{column}-from',
-            metavar='REGEX',
-            help=f"finds an image's {column} in its id, e.g. '_c([0-9]+)'",
-        )
+    add_metadata_options(add)
     add.add_argument('--prune', action='store_true', help='remove images that are gone')
 
     remove = sub('remove', commands.remove, 'remove images', "people.gallery --where 'time<10'")

@@ -39,7 +39,7 @@ def add(args: argparse.Namespace) -> Done | None:
     require_outside(args.gallery, inputs, 'the gallery')
     with joined_processes() as is_first:
         listed = list_image_files(args.inputs, args.root)
-        columns, facts = _columns(args, listed, is_first)
+        columns, facts = columns_of(args, listed, is_first)
         inferencer = load_inferencer(args)
         model = inferencer.dimension, inferencer.fingerprint
         options: dict[str, Any] = {
@@ -190,8 +190,8 @@ def _precision(args: argparse.Namespace, gallery: GalleryStore) -> str | None:
     return args.precision or (None if gallery_exists(args.target) else gallery.precision)
 
 
-def _columns(
-    args: argparse.Namespace, listed: ListedImages, is_first: bool
+def columns_of(
+    args: argparse.Namespace, listed: ListedImages, is_first: bool = True
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Metadata of the images, and what is to be said about the table."""
     from msvitreid.apis.indexing import (

@@ -68,13 +68,17 @@ def add_data_root_option(parser: argparse.ArgumentParser) -> None:
 
 def data_options(args: argparse.Namespace) -> dict[str, Any]:
     """``--cfg-options`` of a command, and before them what ``--data-root`` stands for."""
-    given = args.data_root
-    if given is None:
+    if args.data_root is None:
         return args.cfg_options
+    return {**folder_or_list(args.data_root), **args.cfg_options}
+
+
+def folder_or_list(given: str) -> dict[str, str]:
+    """``data_root`` of a folder, and ``csv`` as well of a list in it."""
     if not given.lower().endswith('.csv') or os.path.isdir(given):
-        return {'data_root': given, **args.cfg_options}
+        return {'data_root': given}
     folder, name = os.path.split(given)
-    return {'data_root': folder or '.', 'csv': name, **args.cfg_options}
+    return {'data_root': folder or '.', 'csv': name}
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

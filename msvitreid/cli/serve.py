@@ -24,14 +24,22 @@ from typing import TYPE_CHECKING, Any
 from msvitreid.errors import CalibrationError, ConfigError
 from msvitreid.utils.printable import counted
 
-from .image_options import EXIT_CODES, add_model_options, load_inferencer, report_failures
+from .image_options import (
+    EXIT_CODES,
+    add_metadata_options,
+    add_model_options,
+    load_inferencer,
+    note,
+    report_failures,
+)
+from .index_commands import columns_of
 
 if TYPE_CHECKING:
     from msvitreid.apis import ReIDInferencer
 
 EXAMPLE = """\
 example:
-  msvitreid serve people.gallery model.safetensors --images crops/ --card card.json
+  msvitreid serve people.gallery model.safetensors --images crops/ --camera-from '_c([0-9]+)'
 """
 
 
@@ -52,6 +60,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='FOLDER',
         help='first make the gallery of these images, or add those it lacks, as index add does',
     )
+    add_metadata_options(parser)
     add('--card', metavar='FILE', help='calibration card of this model, for thresholds by FMR')
     add('--marks', metavar='FILE', help='where marks are kept (GALLERY.marks.sqlite)')
     add('--root', metavar='FOLDER', help='where the images of the gallery are, if moved')
@@ -80,6 +89,10 @@ def port(text: str) -> int:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     marks_file = marks_path(args)
+    for option in ('metadata', 'camera_from', 'pid_from'):
+        if getattr(args, option) is not None and not args.images:
+            name = '--' + option.replace('_', '-')
+            raise ConfigError(f'{name} is about images to be added; name them by --images')
     token = args.token
     if token is None and not is_loopback(args.host):
         token = secrets.token_urlsafe(32)
@@ -152,12 +165,16 @@ def add_images(args: argparse.Namespace, inferencer: ReIDInferencer) -> None:
         require_outside,
     )
 
-    require_outside(args.gallery, args.images, 'the gallery')
+    inputs = [*args.images, *([args.metadata] if args.metadata else [])]
+    require_outside(args.gallery, inputs, 'the gallery')
     listed = list_image_files(args.images)
+    columns, _ = columns_of(args, listed)
+    note(f'{counted(len(listed.files), "image")} found; those the gallery lacks are embedded')
     model = inferencer.dimension, inferencer.fingerprint
     with open_or_create_gallery(args.gallery, *model) as gallery:
-        report = index_images(gallery, inferencer, listed, batch_size=args.batch_size)
+        report = index_images(gallery, inferencer, listed, columns, batch_size=args.batch_size)
     report_failures(report.failed)
+    note(report.text)
 
 
 def require_packages() -> None:

@@ -120,13 +120,16 @@ class Service:
             return {'similarity': similarity, **known}
         return {**asdict(self.verifier.decide(similarity, cameras, is_one)), **known}
 
-    def items(self, after: str, limit: int, where: Sequence[str]) -> list[dict[str, Any]]:
-        """Items by ascending id, without their embeddings."""
+    def items(
+        self, after: str, limit: int, where: Sequence[str], start: str = ''
+    ) -> list[dict[str, Any]]:
+        """Items by ascending id, without their embeddings; ``after`` comes before ``start``."""
         conditions = parse_conditions(where)
-        if after:
+        if after or start:
             if 'id' in conditions:
-                raise ConfigError('after and a condition on id cannot be combined')
-            conditions['id'] = {'>': after}
+                name = 'after' if after else 'start'
+                raise ConfigError(f'{name} and a condition on id cannot be combined')
+            conditions['id'] = {'>': after} if after else {'>=': start}
         self.require_limit(limit)
         batch = next(iter(self.gallery.scan(conditions, limit, embeddings=False)), [])
         if not batch:

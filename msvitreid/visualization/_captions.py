@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from msvitreid.utils.printable import escaped
 
 #: Beyond so many characters a text is cut before it is measured.
 _LONGEST = 400
+
+#: Characters of a title that fit into an inch, with room to spare.
+_PER_INCH = 11
 
 
 def load_font(size: int) -> ImageFont.FreeTypeFont:
@@ -35,6 +39,11 @@ def drawable(text: str) -> str:
         char if ord(char) in known else char.encode('unicode_escape').decode('ascii')
         for char in shown
     )
+
+
+def drawable_title(text: str, inches: float) -> str:
+    """``text`` as :func:`drawable`, in as many lines as a title of that width needs."""
+    return textwrap.fill(drawable(text), max(20, int(inches * _PER_INCH)))
 
 
 def fitted(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:

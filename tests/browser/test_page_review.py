@@ -118,7 +118,10 @@ def test_a_group_is_confirmed_without_an_image_that_is_removed(review):
     expect(page.locator('#status')).to_contain_text(f'{count - 1} images confirmed')
     marked = page.request.get('/api/marks').json()['counts']
     assert marked == {'same': count - 2, 'different': 1, 'cannot tell': 0}
+    # Until the next group is there, decisions are about none.
+    expect(title).not_to_contain_text(f': {count} images')
     page.keyboard.press('u')
+    expect(page.locator('#status')).to_contain_text(f'Undone, with {count - 1} entries')
     expect(title).to_contain_text(f': {count} images')
     page.get_by_role('button', name='Not one identity').click()
     expect(page.locator('#status')).to_have_text('The group is not one identity.')
@@ -211,8 +214,39 @@ def test_a_scope_that_changed_meanwhile_is_not_confirmed(review, faults):
     expect(page.get_by_role('dialog')).to_contain_text('4 images')
     join(page, [c, e])
     page.get_by_role('dialog').get_by_role('button', name='Confirm').click()
-    expect(page.locator('#problem')).to_contain_text('not what was shown')
+    expect(page.locator('#scope-problem')).to_contain_text('not what was shown')
     assert len(log(page)) == 3
+    # What is there by now is shown, and can be confirmed.
+    expect(page.get_by_role('dialog')).to_contain_text('5 images')
+    page.get_by_role('dialog').get_by_role('button', name='Confirm').click()
+    expect(page.locator('#status')).to_contain_text('merged')
+    assert len(log(page)) == 4
+
+
+def test_a_name_that_is_taken_can_be_corrected_where_it_was_typed(review, faults):
+    """Refusals of a dialog: it stays open, says why, and takes another name."""
+    faults.allow('409')
+    page = review
+    a, b, c, d, e = names(page)[:5]
+    join(page, [a, b], [c, d], [d, e])
+    part(page, 'Identities')
+    page.get_by_role('button', name=f'Open Identity of {a}').click()
+    page.locator('#name-form').get_by_label('Name').fill('Ada')
+    page.get_by_role('button', name='Save the name').click()
+    expect(page.locator('#identity-title')).to_contain_text('Ada: 2 images')
+    page.get_by_role('button', name='All identities').click()
+    page.get_by_role('button', name=f'Open Identity of {c}').click()
+    page.locator('#identity-images').get_by_label(e).check()
+    page.get_by_role('button', name='Split off').click()
+    dialog = page.get_by_role('dialog')
+    dialog.get_by_role('textbox').fill('Ada')
+    dialog.get_by_role('button', name='Confirm').click()
+    expect(page.locator('#scope-problem')).to_contain_text("'Ada'")
+    expect(page.locator('#problem')).to_be_hidden()
+    dialog.get_by_role('textbox').fill('Berta')
+    dialog.get_by_role('button', name='Confirm').click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator('#status')).to_contain_text('split off')
 
 
 def test_an_image_is_set_aside_from_the_results_and_brought_back(page):

@@ -143,6 +143,31 @@ def test_a_wrong_condition_of_the_picker_is_a_sentence(page, faults):
     picker.get_by_label('Conditions').fill('clothes=red')
     picker.get_by_label('Conditions').press('Enter')
     expect(picker.get_by_role('status')).to_contain_text('clothes')
+    expect(picker.get_by_role('button', name='More')).to_be_hidden()
+
+
+def test_images_are_listed_from_a_name_on(page):
+    """An image of a large gallery is found by its name, of which the beginning is enough."""
+    page.get_by_role('button', name='From the gallery').click()
+    picker = page.get_by_role('dialog')
+    expect(picker.locator('li')).to_have_count(24)
+    last = picker.locator('li').last.text_content()
+    picker.get_by_label('Names from').fill(last)
+    picker.get_by_label('Names from').press('Enter')
+    expect(picker.locator('li')).to_have_count(1)
+    picker.get_by_label('Names from').fill(last[:4])
+    picker.get_by_role('button', name='Show').click()
+    expect(picker.locator('li')).to_have_count(4)
+    picker.get_by_label('Names from').fill('zzz')
+    picker.get_by_role('button', name='Show').click()
+    expect(picker.get_by_role('status')).to_contain_text('No image')
+
+
+def test_what_can_be_asked_of_this_gallery_is_suggested(page):
+    """Examples of conditions name columns that the gallery has."""
+    expect(page.locator('#where')).to_have_attribute('placeholder', 'camera=c1')
+    expect(page.locator('#where-hint')).to_contain_text('camera')
+    expect(page.locator('#where-hint')).to_contain_text('id')
 
 
 def test_filters(page, crowd, faults):

@@ -362,3 +362,21 @@ def test_a_real_terminal(market):
     assert done.returncode == 1
     assert '39 differs from 12,936' in done.stdout
     assert 'Traceback' not in done.stderr
+
+
+def test_a_list_of_own_data_is_named_as_for_training(tmp_path):
+    """What `split` prints, a list in a folder, is what every command takes: here 3 splits."""
+    rows = ['path,pid,split']
+    for number, (pid, split) in enumerate(
+        [('a', 'train'), ('a', 'train'), ('b', 'query'), ('b', 'gallery')]
+    ):
+        write_image(tmp_path / f'{number}.png', number, (64, 128))
+        rows.append(f'{number}.png,{pid},{split}')
+    (tmp_path / 'mine.csv').write_text('\n'.join(rows))
+    outcome = run(TOOL, 'own-person-128x64', tmp_path / 'mine.csv')
+    cells = [line.split()[:3] for line in outcome.out.splitlines()]
+    assert [row for row in cells if row[:1] in (['train'], ['query'], ['gallery'])] == [
+        ['train', '2', '1'],
+        ['query', '1', '1'],
+        ['gallery', '1', '1'],
+    ]

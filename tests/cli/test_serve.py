@@ -125,7 +125,7 @@ def test_a_mark_that_was_answered_survives_sigterm_and_none_is_halved(made):
 def test_another_host_has_a_token_that_is_printed(made, tmp_path):
     options = ['--host', '0.0.0.0', '--marks', str(tmp_path / 'm.sqlite')]
     # The gallery is made here: one command from a folder of images to the page.
-    options += ['--images', 'crops', 'crops/none.jpg']
+    options += ['--images', 'crops', 'crops/none.jpg', '--camera-from', '_c([0-9]+)']
     (made / 'crops' / 'none.jpg').write_bytes(b'no image')
     server = Server(made, *options, gallery=str(tmp_path / 'new.gallery'))
     (token,) = [line.removeprefix('token: ') for line in server.printed if 'token: ' in line]
@@ -135,10 +135,12 @@ def test_another_host_has_a_token_that_is_printed(made, tmp_path):
     assert caught.value.code == 401
     facts = server.get('/api/gallery', Authorization=f'Bearer {token}')
     assert facts['images'] == 6
+    assert facts['columns']['camera'] == ['1', '2']
     code, _, err = server.end(signal.SIGINT)
     assert code == 130
-    assert err.startswith('failed: ')
-    assert 'none.jpg' in err
+    (failed,) = [line for line in err.splitlines() if line.startswith('failed: ')]
+    assert 'none.jpg' in failed
+    assert '6 images added' in err
 
 
 @pytest.mark.parametrize(
@@ -150,6 +152,7 @@ def test_another_host_has_a_token_that_is_printed(made, tmp_path):
         (['--card', 'nowhere.json'], 'nowhere.json'),
         (['--card', 'card.json'], 'card.json'),
         (['--images', 'nowhere'], 'nowhere'),
+        (['--camera-from', '_c([0-9]+)'], '--camera-from'),
         (['--images', '.'], 'people.gallery'),
         (['--host', '192.0.2.1'], '192.0.2.1'),
         (['--host', 'no such name'], 'no such name'),

@@ -64,11 +64,16 @@ def test_items_page_by_page(client):
     }
     some = client.get('/api/items', params={'where': ['camera=c2', 'time<5']}).json()['items']
     assert [one['id'] for one in some] == ['c2/0000_c2.jpg', 'c2/0001_c2.jpg']
+    rest = client.get('/api/items', params={'start': second[0]['id']}).json()['items']
+    assert rest == second
+    rest = client.get('/api/items', params={'start': 'c2', 'after': second[0]['id']})
+    assert rest.json()['items'] == second[1:]
     for wrong in (
         {'limit': 0},
         {'limit': 201},
         {'limit': 'x'},
         {'after': 'a', 'where': 'id=b'},
+        {'start': 'a', 'where': 'id=b'},
         {'where': 'clothes=red'},
     ):
         answer = client.get('/api/items', params=wrong)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from msvitreid.visualization._captions import drawable, fitted, load_font
+from msvitreid.visualization._captions import drawable, drawable_title, fitted, load_font
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,12 @@ def test_a_long_name_keeps_both_ends():
     assert fitted('short', font, 100) == 'short'
     assert fitted('x' * 10**6, font, 100).count('x') < 20
     assert fitted('name', font, 0) == '…'
+
+
+def test_a_long_title_has_lines():
+    """Titles wider than their picture, which were cut on both sides: 132 characters on 6 inches."""
+    title = 'own-person-128x64, work_dirs/a/averaged.pth, ' * 3
+    lines = drawable_title(title, 6.0).split('\n')
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 66
+    assert drawable_title('short', 6.0) == 'short'

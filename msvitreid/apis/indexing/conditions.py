@@ -34,7 +34,7 @@ def parse_conditions(texts: Sequence[str]) -> dict[str, Any]:
         if match is None or not match[1].strip() or match[3][:1] in ('=', '<', '>'):
             raise ConfigError(
                 f'{printable(text)!r} is no condition; write COLUMN=VALUE,VALUE or COLUMN>=NUMBER '
-                '(also <=, <, >), in quotes'
+                '(also <=, <, >; in quotes in a shell)'
             )
         column, operator, value = match[1].strip(), match[2], match[3].strip()
         try:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from msvitreid.cli.running import add_config_options
 from msvitreid.errors import ConfigError
 
-from .options import add_kind, embedded, positive
+from .options import add_data_options, add_kind, embedded, positive
 
 
 def add_curves(kinds: Any) -> None:
@@ -18,7 +17,7 @@ def add_curves(kinds: Any) -> None:
     )
     one.add_argument('--names', nargs='+', metavar='NAME', help='what the nets are called')
     one.add_argument('--ranks', type=positive, default=20, metavar='K', help='of the CMC (20)')
-    add_config_options(one)
+    add_data_options(one)
 
 
 def check_curves(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

@@ -6,9 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from msvitreid.cli.running import add_config_options
-
-from .options import add_kind, embedded, positive, whole
+from .options import add_data_options, add_kind, embedded, positive, whole
 
 
 def add_map(kinds: Any) -> None:
@@ -27,7 +25,7 @@ def add_map(kinds: Any) -> None:
     )
     one.add_argument('--mark', nargs='+', metavar='IMAGE', help='with --model: also these')
     one.add_argument('--model', metavar='MODEL', help="the gallery's, which is checked")
-    add_config_options(one)
+    add_data_options(one)
 
 
 def check_map(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

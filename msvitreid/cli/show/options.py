@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.cli.running import add_config_options
+from msvitreid.cli.running import add_config_options, add_data_root_option, data_options
 
 if TYPE_CHECKING:
     from msvitreid.apis.pictures import EmbeddedTestSet
@@ -23,6 +23,12 @@ def add_tested(parser: argparse.ArgumentParser) -> None:
     """A config with a checkpoint."""
     parser.add_argument('config', metavar='CONFIG')
     parser.add_argument('checkpoint', metavar='CHECKPOINT')
+    add_data_options(parser)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """What a config's test set is, and other changes of the config."""
+    add_data_root_option(parser)
     add_config_options(parser)
 
 
@@ -30,7 +36,7 @@ def embedded(config: str, checkpoint: str, args: argparse.Namespace) -> Embedded
     """The test set of a config by the net of a checkpoint."""
     from msvitreid.apis.pictures import embed_test_set
 
-    return embed_test_set(config, checkpoint, args.cfg_options, args.device)
+    return embed_test_set(config, checkpoint, data_options(args), args.device)
 
 
 def token(text: str) -> tuple[int, int]:

@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.cli.running import add_config_options
-
-from .options import add_kind, embedded, positive, whole
+from .options import add_data_options, add_kind, embedded, positive, whole
 
 if TYPE_CHECKING:
     from msvitreid.apis.pictures import EmbeddedTestSet
@@ -20,7 +18,7 @@ def add_ranking(kinds: Any) -> None:
     one.add_argument('source', metavar='CONFIG|GALLERY')
     one.add_argument('checkpoint', metavar='CHECKPOINT', nargs='?', help='with a config')
     one.add_argument('--root', metavar='FOLDER', help="where a gallery's images are")
-    add_config_options(one)
+    add_data_options(one)
     one.add_argument(
         '--queries',
         choices=['best', 'worst', 'random', 'all'],

@@ -62,9 +62,7 @@ def complete_loader(
     if not of_mmpretrain(loader.get('collate_fn')):
         FUNCTIONS.component(loader.get('collate_fn'))  # mmengine passes over an unknown one
     for dataset in datasets_in(loader.get('dataset')):
-        for key in _shared_options(dataset):
-            if key in cfg:
-                dataset.setdefault(key, cfg[key])
+        fill_shared_options(dataset, cfg)
     batch_size = loader.get('batch_size')
     if _takes_batch_size(loader.get('sampler')):
         sampler = loader['sampler']
@@ -77,6 +75,13 @@ def complete_loader(
     has_workers = (loader.get('num_workers') or 0) > 0
     loader['persistent_workers'] = has_workers and loader.get('persistent_workers', True)
     return loader
+
+
+def fill_shared_options(dataset: dict[str, Any], cfg: Mapping[str, Any] | Config) -> None:
+    """Give a dataset's config what the whole config states once, where it takes and lacks it."""
+    for key in _shared_options(dataset):
+        if key in cfg:
+            dataset.setdefault(key, cfg[key])
 
 
 def repeat_option(cfg: Config, key: str, value: Any) -> None:

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from msvitreid.datasets.base import ReIDDataset, innermost
 from msvitreid.datasets.joined import JoinedDataset
 from msvitreid.datasets.leaks import leak_warnings
+from msvitreid.engine.config.completion import fill_shared_options
 from msvitreid.engine.config.initial_weights import is_timm, pretrained_entries
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.hooks.inference_net_hook import InferenceNetHook
@@ -148,8 +149,9 @@ def _trained_on(runner: Runner, test: Any) -> Any:
     if not own or own_type(config) != type(test).__name__:
         return None
     try:
-        root = runner.cfg.get('data_root')
-        train = DATASETS.build({'data_root': root, **config, 'pipeline': []})
+        config = {**config, 'pipeline': []}
+        fill_shared_options(config, runner.cfg)
+        train = DATASETS.build(config)
         train.full_init()
     except ReIDError:
         return None

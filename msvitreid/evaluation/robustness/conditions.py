@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ DEFAULT_CONDITIONS = (
 
 
 def chosen_conditions(names: Iterable[str]) -> list[Condition]:
-    """Conditions by name, each once; a name's start with ``*`` stands for all that begin so.
+    """Conditions by name, each once; a ``*`` in a name stands for any text.
 
     Raises:
         ConfigError: there is no such condition.
@@ -136,8 +137,8 @@ def chosen_conditions(names: Iterable[str]) -> list[Condition]:
     chosen: dict[str, Condition] = {}
     for name in names:
         found = [name] if name in CONDITIONS else []
-        if name.endswith('*'):
-            found = [one for one in CONDITIONS if one.startswith(name[:-1])]
+        if '*' in name:
+            found = fnmatch.filter(CONDITIONS, name.replace('[', '[[]'))
         if not found:
             raise ConfigError(
                 f'--conditions: there is no {name!r}{did_you_mean(name, CONDITIONS)}; there are '

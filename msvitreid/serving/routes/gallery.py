@@ -24,10 +24,13 @@ def gallery_routes(service: Service) -> APIRouter:
 
     @router.get('/items')
     def items(
-        after: str = '', limit: int = 48, where: Annotated[list[str] | None, Query()] = None
+        after: str = '',
+        limit: int = 48,
+        where: Annotated[list[str] | None, Query()] = None,
+        start: str = '',
     ) -> dict[str, Any]:
-        """Images of the gallery by ascending id, from the one after ``after`` on."""
-        return {'items': service.items(after, limit, where or [])}
+        """Images of the gallery by ascending id: those after ``after``, or from ``start`` on."""
+        return {'items': service.items(after, limit, where or [], start)}
 
     # An id may have slashes and any other character, so that it is no part of the path.
     @router.get('/image', response_class=Response)

@@ -37,6 +37,15 @@ export async function change(url, body, text) {
   }
 }
 
+const UNDONE = {
+  mark: (value) => `the mark "${value}"`,
+  aside: () => 'the image is back',
+  name: (value) => (value ? `the name ${value}` : 'the removal of a name'),
+  fine: () => 'the image may be wrong again',
+  detached: (value) => `it is of the recorded ${value} again`,
+  rejected: () => 'the group is open again',
+};
+
 export async function undoChange(which) {
   // Before the answer, so that a second key is about the change before it.
   const place = made.indexOf(which.change);
@@ -44,7 +53,7 @@ export async function undoChange(which) {
   try {
     const { undone } = await post('/api/review/undo', { ...which, reviewer: $('reviewer').value });
     complain(null);
-    say(undone.length === 1 ? `Undone: ${undone[0].action} ${undone[0].value}`.trim() + '.' : `${undone.length} entries undone.`);
+    say(undone.length === 1 ? `Undone: ${UNDONE[undone[0].action](undone[0].value)}.` : `Undone, with ${undone.length} entries of the log.`);
     onUndo();
   } catch (error) {
     complain(error);

@@ -106,7 +106,7 @@ export async function downloadTrainingList(event) {
     link.click();
     URL.revokeObjectURL(link.href);
     complain(null);
-    say('The training list is downloaded.');
+    say('The training list is downloaded as marks.csv: put it into the folder of images, then `msvitreid split` makes a training set of it.');
   } catch (error) {
     complain(error);
   }

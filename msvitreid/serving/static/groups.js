@@ -44,7 +44,7 @@ export async function showGroup(focus = false) {
     removed.clear();
     complain(null);
     $('group').hidden = false;
-    $('group-title').textContent = images.length ? `Group ${index + 1} of ${found.total.toLocaleString('en')}: ${counted(images.length, 'image')}` : 'No group is left to decide about.';
+    $('group-title').textContent = images.length ? `Group ${index + 1} of ${found.total.toLocaleString('en')}: ${counted(images.length, 'image')}` : 'No group is left at this threshold.';
     for (const id of ['group-confirm', 'group-reject', 'group-skip']) $(id).hidden = !images.length;
     $('group-list').replaceChildren(...images.map(tile));
     if (focus) images.length ? select(0, true) : $('group-title').focus();

@@ -16,7 +16,7 @@ export async function showOutliers(again = false) {
     if (!found) return;
     outliers = found.outliers;
     const changed = found.changed ? `; ${counted(found.changed, 'identity was', 'identities were')} changed since they were computed` : '';
-    $('outlier-count').textContent = (found.total ? counted(found.total, 'image') : 'No image is left to check') + changed + '.';
+    $('outlier-count').textContent = (found.total ? counted(found.total, 'image') : 'No reference looks wrong') + changed + '.';
     $('outlier-list').replaceChildren(...outliers.map(node));
     $('outliers-more').hidden = found.total <= outliers.length;
     complain(null);
@@ -51,7 +51,7 @@ function why(one) {
 }
 
 function picture(image, title, similarity) {
-  const facts = similarity === undefined ? called(image) : `${called(image)} · ${similarity.toFixed(3)}`;
+  const facts = similarity === undefined ? called(image) : `${called(image)} · similarity ${similarity.toFixed(3)}`;
   return make('figure', {}, make('figcaption', {}, make('strong', {}, title)), thumbnail(image.id), make('p', { className: 'hit-id' }, image.id), make('p', { className: 'hit-facts' }, facts));
 }
 
@@ -69,8 +69,8 @@ function node(one, index) {
       'div',
       { className: 'triple' },
       picture(one.of, 'This image'),
-      picture(one.own, 'Nearest own', one.own.similarity),
-      ...(one.other ? [picture(one.other, 'Nearest other', one.other.similarity)] : []),
+      picture(one.own, 'Nearest of its identity', one.own.similarity),
+      ...(one.other ? [picture(one.other, 'Nearest of another', one.other.similarity)] : []),
     ),
     make('div', { className: 'row' }, button('Fine', 'f', fine), button('Split off', 'o', split), button('Set aside', 'x', aside)),
   );

@@ -14,7 +14,11 @@ function start(facts) {
   showFacts(facts);
   $('hits').max = facts.limits.hits;
   const names = Object.keys(facts.columns);
-  $('column-names').textContent = names.length ? `Columns: ${names.join(', ')}.` : '';
+  // What can be asked of this gallery: a column of its own, or else the name.
+  const [name = 'id'] = names;
+  const [value = 'cam1/0001.jpg'] = facts.columns[name] || [];
+  for (const id of ['where', 'picker-where']) $(id).placeholder = `${name}=${value}`;
+  $('column-names').textContent = `Columns: ${[...names, 'id'].join(', ')}.`;
   $('group-by').append(...names.map((name) => make('option', { value: name }, name)));
   const cameras = facts.columns.camera || [];
   $('cameras').hidden = !('camera' in facts.columns);

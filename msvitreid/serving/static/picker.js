@@ -10,7 +10,7 @@ export async function loadItems(fresh) {
     after = '';
     $('picker-list').replaceChildren();
   }
-  const wanted = new URLSearchParams({ after, limit: 48 });
+  const wanted = new URLSearchParams({ after, limit: 48, start: $('picker-start').value.trim() });
   for (const one of conditions($('picker-where').value)) wanted.append('where', one);
   try {
     const { items } = await ask(`/api/items?${wanted}`);
@@ -29,8 +29,10 @@ export async function loadItems(fresh) {
       after = id;
     }
     $('more').hidden = items.length < 48;
-    $('picker-status').textContent = `${$('picker-list').children.length} shown`;
+    const shown = $('picker-list').children.length;
+    $('picker-status').textContent = shown ? `${shown} shown` : 'No image; clear the fields to see all.';
   } catch (error) {
+    $('more').hidden = true;
     $('picker-status').textContent = error.message;
   }
 }

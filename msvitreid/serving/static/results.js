@@ -16,6 +16,7 @@ export function showHits(hits) {
 
 function hitNode(hit, index) {
   const { camera, time } = hit.metadata;
+  const column = $('group-by').value;
   const answers = make('div', { className: 'answers', role: 'group', 'aria-label': `Mark result ${index + 1}` });
   for (const answer of Object.values(ANSWERS)) {
     const button = make('button', { type: 'button', className: answer.replace(' ', '-') }, LABELS[answer]);
@@ -24,16 +25,15 @@ function hitNode(hit, index) {
     answers.append(button);
   }
   const facts = [];
-  if (camera !== undefined) facts.push(`camera ${camera}`);
-  if (time !== undefined) facts.push(`time ${time}`);
-  const others = describe(hit.metadata, ['camera', 'time']);
+  if (column) facts.push(`the best match of ${column} ${hit.metadata[column] ?? '(none)'}`);
+  if (camera !== undefined && column !== 'camera') facts.push(`camera ${camera}`);
+  if (time !== undefined && column !== 'time') facts.push(`time ${time}`);
+  const others = describe(hit.metadata, ['camera', 'time', column]);
   if (others) facts.push(others);
   const says = hit.answer ? `${hit.answer}, p ${hit.p_same.toFixed(2)}` : '';
-  const column = $('group-by').value;
-  if (column) facts.unshift(`the best match of ${column} ${hit.metadata[column] ?? '(none)'}`);
   const use = make('button', { type: 'button' }, 'Search with this');
   use.addEventListener('click', () => useId(hit.id));
-  const aside = make('button', { type: 'button', disabled: hit.aside }, 'Set aside');
+  const aside = make('button', { type: 'button', disabled: hit.aside, title: 'Hide an image that is of no use, such as a bad crop' }, 'Set aside');
   aside.addEventListener('click', () => setAside(index));
   const card = make(
     'article',

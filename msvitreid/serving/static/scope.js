@@ -63,8 +63,15 @@ export function watchScope() {
     if (!(await loaded)) return;
     const { what, body, digest, done } = wanted;
     const text = what === 'merge' ? 'The identities are merged.' : 'The images are split off.';
-    const isDone = await change(`/api/identities/${what}`, { ...body, digest }, text);
-    $('scope').close();
-    if (isDone) done();
+    if (await change(`/api/identities/${what}`, { ...body, digest }, text)) {
+      $('scope').close();
+      done();
+      return;
+    }
+    // What was refused is said here, where the name can be changed; what changed is shown again.
+    const refused = new Error($('problem').textContent);
+    complain(null);
+    await load().catch(() => {});
+    warn(refused);
   });
 }

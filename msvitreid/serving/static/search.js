@@ -45,7 +45,7 @@ export async function search() {
     const found = await ask('/api/search', { method: 'POST', body: form, signal: pending.signal });
     const { embedding, search: searching } = found.milliseconds;
     const all = performance.now() - started;
-    $('latency').textContent = `${all.toFixed(0)} ms (image ${embedding.toFixed(0)}, search ${searching.toFixed(1)}); ${found.exactness}`;
+    $('latency').textContent = `${all.toFixed(0)} ms (image ${embedding.toFixed(0)}, search ${searching.toFixed(1)}); ${found.exactness} search`;
     state.name = found.query.upload ? { upload: found.query.upload } : { query: found.query.gallery };
     complain(null);
     showHits(found.hits);
@@ -53,6 +53,7 @@ export async function search() {
   } catch (error) {
     if (error.name === 'AbortError') return;
     showHits([]);
+    $('latency').textContent = '';
     say('');
     complain(error);
   }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from msvitreid.visualization._captions import drawable_title
 from msvitreid.visualization.style import (
     BLACK,
     PAPER,
@@ -64,7 +65,7 @@ def draw_attention(rows: Sequence[AttentionRow], title: str) -> Figure:
     tall = min(4.4, 2.0 * height / width)
     across = max(1.6, tall * width / height) * count + 1.4
     with drawing(across, (tall + 0.75) * len(rows) + 0.8, images=True) as figure:
-        figure.suptitle(title)
+        figure.suptitle(drawable_title(title, across))
         grid = figure.subplots(len(rows), count, squeeze=False)
         for axes, row in zip(grid, rows, strict=True):
             axes[0].set_ylabel(row.label)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from msvitreid.visualization._captions import drawable_title
 from msvitreid.visualization.style import (
     BLUE,
     COLORS,
@@ -61,7 +62,7 @@ def draw_parts(
     bars = 0.0 if shares is None else 0.9 + 0.3 * len(shares.names)
     size = each * columns + 1.2, (tall + 0.65) * len(rows) + 0.7 + bars
     with drawing(*size) as figure:
-        figure.suptitle(title)
+        figure.suptitle(drawable_title(title, size[0]))
         heights = [tall + 0.65] * len(rows) + ([bars] if bars else [])
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         for number, row in enumerate(rows):

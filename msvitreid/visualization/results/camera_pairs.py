@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from msvitreid.evaluation.functional import CameraPairs
-from msvitreid.visualization._captions import drawable
+from msvitreid.visualization._captions import drawable, drawable_title
 from msvitreid.visualization.style import EMPTY, FAINT, INK, PAPER, SEQUENTIAL, drawing
 
 if TYPE_CHECKING:
@@ -47,8 +47,11 @@ def draw_camera_pairs(
         )
     cell = 0.62
     size = 2 * (cell * shape[1] + 0.9) + 1.1, cell * shape[0] + 2.1
-    with drawing(max(6.5, size[0]), size[1], images=True) as figure:
-        figure.suptitle(drawable(title))
+    width = max(6.5, size[0])
+    lines = drawable_title(title, width)
+    tall = size[1] + 0.2 * lines.count('\n')
+    with drawing(width, tall, images=True) as figure:
+        figure.suptitle(lines)
         axes = figure.subplots(1, 2)
         for ax, name in zip(axes, FIGURES, strict=True):
             _draw(ax, 100 * pairs.figures[name], pairs.num_matched)

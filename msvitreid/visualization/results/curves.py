@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from msvitreid.evaluation.functional import RetrievalCurves
-from msvitreid.visualization._captions import drawable
+from msvitreid.visualization._captions import drawable, drawable_title
 from msvitreid.visualization.style import COLORS, DASHES, FAINT, drawing
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def draw_curves(nets: Mapping[str, RetrievalCurves], title: str) -> Figure:
     if not nets:
         raise ValueError('there is no net to draw')
     with drawing(10, 7.6) as figure:
-        figure.suptitle(drawable(title))
+        figure.suptitle(drawable_title(title, 10))
         axes = figure.subplots(2, 2)
         for number, curves in enumerate(nets.values()):
             style = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from msvitreid.visualization._captions import drawable
+from msvitreid.visualization._captions import drawable, drawable_title
 from msvitreid.visualization.style import BLACK, COLORS, FAINT, MARKERS, PAPER, YELLOW, drawing
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def draw_embedding_map(
     shown = colored_identities(labels)
     with drawing(8.2, 6.2) as figure:
         ax = figure.subplots()
-        ax.set_title(drawable(title))
+        # The legend has its share of the width.
+        ax.set_title(drawable_title(title, 6.2))
         names = np.array(labels, dtype=object)
         rest = ~np.isin(names.astype(str), shown)
         if rest.any():

@@ -369,6 +369,30 @@ def test_leaks_are_warned_of_at_a_test_alone(market, tmp_path):
     assert facts['warning'].startswith('1 of 1 queries')
 
 
+def test_a_list_that_the_config_states_once_is_that_of_the_training_data(market, tmp_path):
+    """Options stated once for all datasets: a split without leaks has no warning at a test."""
+    folder = tmp_path / 'crops'
+    folder.mkdir()
+    rows = ['path,pid,split']
+    for number, (pid, split) in enumerate(
+        [*[('a', 'train')] * 2, *[('b', 'train')] * 2, ('c', 'query'), ('c', 'gallery')]
+    ):
+        (folder / pid).mkdir(exist_ok=True)
+        write_image(folder / pid / f'{number}.png', number, (8, 4))
+        rows.append(f'{pid}/{number}.png,{pid},{split}')
+    (folder / 'split.csv').write_text('\n'.join(rows))
+    own = {
+        f'{loader}_dataloader.dataset': dict(type='ReIDDataset')
+        for loader in ('train', 'val', 'test')
+    }
+    cfg = tiny_config(folder, tmp_path / 'eval', csv='split.csv', **own)
+    use_test_only(cfg, None)
+    runner = build_runner(cfg)
+    facts = facts_of(evaluation_summary(runner, runner.test_dataloader))
+    assert facts['data'][0].startswith('ReIDDataset query: 1 image')
+    assert 'warning' not in facts
+
+
 def test_what_is_not_read_is_counted(summarized, market):
     """Kinds: 3 files of a kind that is not read, and 1 image in a deeper folder."""
     folder = next(market.iterdir()) / 'bounding_box_train'

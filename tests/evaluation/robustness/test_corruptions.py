@@ -138,7 +138,8 @@ def test_bad_arguments():
         chosen_conditions(['fog*'])
 
 
-def test_conditions_by_their_beginning():
+def test_conditions_by_patterns():
+    assert len(chosen_conditions(['occlusion-*-people'])) == len(PLACES)
     assert len(chosen_conditions(['occlusion-*'])) == len(FILLS) * len(PLACES)
     chosen = chosen_conditions(['jpeg', 'occlusion-top-*', 'jpeg'])
     assert [one.name for one in chosen][:2] == ['jpeg', 'occlusion-top-gray']

@@ -61,6 +61,24 @@ def test_camera_pairs(tmp_path):
         draw_camera_pairs(pairs._replace(figures={'mAP': np.eye(2, 3)}), '')
 
 
+def test_a_long_title_stays_in_the_picture():
+    """Titles that were cut on both sides: the name of a run with its folder, 85 characters."""
+    title = (
+        'own-person-128x64, own-person-128x64/averaged.pth, each gallery camera by itself, AP'
+    )
+    counts = np.ones((2, 2), dtype=int)
+    figures = {'mAP': np.eye(2), 'rank-1': np.eye(2)}
+    pairs = CameraPairs(np.array([1, 2]), np.array([1, 2]), figures, counts, {})
+    figure = draw_camera_pairs(pairs, title)
+    figure.draw_without_rendering()
+    box = figure._suptitle.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    figure = draw_embedding_map(np.zeros((3, 2)), ['a', 'b', 'c'], title, ('', ''))
+    figure.draw_without_rendering()
+    box, legend = figure.axes[0].title.get_window_extent(), figure.legends[0]
+    assert 0 <= box.x0 < box.x1 <= legend.get_window_extent().x0
+
+
 def test_ten_identities_in_color():
     labels = [str(number) for number in range(12) for _ in range(1 + number)] + ['']
     assert colored_identities(labels) == ['11', '10', '9', '8', '7', '6', '5', '4', '3', '2']
