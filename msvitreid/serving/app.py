@@ -19,7 +19,7 @@ from msvitreid.version import __version__
 from .guards import Guards, Token
 from .limits import Limits
 from .requests import sentence_of
-from .review import MarkStore
+from .review import BusyMarksError, MarkStore
 from .routes.gallery import gallery_routes
 from .routes.identities import identity_routes
 from .routes.marks import mark_routes
@@ -35,6 +35,7 @@ LOOPBACK = ('localhost', '127.0.0.1', '::1')
 STATUS: tuple[tuple[type[ReIDError], int], ...] = (
     (NotFoundError, 404),
     (BusyError, 503),
+    (BusyMarksError, 503),
     (ReviewError, 409),
     (OutputError, 507),
     (ReIDError, 400),
@@ -85,6 +86,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url='/api/openapi.json',
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     for routes in (

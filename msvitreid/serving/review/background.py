@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 #: Results that are kept, the last used ones.
 MOST_KEPT = 4
+#: Computations that wait for the running one; the one that nobody asked for longest is dropped.
+MOST_WAITING = 4
 
 Report = Callable[[float], None]
 """Takes the share of the work that is done, from 0 to 1."""
@@ -78,6 +80,14 @@ class Background:
         return compute(report)
 
     def _forget(self) -> None:
+        waiting = [
+            key
+            for key, (future, _) in self._jobs.items()
+            if not (future.running() or future.done())
+        ]
+        for key in waiting[: max(0, len(waiting) - MOST_WAITING)]:
+            if self._jobs[key][0].cancel():
+                del self._jobs[key]
         done = [key for key, (future, _) in self._jobs.items() if future.done()]
         for key in done[: max(0, len(self._jobs) - MOST_KEPT)]:
             del self._jobs[key]
