@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -71,13 +70,20 @@ class BoundedConnection(H11Protocol):
     def _watch_header(self) -> None:
         is_waiting = self.cycle is None or self.cycle.response_complete
         if is_waiting and self._header_timer is None:
-            self._header_timer = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._end)
         elif not is_waiting and self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
 
+    def _end(self) -> None:
+        self._header_timer = None
+        if self.transport.get_write_buffer_size():
+            self._watch_header()  # The answer before is still on its way.
+        else:
+            self.transport.abort()
+
     def _watch_reader(self, before: int | None) -> None:
-        left: Any = self.transport.get_write_buffer_size()
+        left = self.transport.get_write_buffer_size()
         if before is not None and left >= before:
             self.transport.abort()
             return
