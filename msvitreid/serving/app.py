@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -99,7 +100,18 @@ def create_app(
     ):
         app.include_router(routes)
     app.mount('/static', StaticFiles(directory=STATIC))
-    app.add_exception_handler(ReIDError, _report)
+    # Sentences for who started the server name them whole.
+    private = [Path(one) for one in (marks.path, getattr(gallery, 'path', None)) if one]
+
+    def report(request: Request, error: Exception) -> JSONResponse:
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        sentence = str(error)
+        for path in private:
+            if path.name:
+                sentence = sentence.replace(str(path), path.name)
+        return _error(status, sentence)
+
+    app.add_exception_handler(ReIDError, report)
     app.add_exception_handler(RequestValidationError, _report_values)
     app.add_exception_handler(HTTPException, _report_http)
     app.add_middleware(Guards, hosts=hosts, token=checked, limits=limits)
@@ -108,11 +120,6 @@ def create_app(
 
 def _error(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({'error': escaped(sentence)}, status)
-
-
-def _report(request: Request, error: Exception) -> JSONResponse:
-    status = next(status for kind, status in STATUS if isinstance(error, kind))
-    return _error(status, str(error))
 
 
 def _report_values(request: Request, error: Exception) -> JSONResponse:

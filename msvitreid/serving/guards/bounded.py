@@ -44,12 +44,14 @@ class Answer:
         if self.is_refused:
             return
         if message['type'] == 'http.response.start':
+            if self.body is not None and self.body.refusal is None:
+                # A client that sends on may not see an answer before its end.
+                await self.body.drain()
+                if self.is_refused:
+                    return
             self._has_begun = True
             names = {name.lower() for name, _ in message['headers']}
             added = {'Cache-Control': 'no-store', **HEADERS}
-            if self.body is not None and not self.body.is_complete:
-                # What is left of the body is not read, however long it is.
-                added['Connection'] = 'close'
             message['headers'] = [
                 *message['headers'],
                 *(
@@ -86,7 +88,6 @@ class Body:
     """Counts the bytes of a body, whatever its header says, and does not wait for ever.
 
     Attributes:
-        is_complete: all of it was received.
         refusal: why the rest is not received, or None.
     """
 
@@ -100,8 +101,7 @@ class Body:
         # From the first part on, and a little longer for each byte: a body that comes a byte at
         # a time would keep its connection for days.
         self._began = time.monotonic()
-        self.is_complete = not has_body
-        self._is_read = False
+        self._is_read = not has_body
         self.refusal: Refusal | None = None
 
     async def __call__(self) -> Message:
@@ -116,11 +116,15 @@ class Body:
         except asyncio.TimeoutError:
             return self._refuse(Refusal(408, 'the body did not arrive in time'))
         self._is_read = not message.get('more_body', False)
-        self.is_complete |= self._is_read
         self._bytes += len(message.get('body', b''))
         if self._bytes > self._limits.body_bytes:
             return self._refuse(too_large(self._limits))
         return message
+
+    async def drain(self) -> None:
+        """Receive what is left, within the limits."""
+        while not self._is_read and self.refusal is None:
+            await self()
 
     def _refuse(self, refusal: Refusal) -> Message:
         # The application sees a client that has left; what it answers is not sent.
