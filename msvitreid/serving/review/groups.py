@@ -18,6 +18,10 @@ MOST_IMAGES = 5000
 """Of a group that is proposed: more can neither be looked at nor confirmed."""
 
 
+PAIRS = 2**17
+"""Of images, that are looked at together."""
+
+
 @dataclass(eq=False)
 class _Part:
     """Identities that are proposed together, and those that one of them differs from."""
@@ -74,28 +78,37 @@ def _without_negatives(
     members: dict[Image, list[str]] = defaultdict(list)
     for id_, root in root_of.items():
         members[root].append(id_)
-    parts = {root: _Part({root}, state.different_roots(root)) for root in members}
-    if not state.has_different(parts):
+    parts = [_Part({root}, state.different_roots(root)) for root in members]
+    if not state.has_different(members):
         yield ids
         return
     items = gallery.get(ids)
     known = [id_ for id_ in ids if id_ in items]
     unit = np.stack([items[id_].embedding for id_ in known])  # type: ignore[misc]
-    places = [root_of[id_] for id_ in known]
-    left, right = np.triu_indices(len(known), 1)
+    place_of = {root: place for place, root in enumerate(members)}
+    part_of = np.array([place_of[root_of[id_]] for id_ in known], np.int64)
+    left, right = (one.astype(np.int32) for one in np.triu_indices(len(known), 1))
     similarity = (unit @ unit.T)[left, right]
     order = np.flatnonzero(similarity >= threshold)
     order = order[np.argsort(-similarity[order], kind='stable')]
-    for one, other in zip(left[order].tolist(), right[order].tolist(), strict=True):
-        first, second = parts[places[one]], parts[places[other]]
-        if first is second or not first.others.isdisjoint(second.roots):
-            continue
-        first.roots |= second.roots
-        first.others |= second.others
-        for root in second.roots:
-            parts[root] = first
-    for part in {id(one): one for one in parts.values()}.values():
-        yield sorted(id_ for root in part.roots for id_ in members[root])
+    for start in range(0, len(order), PAIRS):
+        chosen = order[start : start + PAIRS]
+        # Of the pairs of two parts the first decides, as parts that differ go on to.
+        ones, others = part_of[left[chosen]], part_of[right[chosen]]
+        codes = np.minimum(ones, others) * len(parts) + np.maximum(ones, others)
+        _, firsts = np.unique(codes, return_index=True)
+        firsts = np.sort(firsts[ones[firsts] != others[firsts]])
+        for one, other in zip(left[chosen[firsts]], right[chosen[firsts]], strict=True):
+            first, second = parts[part_of[one]], parts[part_of[other]]
+            if first is second or not first.others.isdisjoint(second.roots):
+                continue
+            first.roots |= second.roots
+            first.others |= second.others
+            part_of[part_of == part_of[other]] = part_of[one]
+            second.roots = set()
+    for part in parts:
+        if part.roots:
+            yield sorted(id_ for root in part.roots for id_ in members[root])
 
 
 def _sorted(groups: Iterator[list[str]] | Sequence[list[str]]) -> list[list[str]]:
