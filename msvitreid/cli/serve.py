@@ -103,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.apis.verification import CalibrationCard
     from msvitreid.gallery import open_gallery
     from msvitreid.serving import MarkStore, create_app
+    from msvitreid.serving.connections import BoundedConnection
 
     with ExitStack() as stack:
         # Before the model is read, which takes a while.
@@ -135,6 +136,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         config = uvicorn.Config(
             app,
+            http=BoundedConnection,
+            ws='none',
             access_log=False,
             log_level='warning',
             server_header=False,

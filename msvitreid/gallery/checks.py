@@ -24,6 +24,9 @@ MAX_BATCH = 2**20
 TOLERANCE = 1e-3
 """How far an embedding's length may be from 1; float16 leaves it a tenth of this off."""
 
+MOST_DEPTH = 100
+"""Of lists and dicts in each other; who writes an item as JSON may take no more."""
+
 
 def check_header(dimension: Any, fingerprint: Any, precision: Any) -> None:
     """Check what a gallery is created with.
@@ -195,6 +198,10 @@ def read_metadata(text: object, id_: object, hash_: object = None) -> dict[str, 
     """
     try:
         value = json.loads(text, parse_constant=_finite, parse_float=_finite)  # type: ignore[arg-type]
+        if '\\ud' in text.lower():  # type: ignore[attr-defined]
+            # Perhaps a half of a surrogate pair, which is no text.
+            json.dumps(value, ensure_ascii=False).encode()
+        _require_flat(value)
     except (ValueError, TypeError, RecursionError):
         value = None
     if not isinstance(value, dict) or not isinstance(id_, str):
@@ -202,6 +209,15 @@ def read_metadata(text: object, id_: object, hash_: object = None) -> dict[str, 
     if not isinstance(hash_, str | None):
         raise GalleryError(f'the hash of the item {printable(id_)!r} is damaged')
     return value
+
+
+def _require_flat(value: Any, left: int = MOST_DEPTH) -> None:
+    if not isinstance(value, (dict, list, tuple)):
+        return
+    if not left:
+        raise ValueError(f'more than {MOST_DEPTH} lists or dicts in each other')
+    for one in value.values() if isinstance(value, dict) else value:
+        _require_flat(one, left - 1)
 
 
 def _finite(text: str) -> float:
@@ -228,6 +244,7 @@ def _as_json(metadata: Mapping[str, Any], id_: str) -> str:
             dict(metadata), ensure_ascii=False, allow_nan=False, default=_plain_number
         )
         text.encode()
+        _require_flat(dict(metadata))
     except (TypeError, ValueError, RecursionError) as error:
         raise GalleryError(
             f'the metadata of {printable(id_)!r} cannot be written as JSON ({error})'

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +20,7 @@ from msvitreid.version import __version__
 from .guards import Guards, Token
 from .limits import BusyError, Limits
 from .requests import sentence_of
-from .review import MarkStore
+from .review import BusyMarksError, MarkStore
 from .routes.gallery import gallery_routes
 from .routes.identities import identity_routes
 from .routes.marks import mark_routes
@@ -34,6 +35,7 @@ LOOPBACK = ('localhost', '127.0.0.1', '::1')
 STATUS: tuple[tuple[type[ReIDError], int], ...] = (
     (NotFoundError, 404),
     (BusyError, 503),
+    (BusyMarksError, 503),
     (ReviewError, 409),
     (OutputError, 507),
     (ReIDError, 400),
@@ -84,6 +86,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url='/api/openapi.json',
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     for routes in (
@@ -96,7 +99,18 @@ def create_app(
     ):
         app.include_router(routes)
     app.mount('/static', StaticFiles(directory=STATIC))
-    app.add_exception_handler(ReIDError, _report)
+    # Sentences for who started the server name them whole.
+    private = [Path(one) for one in (marks.path, getattr(gallery, 'path', None)) if one]
+
+    def report(request: Request, error: Exception) -> JSONResponse:
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        sentence = str(error)
+        for path in private:
+            if path.name:
+                sentence = sentence.replace(str(path), path.name)
+        return _error(status, sentence)
+
+    app.add_exception_handler(ReIDError, report)
     app.add_exception_handler(RequestValidationError, _report_values)
     app.add_exception_handler(HTTPException, _report_http)
     app.add_middleware(Guards, hosts=hosts, token=checked, limits=limits)
@@ -105,11 +119,6 @@ def create_app(
 
 def _error(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({'error': escaped(sentence)}, status)
-
-
-def _report(request: Request, error: Exception) -> JSONResponse:
-    status = next(status for kind, status in STATUS if isinstance(error, kind))
-    return _error(status, str(error))
 
 
 def _report_values(request: Request, error: Exception) -> JSONResponse:

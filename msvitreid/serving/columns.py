@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msvitreid.errors import ConfigError
 from msvitreid.gallery import GalleryStore
 
 #: Items that are read to find the columns, and values of a column that are listed.
@@ -51,6 +52,24 @@ class Columns:
         }
         self._known = time.monotonic(), facts
         return facts
+
+
+HIDDEN = 'path'
+"""The column with paths of files, which are the server's business."""
+
+
+def require_shown(columns: Iterable[str]) -> None:
+    """Check that clients may ask for these columns.
+
+    A condition such as ``path>=/home/m`` would give a path away, a letter at a time.
+
+    Raises:
+        ConfigError: one of them is hidden.
+    """
+    if HIDDEN in columns:
+        raise ConfigError(
+            f'the server does not compare the column {HIDDEN!r}; use id, or another one'
+        )
 
 
 def shown(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ class Limits:
 
     Attributes:
         body_bytes: of a request.
-        body_seconds: between two parts of a request's body.
+        body_seconds: for a request's body to arrive, more for a long one:
+        body_rate: bytes a second at which it has to come.
         hits: of a search, and items of a list.
         requests_per_second: of one address, on average.
         burst: requests of one address at once; a page of results loads many thumbnails.
@@ -30,6 +31,7 @@ class Limits:
 
     body_bytes: int = 20 * 2**20
     body_seconds: float = 30
+    body_rate: float = 16 * 1024
     hits: int = 200
     requests_per_second: float = 50
     burst: int = 500

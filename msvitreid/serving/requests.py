@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import printable
 
 MOST_FIELDS = 100
 LONGEST_FIELD = 64 * 1024
+#: Bytes of a body without an image: enough for 10,000 ids. One of 20 MB takes seconds to parse,
+#: in which nobody else is answered.
+LONGEST_TEXT = 2 * 2**20
+#: Values of a list that no other limit is set for.
+MOST_VALUES = 5000
+
+#: The number of an entry of the log. SQLite counts no further.
+EntryNumber = Annotated[int, Field(ge=1, lt=2**63)]
 
 M = TypeVar('M', bound=BaseModel)
 
@@ -42,13 +52,15 @@ async def read_request(
     values: Any
     if kind == 'application/json':
         try:
-            values = json.loads(await request.body())
+            values = json.loads(await read_text(request), object_pairs_hook=_object)
+        except ConfigError:
+            raise
         except (ValueError, RecursionError):
             raise ConfigError('the body is no JSON') from None
     elif kind in ('multipart/form-data', 'application/x-www-form-urlencoded'):
         values = {}
-        options = {'max_files': len(files), 'max_fields': MOST_FIELDS}
-        async with request.form(**options, max_part_size=LONGEST_FIELD) as form:
+        form = await _form(request, kind, len(files))
+        try:
             for name, value in form.multi_items():
                 if not isinstance(value, str):
                     if name not in files or name in uploaded:
@@ -62,6 +74,8 @@ async def read_request(
                     raise ConfigError(f'{printable(name)!r} is given twice')
                 else:
                     values[name] = value
+        finally:
+            await form.close()
     else:
         raise ConfigError(
             'the body must be application/json'
@@ -71,6 +85,58 @@ async def read_request(
         return model.model_validate(values), uploaded
     except ValidationError as error:
         raise ConfigError(sentence_of(error.errors())) from None
+
+
+async def read_text(request: Request) -> bytes:
+    """A body without an image.
+
+    Raises:
+        ConfigError: it is longer than any that is meant.
+    """
+    body = await request.body()
+    if len(body) > LONGEST_TEXT:
+        raise ConfigError(
+            f'a body without an image may have at most {LONGEST_TEXT:,} bytes; split the request'
+        )
+    return body
+
+
+class _InMemory(MultiPartParser):
+    """Keeps uploads in memory, where Starlette writes those above 1 MB to a temporary file.
+
+    The size of a request is limited before.
+    """
+
+    spool_max_size = 0  # Of ``SpooledTemporaryFile``: never to the disk.
+
+
+async def _form(request: Request, kind: str, files: int) -> FormData:
+    if kind != 'multipart/form-data':
+        await read_text(request)  # kept by the request, which parses it below
+        return await request.form(max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
+    parser = _InMemory(
+        request.headers,
+        request.stream(),
+        max_files=files,
+        max_fields=MOST_FIELDS,
+        max_part_size=LONGEST_FIELD,
+    )
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise ConfigError(f'the form cannot be read: {printable(error.message)}') from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Of a name that is there twice nobody knows which value is meant."""
+    if len(pairs) > MOST_FIELDS:
+        raise ConfigError(f'an object of the body has more than {MOST_FIELDS} values')
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ConfigError(f'{printable(name)!r} is given twice')
+        values[name] = value
+    return values
 
 
 def read_box(text: str | None) -> tuple[float, float, float, float] | None:

@@ -13,7 +13,7 @@ from .columns import shown
 from .review import Image, ReviewState
 from .review.background import Job, Report
 from .review.changes import Plan, plan_group
-from .review.groups import find_groups, open_groups
+from .review.groups import MOST_IMAGES, find_groups, open_groups
 from .review.labels import recorded_pid
 from .review.outliers import Outlier, find_outliers
 from .service import Service
@@ -155,6 +155,8 @@ class Reviewing:
             'state': 'done',
             'threshold': threshold,
             'total': len(groups),
+            # Not shown, as nobody looks at so many; a higher similarity takes them apart.
+            'too_large': sum(len(ids) > MOST_IMAGES for ids in job.result),
             'index': index,
             'images': group and [self._image(id_, state, items) for id_ in group],
         }

@@ -14,14 +14,17 @@ from msvitreid.apis.verification import Verifier
 from msvitreid.errors import CalibrationError, ConfigError
 from msvitreid.gallery import GalleryStore
 from msvitreid.gallery.items import Item
-from msvitreid.gallery.where import check_column
+from msvitreid.gallery.where import MOST_CONDITIONS, check_column
 from msvitreid.utils.printable import printable
 
-from .columns import shown
+from .columns import require_shown, shown
 from .limits import Limits
 from .requests import Strict
 from .review import Image, MarkStore
 from .uploads import Upload
+
+#: Values that one text may stand for: a text, a number, and a few more.
+MOST_ALTERNATIVES = 8
 
 
 class SearchRequest(Strict):
@@ -32,8 +35,14 @@ class SearchRequest(Strict):
     k: int = Field(10, ge=1, description='hits at most')
     threshold: float | None = Field(None, ge=-1, le=1, description='smallest similarity')
     fmr: float | None = Field(None, gt=0, le=1, description="threshold at the card's FMR")
-    where: list[str] = Field([], description='conditions: camera=1,2 or time>=10')
-    exclude: list[str] = Field([], description='camera (the same as the query), camera=1')
+    where: list[str] = Field(
+        [], max_length=MOST_CONDITIONS, description='conditions: camera=1,2 or time>=10'
+    )
+    exclude: list[str] = Field(
+        [],
+        max_length=MOST_CONDITIONS,
+        description='camera (the same as the query), camera=1',
+    )
     group_by: str | None = Field(None, description='one hit for each value of a column')
     with_aside: bool = Field(False, description='find images that were set aside, too')
     hide_different: bool = Field(
@@ -79,6 +88,7 @@ class Searching:
             own = {} if query.box else {'hash': hashlib.sha256(query.content).hexdigest()}
         threshold = self.threshold(request.fmr, request.threshold)
         where = parse_conditions(request.where)
+        require_shown([*where, request.group_by or ''])
         if request.k > self._limits.hits:
             raise ConfigError(
                 f'k is {request.k:,}, and at most {self._limits.hits} hits are given'
@@ -158,10 +168,16 @@ class Searching:
                 ((column, values),) = parse_conditions([text]).items()
                 if not isinstance(values, list):
                     raise ConfigError(f'exclude {printable(text)!r} must be COLUMN=VALUE')
-                # A number may be stored as such or as a text.
+                # A number may be stored as such or as a text; each value is looked for.
+                if len(values) > MOST_ALTERNATIVES:
+                    raise ConfigError(
+                        f'exclude of {column!r} has {len(values):,} values; give one'
+                    )
+                require_shown([column])
                 value = next((v for v in values if self._gallery.count({column: v})), values[0])
             else:
                 column = check_column(text)
+                require_shown([column])
                 value = own.get(column)
                 if value is None:
                     raise ConfigError(

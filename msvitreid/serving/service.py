@@ -22,7 +22,7 @@ from msvitreid.gallery import GalleryStore
 from msvitreid.gallery.items import Item
 from msvitreid.utils.printable import printable
 
-from .columns import Columns, shown
+from .columns import Columns, require_shown, shown
 from .limits import Limits
 from .review import MarkStore
 from .review.background import Background
@@ -125,6 +125,7 @@ class Service:
     ) -> list[dict[str, Any]]:
         """Items by ascending id, without their embeddings; ``after`` comes before ``start``."""
         conditions = parse_conditions(where)
+        require_shown(conditions)
         if after or start:
             if 'id' in conditions:
                 name = 'after' if after else 'start'
@@ -150,7 +151,8 @@ class Service:
             NotFoundError: there is no such item, or nobody knows where its image is.
             DatasetError: it cannot be read.
         """
-        item = self.known_items([id_])[id_]
+        # In a thread: it waits for what else reads the gallery.
+        item = (await in_pool(self._decoders, self.known_items, [id_]))[id_]
         path = image_path(id_, item.metadata, self._root)
         if path is None:
             raise NotFoundError(f'the id {printable(id_)!r} has no path to an image')

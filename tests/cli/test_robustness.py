@@ -152,12 +152,12 @@ def test_a_report_shows_it(tiny_set, measured, tmp_path):
     assert (outcome.code, 'other.json' in outcome.err) == (2, True)
 
 
-def test_a_report_by_groups_of_queries(bench, tmp_path):
+def test_a_report_by_groups_of_queries(tiny_set, tmp_path):
     """A table with the occlusion level of each query; one without any query is refused."""
     folder = tmp_path / 'run'
     folder.mkdir()
-    shutil.copy(bench.config, folder)
-    shutil.copy(bench.weights, folder)
+    shutil.copy(tiny_set.config, folder)
+    shutil.copy(tiny_set.weights, folder)
     table, html = tmp_path / 'levels.csv', tmp_path / 'r.html'
     lines = [
         f'query/p{row}/{row}0_c1.png,{"<b>heavy" if row % 2 else "none"}' for row in range(6)

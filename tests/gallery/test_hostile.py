@@ -68,6 +68,10 @@ def use(path, readonly=True):
         (f"UPDATE items SET metadata = '{'[' * 900 + ']' * 900}'",),
         ('UPDATE items SET metadata = \'{"a": [1e999]}\'',),
         ('UPDATE items SET metadata = \'{"a": -1e999}\'',),
+        # Half of a surrogate pair, as a value and as a name: no text.
+        (r"""UPDATE items SET metadata = '{"a": "\ud800"}' """,),
+        (r"""UPDATE items SET metadata = '{"\uDFFF": 1}' """,),
+        (f"""UPDATE items SET metadata = '{{"a": {'[' * 300 + ']' * 300}}}' """,),
         ("UPDATE items SET hash = x'00ff' WHERE slot = 3",),
         ('UPDATE items SET slot = slot + 1000000',),
         ('UPDATE items SET slot = slot - 1000000',),

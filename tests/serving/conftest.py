@@ -14,6 +14,7 @@ from tests.apis.tiny_model import write_tiny_model
 try:
     import fastapi  # noqa: F401
     import python_multipart  # noqa: F401
+    import uvicorn  # noqa: F401
 except ImportError:
     # Without the extra "serve" there is nothing to test here.
     collect_ignore_glob = ['test_*.py']

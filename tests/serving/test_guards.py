@@ -1,5 +1,6 @@
 """Class of faults: an answer to somebody who should have none, or a request without a bound."""
 
+import asyncio
 import struct
 import zlib
 
@@ -8,6 +9,7 @@ import pytest
 from msvitreid.errors import ConfigError
 from msvitreid.serving import Limits
 from msvitreid.serving.guards import Rate, Token
+from msvitreid.serving.guards.bounded import Answer, Body
 
 from .conftest import as_file, png
 
@@ -30,7 +32,17 @@ def error_of(answer, status):
 
 
 @pytest.mark.parametrize(
-    'host', ['evil.example', 'localhost.evil.example', '10.0.0.1', '', '[']
+    'host',
+    [
+        'evil.example',
+        'localhost.evil.example',
+        '10.0.0.1',
+        '',
+        '[',
+        'evil.example@127.0.0.1',
+        '127.0.0.1/evil',
+        'local\thost',
+    ],
 )
 def test_a_name_that_is_not_its_own_is_refused(client, host):
     error_of(client.get('/api/health', headers={'Host': host}), 421)
@@ -110,6 +122,75 @@ def test_pages_of_other_sites_change_nothing(client, headers):
     assert client.get('/api/marks').json()['marks'] == []
     own = {'Origin': 'http://127.0.0.1:8000', 'Sec-Fetch-Site': 'same-origin'}
     assert client.post('/api/marks', json=body, headers=own).status_code == 200
+
+
+def test_pages_of_other_sites_have_nothing_computed(client):
+    """An image of ``/api/review/clusters`` on a page elsewhere kept a thread busy for minutes."""
+    for site in ('cross-site', 'same-site'):
+        headers = {'Sec-Fetch-Site': site}
+        error_of(client.get('/api/review/clusters?similarity=0.5', headers=headers), 403)
+        # A link to the page works.
+        assert client.get('/', headers=headers).status_code == 200
+
+
+def test_a_body_with_two_lengths_is_refused(client):
+    headers = {'Transfer-Encoding': 'chunked', 'Content-Length': '2'}
+    error_of(client.post('/api/marks', content=b'{}', headers=headers), 400)
+
+
+def test_what_follows_an_early_answer_is_limited_too(client):
+    """Chunks were received without end after an answer such as 404."""
+    sent = []
+
+    async def ask(count):
+        left = count
+
+        async def receive():
+            nonlocal left
+            left -= 1
+            return {'type': 'http.request', 'body': bytes(2**20), 'more_body': left > 0}
+
+        async def send(message):
+            sent.append(message)
+
+        headers = [(b'host', b'localhost'), (b'transfer-encoding', b'chunked')]
+        scope = {'type': 'http', 'method': 'POST', 'path': '/none', 'headers': headers}
+        scope |= {'query_string': b'', 'client': ('127.0.0.1', 1)}
+        await client.app(scope, receive, send)
+        return left, sent[0]['status'], dict(sent[0]['headers']).get(b'connection')
+
+    assert asyncio.run(ask(3)) == (0, 404, None)
+    sent.clear()
+    assert asyncio.run(ask(1000)) == (979, 413, b'close')
+
+
+def test_a_body_a_byte_at_a_time_is_not_waited_for():
+    """Each part had 30 seconds of its own."""
+
+    async def receive():
+        await asyncio.sleep(0.05)
+        return {'type': 'http.request', 'body': b' ', 'more_body': True}
+
+    async def read():
+        body = Body(receive, Limits(body_seconds=0.2, body_rate=1000), Answer(None))
+        count = 0
+        while (await body())['type'] == 'http.request':
+            count += 1
+        return count, body.refusal.status
+
+    count, status = asyncio.run(read())
+    assert 1 <= count <= 4
+    assert status == 408
+
+
+def test_cookies_of_other_servers_do_not_log_out(serve):
+    client = serve(token=TOKEN)
+    answer = client.post('/login', data={'token': TOKEN}, follow_redirects=False)
+    cookie = answer.headers['set-cookie'].partition(';')[0]
+    client.cookies.clear()
+    for other in ('settings={"a": 1}', 'a b@[]=1', 'x'):
+        given = {'Cookie': f'{other}; {cookie}'}
+        assert client.get('/api/gallery', headers=given).status_code == 200
 
 
 def test_a_large_body_is_refused_whether_it_says_so_or_not(serve):

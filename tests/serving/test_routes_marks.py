@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import sqlite3
 
 import pytest
 
@@ -145,3 +146,19 @@ def test_a_body_that_is_no_undo(client, content):
     )
     assert answer.status_code == 400
     assert answer.json()['error']
+
+
+def test_a_file_that_is_in_use_is_named_without_its_folder(client, tmp_path, marks):
+    """Searches and the health of the server waited for 30 seconds each, one after the other."""
+    marks._database.execute('PRAGMA busy_timeout = 50')
+    other = sqlite3.connect(tmp_path / 'marks.sqlite', isolation_level=None)
+    other.execute('BEGIN EXCLUSIVE')
+    answer = client.get('/api/marks')
+    assert answer.status_code == 503
+    error = answer.json()['error']
+    assert "'marks.sqlite'" in error
+    assert str(tmp_path) not in error
+    assert client.get('/api/health').json()['status'] == 'ok'
+    other.execute('ROLLBACK')
+    other.close()
+    assert client.get('/api/marks').status_code == 200

@@ -12,6 +12,8 @@ from msvitreid.datasets.readers.id_names import IdNames
 from msvitreid.datasets.readers.listed_values import path_below
 from msvitreid.errors import DatasetError
 from msvitreid.utils.files import atomic_write
+from msvitreid.utils.printable import printable
+from msvitreid.utils.spreadsheets import is_formula
 
 #: Paths are judged by their text alone, wherever the images are.
 ANY_ROOT = Path(os.path.abspath(os.sep))
@@ -25,6 +27,9 @@ def write_list(
 ) -> None:
     """Write a list with the columns path, pid and camid, and read it once as a dataset does.
 
+    No cell is a formula to a spreadsheet, whatever names images and cameras have: such a path
+    begins with ``./``, the name of such a camera with an apostrophe.
+
     Args:
         path: of the list; its folder must exist.
         image_paths: of the images, relative to the folder of the images or absolute.
@@ -33,9 +38,16 @@ def write_list(
 
     Raises:
         DatasetError: a dataset could not read it, such as for an image whose name is no path
-            or for two spellings of one camera; nothing is written.
+            or for two spellings of one camera, or a pid is a formula; nothing is written.
         OutputError: it cannot be written.
     """
+    if formulas := [pid for pid in pids if is_formula(pid)]:
+        raise DatasetError(
+            f'{path}: the identity {printable(formulas[0])!r} is a formula to a spreadsheet; '
+            'give it another name'
+        )
+    image_paths = [f'./{one}' if is_formula(one) else one for one in image_paths]
+    cameras = [f"'{one}" if is_formula(one) else one for one in cameras]
     with atomic_write(path) as temporary:
         with open(temporary, 'w', encoding='utf-8', newline='') as file:
             try:

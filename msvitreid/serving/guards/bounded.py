@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 from starlette.types import Message, Receive, Send
 
@@ -37,11 +38,17 @@ class Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._has_begun = self.is_refused = False
+        self.body: Body | None = None
 
     async def __call__(self, message: Message) -> None:
         if self.is_refused:
             return
         if message['type'] == 'http.response.start':
+            if self.body is not None and self.body.refusal is None:
+                # A client that sends on may not see an answer before its end.
+                await self.body.drain()
+                if self.is_refused:
+                    return
             self._has_begun = True
             names = {name.lower() for name, _ in message['headers']}
             added = {'Cache-Control': 'no-store', **HEADERS}
@@ -78,30 +85,46 @@ class Answer:
 
 
 class Body:
-    """Counts the bytes of a body, whatever its header says, and does not wait for ever."""
+    """Counts the bytes of a body, whatever its header says, and does not wait for ever.
 
-    def __init__(self, receive: Receive, limits: Limits, answer: Answer) -> None:
+    Attributes:
+        refusal: why the rest is not received, or None.
+    """
+
+    def __init__(
+        self, receive: Receive, limits: Limits, answer: Answer, has_body: bool = True
+    ) -> None:
         self._receive = receive
         self._limits = limits
         self._answer = answer
         self._bytes = 0
-        self._is_complete = False
+        # From the first part on, and a little longer for each byte: a body that comes a byte at
+        # a time would keep its connection for days.
+        self._began = time.monotonic()
+        self._is_read = not has_body
         self.refusal: Refusal | None = None
 
     async def __call__(self) -> Message:
         if self.refusal is not None:
             return {'type': 'http.disconnect'}
-        if self._is_complete:
+        if self._is_read:
             return await self._receive()  # until the client leaves
+        allowed = self._limits.body_seconds + self._bytes / self._limits.body_rate
+        left = self._began + allowed - time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), self._limits.body_seconds)
+            message = await asyncio.wait_for(self._receive(), max(0.0, left))
         except asyncio.TimeoutError:
             return self._refuse(Refusal(408, 'the body did not arrive in time'))
-        self._is_complete = not message.get('more_body', False)
+        self._is_read = not message.get('more_body', False)
         self._bytes += len(message.get('body', b''))
         if self._bytes > self._limits.body_bytes:
             return self._refuse(too_large(self._limits))
         return message
+
+    async def drain(self) -> None:
+        """Receive what is left, within the limits."""
+        while not self._is_read and self.refusal is None:
+            await self()
 
     def _refuse(self, refusal: Refusal) -> Message:
         # The application sees a client that has left; what it answers is not sent.

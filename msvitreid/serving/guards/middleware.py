@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -20,6 +21,9 @@ OPEN_FOLDER = '/static/'
 #: From which a browser without a token is sent to the form.
 PAGES = ('/', '/review')
 SAFE_METHODS = ('GET', 'HEAD', 'OPTIONS')
+API = '/api/'
+#: A host as browsers send it: no user, no path, no spaces.
+_HOST = re.compile(r'[A-Za-z0-9._-]+(:[0-9]*)?|\[?[0-9A-Fa-f:.]+\]?|\[[0-9A-Fa-f:.]+\]:[0-9]*')
 
 
 class Guards:
@@ -53,8 +57,9 @@ class Guards:
         answer = Answer(send)
         body: Body | None = None
         try:
-            self._check(scope)
-            body = Body(receive, self._limits, answer)
+            has_body = self._check(scope)
+            body = Body(receive, self._limits, answer, has_body)
+            answer.body = body
             await self._app(scope, body, answer)
             if body.refusal is not None:
                 raise body.refusal
@@ -69,7 +74,8 @@ class Guards:
             sentence = "an unexpected error; the server's log has the details"
             await answer.refuse(Refusal(500, sentence))
 
-    def _check(self, scope: Scope) -> None:
+    def _check(self, scope: Scope) -> bool:
+        """Whether the request has a body; a refusal, if it may not pass."""
         headers = Headers(scope=scope)
         host = headers.get('host', '')
         if len(headers.getlist('host')) != 1 or not self._is_own(host):
@@ -89,11 +95,18 @@ class Guards:
                 'this server needs its token, as Authorization: Bearer TOKEN',
                 {'WWW-Authenticate': 'Bearer'},
             )
-        if scope['method'] not in SAFE_METHODS and not _is_same_origin(headers, host):
-            raise Refusal(403, 'a page of another site may not change anything here')
+        is_change = scope['method'] not in SAFE_METHODS
+        # Another page cannot read what the API answers, but could have it compute for hours.
+        if (is_change or path.startswith(API)) and not _is_same_origin(headers, host):
+            raise Refusal(403, 'a page of another site may not use the server')
+        is_chunked = 'transfer-encoding' in headers
+        if is_chunked and 'content-length' in headers:
+            # Two lengths, of which a proxy may believe the other one.
+            raise Refusal(400, 'a request has Content-Length or Transfer-Encoding, not both')
         length = headers.get('content-length', '0')
         if not length.isdecimal() or int(length[:20]) > self._limits.body_bytes:
             raise too_large(self._limits)
+        return is_chunked or int(length) > 0
 
     def _is_own(self, host: str) -> bool:
         name = _bare(host)
@@ -115,6 +128,8 @@ def _is_same_origin(headers: Headers, host: str) -> bool:
 
 def _bare(host: str) -> str:
     """A host without its port, in lower case; '' for what is none."""
+    if not _HOST.fullmatch(host):
+        return ''
     try:
         # Brackets are those of an IPv6 address in a URL.
         is_plain_ipv6 = host.count(':') > 1 and not host.startswith('[')

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from msvitreid.errors import ConfigError
 
@@ -39,9 +39,6 @@ class Token:
         scheme, _, given = headers.get('authorization', '').partition(' ')
         if scheme.lower() == 'bearer' and self.fits(given.strip()):
             return True
-        try:
-            cookies = SimpleCookie(headers.get('cookie', ''))
-        except CookieError:
-            return False
-        given = cookies[COOKIE].value if COOKIE in cookies else ''
+        # Cookies of other servers of this host come along, whatever they hold.
+        given = cookie_parser(headers.get('cookie', '')).get(COOKIE, '')
         return hmac.compare_digest(given.encode('utf-8', 'replace'), self.cookie.encode())

@@ -7,6 +7,15 @@ negatives. ``changes.py`` plans names, merges and splits, ``training_list.py`` w
 
 from .entries import ANSWERS, Image, Mark, Note
 from .state import Identity, ReviewState
-from .store import MarkStore
+from .store import BusyMarksError, MarkStore
 
-__all__ = ['ANSWERS', 'Identity', 'Image', 'Mark', 'MarkStore', 'Note', 'ReviewState']
+__all__ = [
+    'ANSWERS',
+    'BusyMarksError',
+    'Identity',
+    'Image',
+    'Mark',
+    'MarkStore',
+    'Note',
+    'ReviewState',
+]

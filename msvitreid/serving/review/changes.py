@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from msvitreid.datasets.readers.spellings import stands_for_nothing
 from msvitreid.errors import ReviewError
 from msvitreid.utils.printable import counted, printable
+from msvitreid.utils.spreadsheets import is_formula
 
 from .entries import Image, Mark
 from .state import Identity, ReviewState, components, joined, shown
@@ -82,12 +83,7 @@ def plan_merge(state: ReviewState, images: Sequence[Image], name: str | None = N
     if len(merged) < 2:
         raise ReviewError('these images are of one identity already; choose images of several')
     _require_none_different(
-        [
-            mark
-            for place, one in enumerate(merged)
-            for other in merged[:place]
-            for mark in state.between(one.anchor, other.anchor)
-        ],
+        state.differences([one.anchor for one in merged]),
         'identities that are marked as different cannot be merged',
     )
     if name is None:
@@ -176,26 +172,21 @@ def plan_group(
     """
     joined_images = list({state.root(image): image for image in images}.values())
     _require_none_different(
-        [
-            mark
-            for place, one in enumerate(joined_images)
-            for other in joined_images[:place]
-            for mark in state.between(one, other)
-        ],
+        state.differences(joined_images),
         'images that are marked as different cannot be one identity',
     )
     first = images[0]
+    of_root = {state.root(image): image for image in reversed(images)}
     for image in removed:
-        for one in images:
-            if state.root(image) == state.root(one):
-                raise ReviewError(
-                    f'{shown(image)} and {shown(one)} are of one identity already; split it '
-                    'instead of removing an image'
-                )
+        if (one := of_root.get(state.root(image))) is not None:
+            raise ReviewError(
+                f'{shown(image)} and {shown(one)} are of one identity already; split it '
+                'instead of removing an image'
+            )
     marks = [(first, one, 'same') for one in joined_images if one != first]
     marks += [(first, one, 'different') for one in removed]
     marks = [mark for mark in marks if state.root(mark[0]) != state.root(mark[1])]
-    everything = {one for image in images for one in state.identity_of(image).images}
+    everything = {one for image in joined_images for one in state.identity_of(image).images}
     names = [state.identity_of(image).name for image in images]
     name = next((name for name in names if name), '')
     pairs = tuple(marks)
@@ -206,8 +197,8 @@ def checked_name(name: str) -> str:
     """A name of an identity as it is stored: in Unicode's composed form, without outer spaces.
 
     Raises:
-        ReviewError: it is too long, has characters that show nothing, or means that there is
-            no identity, such as ``-1`` and ``unknown``.
+        ReviewError: it is too long, has characters that show nothing, is a formula to a
+            spreadsheet, or means that there is no identity, such as ``-1`` and ``unknown``.
     """
     name = unicodedata.normalize('NFC', name).strip()
     if len(name) > LONGEST_NAME or not name.isprintable():
@@ -218,6 +209,11 @@ def checked_name(name: str) -> str:
         raise ReviewError(
             f'{printable(name)!r} means in a training list that an identity is not known; '
             'choose another name'
+        )
+    if is_formula(name):
+        raise ReviewError(
+            f'{printable(name)!r} is a formula to a spreadsheet that opens the training list; '
+            'begin the name with another character'
         )
     return name
 

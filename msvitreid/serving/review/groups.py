@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,21 @@ from msvitreid.gallery import GalleryStore
 
 from .entries import Image
 from .state import ReviewState
+
+MOST_IMAGES = 5000
+"""Of a group that is proposed: more can neither be looked at nor confirmed."""
+
+
+PAIRS = 2**17
+"""Of images, that are looked at together."""
+
+
+@dataclass(eq=False)
+class _Part:
+    """Identities that are proposed together, and those that one of them differs from."""
+
+    roots: set[Image]
+    others: set[Image]
 
 
 def find_groups(
@@ -39,13 +55,15 @@ def open_groups(
 ) -> list[list[str]]:
     """What of the groups is not decided yet, the largest first.
 
-    Left out are images that were set aside, groups that were rejected, and those that are one
-    identity already. A group with images that are marked as different is taken apart, so that
-    no two of them are proposed together.
+    Left out are images that were set aside, groups that were rejected, those that are one
+    identity already, and those of more than 5,000 images. A group with images that are marked
+    as different is taken apart, so that no two of them are proposed together.
     """
     found = []
     for ids in groups:
         kept = [id_ for id_ in ids if id_ not in state.asides]
+        if len(kept) > MOST_IMAGES:
+            continue
         for part in _without_negatives(kept, state, gallery, threshold):
             roots = {state.root(Image('gallery', id_)) for id_ in part}
             if len(roots) > 1 and Image.of_group(part).name not in state.rejected:
@@ -56,33 +74,41 @@ def open_groups(
 def _without_negatives(
     ids: list[str], state: ReviewState, gallery: GalleryStore, threshold: float
 ) -> Iterator[list[str]]:
-    parts: dict[Image, set[Image]] = {}
+    root_of = {id_: state.root(Image('gallery', id_)) for id_ in ids}
     members: dict[Image, list[str]] = defaultdict(list)
-    for id_ in ids:
-        root = state.root(Image('gallery', id_))
+    for id_, root in root_of.items():
         members[root].append(id_)
-        parts[root] = {root}
-    if not state.has_different(parts):
+    parts = [_Part({root}, state.different_roots(root)) for root in members]
+    if not state.has_different(members):
         yield ids
         return
     items = gallery.get(ids)
     known = [id_ for id_ in ids if id_ in items]
     unit = np.stack([items[id_].embedding for id_ in known])  # type: ignore[misc]
-    left, right = np.triu_indices(len(known), 1)
+    place_of = {root: place for place, root in enumerate(members)}
+    part_of = np.array([place_of[root_of[id_]] for id_ in known], np.int64)
+    left, right = (one.astype(np.int32) for one in np.triu_indices(len(known), 1))
     similarity = (unit @ unit.T)[left, right]
-    order = np.argsort(-similarity, kind='stable')
-    order = order[similarity[order] >= threshold]
-    for one, other in zip(left[order].tolist(), right[order].tolist(), strict=True):
-        first, second = (
-            parts[state.root(Image('gallery', known[place]))] for place in (one, other)
-        )
-        if first is second or any(state.between(a, b) for a in first for b in second):
-            continue
-        first |= second
-        for root in second:
-            parts[root] = first
-    for part in {id(one): one for one in parts.values()}.values():
-        yield sorted(id_ for root in part for id_ in members[root])
+    order = np.flatnonzero(similarity >= threshold)
+    order = order[np.argsort(-similarity[order], kind='stable')]
+    for start in range(0, len(order), PAIRS):
+        chosen = order[start : start + PAIRS]
+        # Of the pairs of two parts the first decides, as parts that differ go on to.
+        ones, others = part_of[left[chosen]], part_of[right[chosen]]
+        codes = np.minimum(ones, others) * len(parts) + np.maximum(ones, others)
+        _, firsts = np.unique(codes, return_index=True)
+        firsts = np.sort(firsts[ones[firsts] != others[firsts]])
+        for one, other in zip(left[chosen[firsts]], right[chosen[firsts]], strict=True):
+            first, second = parts[part_of[one]], parts[part_of[other]]
+            if first is second or not first.others.isdisjoint(second.roots):
+                continue
+            first.roots |= second.roots
+            first.others |= second.others
+            part_of[part_of == part_of[other]] = part_of[one]
+            second.roots = set()
+    for part in parts:
+        if part.roots:
+            yield sorted(id_ for root in part.roots for id_ in members[root])
 
 
 def _sorted(groups: Iterator[list[str]] | Sequence[list[str]]) -> list[list[str]]:

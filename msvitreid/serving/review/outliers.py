@@ -114,8 +114,23 @@ def find_outliers(
             value, place = products.max(0)
             similar[row] = float(value), int(place)
         report(0.2 + 0.8 * start / len(rows))
+    lowest: dict[int, list[tuple[float, int, int]]] = {}
+    for row in rows:
+        lowest.setdefault(first[row], []).extend(
+            (value, row, place) for value, place in own[row].low
+        )
+    for pairs in lowest.values():
+        pairs.sort()
     outliers = [
-        _outlier(ids, row, own, similar[row], range(first[row], last[row]), same_threshold)
+        _outlier(
+            ids,
+            row,
+            own[row],
+            similar[row],
+            last[row] - first[row],
+            lowest[first[row]] if last[row] - first[row] > 3 else [],
+            same_threshold,
+        )
         for row in rows
     ]
     chosen = [one for one in outliers if one.is_apart or one.is_nearer]
@@ -139,32 +154,26 @@ def _within(products: torch.Tensor, place: int, offset: int) -> _Own:
 def _outlier(
     ids: list[str],
     row: int,
-    own: dict[int, _Own],
+    own: _Own,
     other: tuple[float, int],
-    members: range,
+    images: int,
+    pairs: list[tuple[float, int, int]],
     same_threshold: float | None,
 ) -> Outlier:
-    nearest = own[row].similarity
-    others = None
-    if len(members) > 3:
-        # Two of them: the lowest of each may be that with this row.
-        others = min(
-            value
-            for member in members
-            if member != row
-            for value, place in own[member].low
-            if place != row
-        )
-    margins = [-1.0 if others is None else others - own[row].mean]
+    """One image; ``pairs`` are the two lowest of each image of its identity, ascending."""
+    nearest = own.similarity
+    # Two of each: the lowest may be that with this row.
+    others = next((value for value, one, place in pairs if row not in (one, place)), None)
+    margins = [-1.0 if others is None else others - own.mean]
     if same_threshold is not None:
         margins.append(same_threshold - nearest)
     has_other = other[0] > -np.inf
     nearer = other[0] - nearest if has_other else -1.0
     return Outlier(
         id=ids[row],
-        images=len(members),
-        mean=own[row].mean,
-        own_id=ids[own[row].nearest],
+        images=images,
+        mean=own.mean,
+        own_id=ids[own.nearest],
         own=nearest,
         others=others,
         other_id=ids[other[1]] if has_other else None,

@@ -42,14 +42,47 @@ SCHEMA = {
 }
 
 
+#: What holds of every row that this program writes. SQLite itself takes any type in any column.
+_SOUND = ' AND '.join(
+    [
+        *(
+            f"typeof({name}) = 'text'"
+            for name in ('time', 'query', 'hit', 'one', 'other', 'answer', 'reviewer')
+        ),
+        f'number BETWEEN 1 AND {2**62}',
+        "typeof(change) = 'integer'",
+        "(action = 'undo') = (undoes IS NOT NULL)",
+        "(undoes IS NULL OR typeof(undoes) = 'integer' AND undoes < number)",
+        "CASE WHEN hit = '' THEN action <> 'mark' AND one = query AND other = '' "
+        "ELSE action IN ('mark', 'undo') AND query <> hit AND one = min(query, hit) "
+        'AND other = max(query, hit) END',
+    ]
+)
+
+
 def prepare(database: sqlite3.Connection, path: Path) -> None:
     """Make the tables of an empty file, or upgrade those of format 1; in a transaction.
 
     Raises:
-        ReviewError: the file is another one, or of a later version.
+        ReviewError: the file is another one, or of a later version, or another program wrote
+            into it.
     """
+    _prepare_tables(database, path)
+    query = f'SELECT number FROM log WHERE ({_SOUND}) IS NOT 1 LIMIT 1'
+    if found := database.execute(query).fetchone():
+        raise ReviewError(
+            f'entry {found[0]} of the file of marks {str(path)!r} was changed by another '
+            'program; restore a copy of the file'
+        )
+
+
+def _prepare_tables(database: sqlite3.Connection, path: Path) -> None:
     run = database.execute
-    query = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_%' ESCAPE '^'"
+    # A trigger is one whatever its name.
+    query = (
+        "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_%' ESCAPE '^' "
+        "OR type IN ('trigger', 'view')"
+    )
     found = dict(run(query))
     kind = run('PRAGMA application_id').fetchone()[0]
     version = run('PRAGMA user_version').fetchone()[0]

@@ -98,6 +98,18 @@ class ReviewState:
         """Marks "different" between an image of the one identity and one of the other."""
         return self._different.get(self.root(one), {}).get(self.root(other), [])
 
+    def differences(self, images: Collection[Image]) -> list[Mark]:
+        """Marks "different" between the identities of these images, oldest first."""
+        roots = {self.root(image) for image in images}
+        found = {
+            mark.number: mark
+            for root in roots
+            for other, marks in self._different.get(root, {}).items()
+            if other != root and other in roots
+            for mark in marks
+        }
+        return [found[number] for number in sorted(found)]
+
     def has_different(self, roots: Collection[Image]) -> bool:
         """Whether two of these identities, each given by its anchor, are marked as different."""
         return any(
@@ -105,6 +117,10 @@ class ReviewState:
             for root in roots
             for other in self._different.get(root, ())
         )
+
+    def different_roots(self, root: Image) -> set[Image]:
+        """Anchors of the identities that are marked as different from one."""
+        return {other for other in self._different.get(root, ()) if other != root}
 
     def different_from(self, image: Image) -> dict[str, Mark]:
         """By id the images of the gallery that are marked as different from this one.

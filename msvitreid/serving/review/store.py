@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 80
 """Of a reviewer's name, and of a reason."""
 
+WAIT_SECONDS = 5.0
+"""For other changes to end, of this process and of others: all who wait hold a thread."""
+
 _COLUMNS = 'number, time, action, query, hit, answer, reviewer, change'
 _HOLDING = (
     "action <> 'undo' AND number NOT IN (SELECT undoes FROM log WHERE undoes IS NOT NULL)"
@@ -36,6 +39,10 @@ _HOLDING = (
 
 NOT_READ = ReviewState(-1, [], [])
 Entry = Mark | Note
+
+
+class BusyMarksError(ReviewError):
+    """Others use the file of marks for so long that nothing is waited for."""
 
 
 class MarkStore:
@@ -57,7 +64,7 @@ class MarkStore:
         self._latest: dict[tuple[str, str, str], Entry] = {}
         with self._errors():
             self._database = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=30
+                path, isolation_level=None, check_same_thread=False, timeout=WAIT_SECONDS
             )
         try:
             with self._errors():
@@ -72,7 +79,7 @@ class MarkStore:
     @property
     def state(self) -> ReviewState:
         """What holds now; kept until the next entry, of whatever process."""
-        with self._lock, self._errors():
+        with self._turn(), self._errors():
             return self._read_state()
 
     def add(self, query: Image, hit: Image, answer: str, reviewer: str = '') -> Mark:
@@ -232,7 +239,7 @@ class MarkStore:
             'FROM log WHERE number < ? ORDER BY number DESC LIMIT ?'
         )
         last = 2**63 - 1 if before is None else before
-        with self._lock, self._errors():
+        with self._turn(), self._errors():
             rows = self._database.execute(query, [last, limit]).fetchall()
         names = 'number', 'time', 'action', 'images', 'value', 'reviewer', 'change', 'undoes'
         return [
@@ -340,7 +347,7 @@ class MarkStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock, self._errors():
+        with self._turn(), self._errors():
             self._database.execute('BEGIN IMMEDIATE')
             try:
                 yield
@@ -352,10 +359,27 @@ class MarkStore:
                 raise
 
     @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=2 * WAIT_SECONDS):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _busy(self) -> BusyMarksError:
+        return BusyMarksError(
+            f'the file of marks {str(self.path)!r} is in use; try again, or close the other '
+            'program that has it open'
+        )
+
+    @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
+            if 'is locked' in str(error):
+                raise self._busy() from error
             raise ReviewError(
                 f'the file of marks {str(self.path)!r} cannot be used ({error}); free some '
                 'space, restore a copy of it, or give another one'

@@ -95,7 +95,8 @@ def identity_routes(service: Service) -> APIRouter:
         state = service.marks.state
         found = state.identity_of(Image('gallery', image))
         items = service.gallery.get(found.ids, embeddings=False)
-        marks = [mark for mark in state.marks if {mark.query, mark.hit} & {*found.images}]
+        images = {*found.images}
+        marks = [mark for mark in state.marks if mark.query in images or mark.hit in images]
         return {
             **_summary(
                 found, {id_: recorded_pid(item.metadata) for id_, item in items.items()}

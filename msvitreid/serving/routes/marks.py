@@ -8,7 +8,13 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from msvitreid.errors import ConfigError
-from msvitreid.serving.requests import Strict, documented, read_request
+from msvitreid.serving.requests import (
+    MOST_VALUES,
+    EntryNumber,
+    Strict,
+    documented,
+    read_request,
+)
 from msvitreid.serving.review import ANSWERS, Image, Mark
 from msvitreid.serving.review.training_list import training_list
 from msvitreid.serving.service import Service
@@ -35,7 +41,9 @@ class BulkRequest(Strict):
     upload: str | None = Field(
         None, pattern='^[0-9a-f]{64}$', description='an uploaded query, as the search names it'
     )
-    hits: list[str] = Field(description='ids in the gallery', min_length=1)
+    hits: list[str] = Field(
+        description='ids in the gallery', min_length=1, max_length=MOST_VALUES
+    )
     answer: str = Field(description='same, different or cannot tell')
     reviewer: str = ''
 
@@ -43,14 +51,14 @@ class BulkRequest(Strict):
 class BulkUndoRequest(Strict):
     """The numbers of marks to undo together."""
 
-    numbers: list[int] = Field(min_length=1)
+    numbers: list[EntryNumber] = Field(min_length=1, max_length=MOST_VALUES)
     reviewer: str = ''
 
 
 class UndoRequest(Strict):
     """The number of the mark to undo; without one, the last of all."""
 
-    number: int | None = None
+    number: EntryNumber | None = None
     reviewer: str = ''
 
 

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from msvitreid.serving.guards import COOKIE, Token
+from msvitreid.serving.requests import Strict, read_request
 from msvitreid.version import __version__
 
 STATIC = Path(__file__).parent.parent / 'static'
 FRESH = {'Cache-Control': 'no-cache'}
+
+
+class LoginRequest(Strict):
+    """What the form of the login sends."""
+
+    token: str = ''
 
 
 def page_routes(token: Token | None) -> APIRouter:
@@ -31,16 +37,16 @@ def page_routes(token: Token | None) -> APIRouter:
 
     @router.post('/login', include_in_schema=False)
     async def enter(request: Request) -> Response:
-        fields = parse_qs((await request.body()).decode('utf-8', 'replace'), max_num_fields=5)
-        given = fields.get('token', [''])[0].strip()
-        if token is None or not token.fits(given):
+        wanted, _ = await read_request(request, LoginRequest)
+        if token is None or not token.fits(wanted.token.strip()):
             return RedirectResponse('/login#failed', 303)
         answer = RedirectResponse('/', 303)
         answer.set_cookie(COOKIE, token.cookie, httponly=True, samesite='strict')
         return answer
 
+    # Not in a thread, of which there may be none left while searches take long.
     @router.get('/api/health')
-    def health() -> dict[str, str]:
+    async def health() -> dict[str, str]:
         """Whether the server is there."""
         return {'status': 'ok', 'version': __version__}
 

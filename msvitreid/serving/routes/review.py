@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from msvitreid.errors import ConfigError
 from msvitreid.serving.columns import shown
-from msvitreid.serving.requests import Strict, documented, read_request
+from msvitreid.serving.requests import EntryNumber, Strict, documented, read_request
 from msvitreid.serving.review import Image, Mark, Note
 from msvitreid.serving.reviewing import Reviewing
 from msvitreid.serving.service import Service
@@ -55,8 +55,8 @@ class RejectRequest(Strict):
 class UndoChangeRequest(Strict):
     """The change to undo; without one, the last of all."""
 
-    change: int | None = None
-    number: int | None = Field(None, description='of one entry, in place of a change')
+    change: EntryNumber | None = None
+    number: EntryNumber | None = Field(None, description='of one entry, in place of a change')
     reviewer: str = ''
 
 
@@ -147,7 +147,7 @@ def review_routes(service: Service) -> APIRouter:
         return await run_in_threadpool(reviewing.reject, wanted.ids, wanted.reviewer)
 
     @router.get('/log')
-    def log(before: int | None = None, limit: int = 48) -> dict[str, Any]:
+    def log(before: EntryNumber | None = None, limit: int = 48) -> dict[str, Any]:
         """Entries of the log, newest first, those before a number."""
         service.require_limit(limit)
         return {'entries': service.marks.history(before, limit)}

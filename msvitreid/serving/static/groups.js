@@ -44,7 +44,9 @@ export async function showGroup(focus = false) {
     removed.clear();
     complain(null);
     $('group').hidden = false;
-    $('group-title').textContent = images.length ? `Group ${index + 1} of ${found.total.toLocaleString('en')}: ${counted(images.length, 'image')}` : 'No group is left at this threshold.';
+    const left = images.length ? `Group ${index + 1} of ${found.total.toLocaleString('en')}: ${counted(images.length, 'image')}` : 'No group is left to decide about.';
+    const large = found.too_large ? ` ${counted(found.too_large, 'group')} of more than 5,000 images not shown; raise the similarity.` : '';
+    $('group-title').textContent = left + large;
     for (const id of ['group-confirm', 'group-reject', 'group-skip']) $(id).hidden = !images.length;
     $('group-list').replaceChildren(...images.map(tile));
     if (focus) images.length ? select(0, true) : $('group-title').focus();

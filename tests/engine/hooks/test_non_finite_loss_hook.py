@@ -193,7 +193,7 @@ def test_other_buffers_may_be_infinite(prepare):
 
 @pytest.mark.parametrize('patience', [0, -1, 1.5, '3'])
 def test_patience_is_a_number_of_steps(patience):
-    with pytest.raises(ConfigError, match='from 1 on, got'):
+    with pytest.raises(ConfigError, match='patience: expected'):
         NonFiniteLossHook(patience=patience)
 
 

@@ -1,5 +1,7 @@
 """Class of faults: a merge or split that touches more, or less, than its scope says."""
 
+import time
+
 import pytest
 
 from msvitreid.errors import ReviewError
@@ -112,3 +114,26 @@ def test_a_group_joins_identities_and_parts_what_was_removed():
         plan_group(state, images('b x'))
     with pytest.raises(ReviewError, match="'b' and 'a'"):
         plan_group(state, images('a c'), images('b'))
+
+
+@pytest.mark.parametrize('name', ["=cmd()|'x'!A0", '+1+1', '@SUM(1)', '-a', '=1'])
+def test_a_name_that_a_spreadsheet_would_run_is_refused(name):
+    with pytest.raises(ReviewError, match='formula'):
+        checked_name(name)
+    assert checked_name(f'x{name}') == f'x{name}'
+    assert checked_name('+5') == '+5'
+
+
+def test_a_group_of_5000_is_planned_soon():
+    """All pairs were looked at: 27 seconds, in which nobody else could mark."""
+    ids = [image(f'i{number}') for number in range(5000)]
+    started = time.perf_counter()
+    plan = plan_group(state_of('i0 = i1'), ids[:4000], ids[4000:])
+    assert (len(plan.marks), len(plan.parts[0])) == (4998, 4000)
+    assert time.perf_counter() - started < 5
+    state = state_of('i0 = i1', 'i4999 = i1')
+    with pytest.raises(ReviewError, match="'i4999' and 'i0'"):
+        plan_group(state, ids[:4000], ids[4000:])
+    state = state_of('i0 = i1', 'i1 / i2', 'i3 / i0', 'i0 / x')
+    with pytest.raises(ReviewError, match="mark 2, 'i1' and 'i2'; mark 3, 'i3' and 'i0'"):
+        plan_group(state, ids)

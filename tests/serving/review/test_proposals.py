@@ -104,6 +104,16 @@ def test_groups_are_clusters_that_nobody_decided_about(gallery_of):
     assert still_open('a = b', 'b = c', 'd = x', 'x / e', 'f = g') == []
 
 
+def test_a_group_that_nobody_can_look_at_is_not_proposed(gallery_of, monkeypatch):
+    """Taking one of 100,000 images apart took 80 GB."""
+    gallery = gallery_of(a=(0, None), b=(1, None), c=(2, None))
+    groups = [['a', 'b', 'c']]
+    assert open_groups(groups, state_of(), gallery, 0.9) == groups
+    monkeypatch.setattr('msvitreid.serving.review.groups.MOST_IMAGES', 2)
+    assert open_groups(groups, state_of(), gallery, 0.9) == []
+    assert open_groups(groups, state_of('aside c bad'), gallery, 0.9) == [['a', 'b']]
+
+
 def test_a_result_is_computed_once_and_its_progress_is_told():
     background, go, calls = Background(), threading.Event(), []
 
@@ -125,6 +135,31 @@ def test_a_result_is_computed_once_and_its_progress_is_told():
     while background.ask('key', compute).result is None:
         time.sleep(0.001)
     assert calls == [1, 1]
+    background.close()
+
+
+def test_few_computations_wait_and_the_newest_are_kept():
+    """1,000 requests, each with another similarity, kept the thread busy for hours."""
+    background, go, done = Background(), threading.Event(), []
+
+    def first(report):
+        assert go.wait(30)
+        return 'first'
+
+    def compute_of(key):
+        return lambda report: done.append(key) or key
+
+    assert background.ask('first', first).result is None
+    while background.ask('first', first).share != 0:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    for key in range(100):
+        background.ask(key, compute_of(key))
+    go.set()
+    while background.ask(99, compute_of(99)).result is None:
+        time.sleep(0.001)
+    assert background.ask('first', first).result == 'first'
+    assert done == [96, 97, 98, 99]
     background.close()
 
 

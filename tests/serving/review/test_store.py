@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from msvitreid.errors import OutputError, ReviewError
-from msvitreid.serving.review import Image, MarkStore
+from msvitreid.serving.review import BusyMarksError, Image, MarkStore
 from msvitreid.serving.review.changes import plan_merge, plan_name
 from msvitreid.serving.review.schema import FIRST_SCHEMA
 
@@ -231,7 +231,7 @@ def test_a_later_version_is_refused_and_left(tmp_path, marks):
 
 KILLED = """
 import sys
-from msvitreid.serving.review import Image, MarkStore
+from msvitreid.serving.review import BusyMarksError, Image, MarkStore
 store = MarkStore(sys.argv[1])
 print('ready', flush=True)
 for change in range(10_000):
@@ -273,4 +273,58 @@ def test_what_is_read_since_is_what_is_read_at_once(tmp_path, marks):
         expected = vars(fresh.state)
         fresh.close()
         assert vars(marks.state) == vars(other.state) == expected
+    other.close()
+
+
+TRIGGER = (
+    'CREATE TRIGGER sqlite_t AFTER INSERT ON log BEGIN DELETE FROM log WHERE number = 1; END'
+)
+
+
+@pytest.mark.parametrize(
+    'statements',
+    [
+        # A name with which SQLite's own tables begin.
+        [
+            'PRAGMA writable_schema = ON',
+            f"INSERT INTO sqlite_schema VALUES ('trigger', 'sqlite_t', 'log', 0, '{TRIGGER}')",
+        ],
+        ["UPDATE log SET query = x'ff00', one = x'ff00'"],
+        ["UPDATE log SET time = x'ff'"],
+        ['UPDATE log SET number = 9223372036854775807'],
+        ["UPDATE log SET hit = '', other = ''"],
+        ['UPDATE log SET hit = query, other = query'],
+        ["UPDATE log SET one = 'gallery:zzz'"],
+        ["UPDATE log SET action = 'undo'"],
+        ['UPDATE log SET undoes = 1'],
+    ],
+)
+def test_a_file_that_another_program_has_written_is_refused(tmp_path, marks, statements):
+    marks.add(A, C, 'same')
+    marks.close()
+    database = sqlite3.connect(tmp_path / 'marks.sqlite', isolation_level=None)
+    for statement in statements:
+        database.execute(statement)
+    database.close()
+    before = (tmp_path / 'marks.sqlite').read_bytes()
+    with pytest.raises(ReviewError, match=r'marks\.sqlite'):
+        MarkStore(tmp_path / 'marks.sqlite')
+    assert (tmp_path / 'marks.sqlite').read_bytes() == before
+
+
+def test_a_file_that_another_program_keeps_is_not_waited_for_long(tmp_path, marks, monkeypatch):
+    """All who asked waited for 30 seconds, one after the other."""
+    monkeypatch.setattr('msvitreid.serving.review.store.WAIT_SECONDS', 0.05)
+    marks.add(A, B, 'same')
+    other = sqlite3.connect(tmp_path / 'marks.sqlite', isolation_level=None)
+    other.execute('BEGIN EXCLUSIVE')
+    marks._database.execute('PRAGMA busy_timeout = 50')
+    with pytest.raises(BusyMarksError, match='in use'):
+        marks.add(A, C, 'same')
+    with pytest.raises(BusyMarksError, match='in use'):
+        _ = marks.state
+    with marks._lock, pytest.raises(BusyMarksError, match='in use'):
+        marks.holding()
+    other.execute('ROLLBACK')
+    assert marks.add(A, C, 'same').number == 2
     other.close()
