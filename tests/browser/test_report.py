@@ -40,7 +40,7 @@ def column(table, number):
 def test_the_file_opens_by_itself(page):
     assert page.url.startswith('file://')
     expect(page.locator('h1')).to_have_text('a, b')
-    assert page.locator('svg.chart').count() == 5
+    assert page.locator('svg.chart').count() == 6
     widths = page.evaluate(
         """() => Promise.all([...document.querySelectorAll('.ranking img')].map(async (one) => {
             one.loading = 'eager';
@@ -126,7 +126,7 @@ def test_without_javascript_all_is_there(file, open_page, report):
     figures = page.locator('.figures').inner_text()
     for run in report.runs:
         assert f'{100 * run.figures["mAP"].value:.1f}' in figures
-    assert page.locator('svg.chart').count() == 5
+    assert page.locator('svg.chart').count() == 6
     expect(page.locator('.ranking img').first).to_be_visible()
     page.get_by_text('All queries').first.click()
     assert len(column(page.locator('table.filterable').first, 1)) == 6
