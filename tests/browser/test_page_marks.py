@@ -143,7 +143,9 @@ def test_the_training_list_opens_as_a_dataset(page, crowd, tmp_path):
     assert all(image.is_file() for image in images)
     ids = page.locator('.hit-id').all_text_contents()
     assert sorted(image.name for image in images) == sorted([SEARCHED, *ids[:2]])
-    expect(page.locator('#status')).to_have_text('The training list is downloaded.')
+    expect(page.locator('#status')).to_contain_text(
+        'The training list is downloaded as marks.csv'
+    )
 
 
 def test_a_list_that_contradicts_itself_is_a_sentence(page, faults):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -141,11 +141,11 @@ def robustness_chart(nets: Sequence[tuple[int, Curve]], name: str = 'mAP') -> Ma
     return _chart(f'{name}, {condition.title}', x, y, shapes)
 
 
-def reliability_chart(bins: Sequence[Mapping[str, float]]) -> Markup:
+def reliability_chart(probabilities: Sequence[float], shares: Sequence[float]) -> Markup:
     """The share of pairs of one identity over their probability, of a calibration card's bins."""
     x = Axis('probability of “same”, %', 0, 1, SHARE.ticks, per_cent)
     y = Axis('pairs of one identity, %', 0, 1, SHARE.ticks, per_cent)
-    points = [(_x(x, one['probability']), _y(y, one['share_same'])) for one in bins]
+    points = [(_x(x, p), _y(y, share)) for p, share in zip(probabilities, shares, strict=True)]
     shapes = Markup('<path class="diagonal" d="M{} {}L{} {}"/>').format(
         LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, TOP
     )
