@@ -138,31 +138,6 @@ def test_a_result_is_computed_once_and_its_progress_is_told():
     background.close()
 
 
-def test_few_computations_wait_and_the_newest_are_kept():
-    """1,000 requests, each with another similarity, kept the thread busy for hours."""
-    background, go, done = Background(), threading.Event(), []
-
-    def first(report):
-        assert go.wait(30)
-        return 'first'
-
-    def compute_of(key):
-        return lambda report: done.append(key) or key
-
-    assert background.ask('first', first).result is None
-    while background.ask('first', first).share != 0:
-        time.sleep(0.001)
-    time.sleep(0.05)
-    for key in range(100):
-        background.ask(key, compute_of(key))
-    go.set()
-    while background.ask(99, compute_of(99)).result is None:
-        time.sleep(0.001)
-    assert background.ask('first', first).result == 'first'
-    assert done == [96, 97, 98, 99]
-    background.close()
-
-
 def test_what_a_computation_raises_is_raised_and_it_can_be_tried_again():
     background, fails = Background(), [True, False]
 
