@@ -3,9 +3,9 @@
 Takes configs, checkpoints and galleries; draws nothing.
 """
 
+from .embedded_set import EmbeddedTestSet, embed_test_set, images_of_gallery
 from .embedding_map import MapPoints, points_of_gallery, points_of_test_set, project, sample
 from .rankings import QUERY_KINDS, Rankings, choose_queries, rank_with_left_out
-from .test_set import EmbeddedTestSet, embed_test_set, images_of_gallery
 
 __all__ = [
     'QUERY_KINDS',

@@ -10,7 +10,7 @@ from msvitreid.datasets.readers.spellings import stands_for_nothing
 from msvitreid.errors import ConfigError, GalleryError
 from msvitreid.gallery import GalleryStore
 
-from .test_set import EmbeddedTestSet
+from .embedded_set import EmbeddedTestSet
 
 METHODS = ('pca', 'tsne')
 PERPLEXITY = 30

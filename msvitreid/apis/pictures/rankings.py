@@ -7,7 +7,7 @@ import torch
 
 from msvitreid.evaluation.functional import MarketRule
 
-from .test_set import EmbeddedTestSet
+from .embedded_set import EmbeddedTestSet
 
 QUERY_KINDS = ('best', 'worst', 'random', 'all')
 
