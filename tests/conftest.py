@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from tests.miniature import write_market1501
 
@@ -25,6 +26,13 @@ def collector_passes_over_imports() -> Iterator[None]:
     gc.freeze()
     yield
     gc.collect()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def loggers_end_with_their_module() -> Iterator[None]:
+    """mmengine writes what a net is initialized by to the log of the last run, open or not."""
+    yield
+    MMLogger._instance_dict.clear()
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -33,7 +33,8 @@ def tiny_config(data_root: Path, work_dir: Path, **changes: object) -> Config:
         dict(
             default_scope='msvitreid',
             runner_type='ReIDRunner',
-            experiment_name=work_dir.name,
+            # Runs of one name that start in one second have one logger.
+            experiment_name=f'{work_dir.parent.name}-{work_dir.name}',
             work_dir=str(work_dir),
             data_root=str(data_root),
             on_count_mismatch='ignore',
