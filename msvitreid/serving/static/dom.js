@@ -35,6 +35,15 @@ export async function ask(url, options) {
   return content;
 }
 
+const running = {};
+
+// Of a list's requests only the last one is answered: an earlier answer would be added to its list.
+export function askLatest(list, url) {
+  running[list]?.abort();
+  running[list] = new AbortController();
+  return ask(url, { signal: running[list].signal });
+}
+
 export const post = (url, body) =>
   ask(url, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 

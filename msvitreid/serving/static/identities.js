@@ -1,7 +1,7 @@
 // Identities: named, merged and split.
 
 import { change } from './changes.js';
-import { $, ask, complain, counted, describe, make, thumbnail } from './dom.js';
+import { $, ask, askLatest, complain, counted, describe, make, thumbnail } from './dom.js';
 import { merge, splitOff } from './scope.js';
 
 const PAGE = 48;
@@ -15,7 +15,7 @@ export async function showIdentities(fresh = true) {
   }
   try {
     const wanted = new URLSearchParams({ after, limit: PAGE, name: $('identity-name').value });
-    const { total, identities } = await ask(`/api/identities?${wanted}`);
+    const { total, identities } = await askLatest('identities', `/api/identities?${wanted}`);
     $('identity-count').textContent = total ? `${counted(total, 'identity', 'identities')}.` : 'No identity yet: mark images as the same, or confirm groups.';
     for (const identity of identities) {
       $('identity-list').append(node(identity));

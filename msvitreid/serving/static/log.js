@@ -1,7 +1,7 @@
 // What was set aside, and the log of all that was said; both can be undone.
 
 import { undoChange } from './changes.js';
-import { $, ask, complain, counted, describe, make, thumbnail } from './dom.js';
+import { $, askLatest, complain, counted, describe, make, thumbnail } from './dom.js';
 
 const PAGE = 48;
 let after = '';
@@ -13,7 +13,7 @@ export async function showAsides(fresh = true) {
     $('aside-list').replaceChildren();
   }
   try {
-    const { total, images } = await ask(`/api/review/aside?${new URLSearchParams({ after, limit: PAGE })}`);
+    const { total, images } = await askLatest('asides', `/api/review/aside?${new URLSearchParams({ after, limit: PAGE })}`);
     $('aside-count').textContent = total ? `${counted(total, 'image')}.` : 'No image is set aside.';
     for (const { id, metadata, reason, reviewer, number } of images) {
       const back = make('button', { type: 'button', 'aria-label': `Bring back ${id}` }, 'Bring back');
@@ -47,7 +47,7 @@ export async function showLog(fresh = true) {
   }
   try {
     const wanted = new URLSearchParams({ limit: PAGE, ...(before === null ? {} : { before }) });
-    const { entries } = await ask(`/api/review/log?${wanted}`);
+    const { entries } = await askLatest('log', `/api/review/log?${wanted}`);
     const known = new Map([...$('log-list').children].map((node) => [node.dataset.change, node]));
     for (const entry of entries) {
       let node = known.get(String(entry.change));

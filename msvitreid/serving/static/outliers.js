@@ -1,7 +1,7 @@
 // References that are probably wrong: each is set aside, split off, or fine.
 
 import { change, decide } from './changes.js';
-import { $, ask, complain, counted, make, say, thumbnail } from './dom.js';
+import { $, askLatest, complain, counted, make, say, thumbnail } from './dom.js';
 import { splitOff } from './scope.js';
 import { watchProgress } from './progress.js';
 
@@ -28,7 +28,7 @@ export async function showOutliers(again = false) {
 
 async function more() {
   try {
-    const found = await ask(`/api/review/outliers?offset=${outliers.length}&limit=${PAGE}`);
+    const found = await askLatest('outliers', `/api/review/outliers?offset=${outliers.length}&limit=${PAGE}`);
     for (const one of found.outliers || []) {
       outliers.push(one);
       $('outlier-list').append(node(one, outliers.length - 1));

@@ -1,6 +1,6 @@
 // Picking an image of the gallery as the query.
 
-import { $, ask, conditions, describe, imageUrl, make } from './dom.js';
+import { $, askLatest, conditions, describe, imageUrl, make } from './dom.js';
 import { useId } from './query.js';
 
 let after = '';
@@ -13,7 +13,7 @@ export async function loadItems(fresh) {
   const wanted = new URLSearchParams({ after, limit: 48, start: $('picker-start').value.trim() });
   for (const one of conditions($('picker-where').value)) wanted.append('where', one);
   try {
-    const { items } = await ask(`/api/items?${wanted}`);
+    const { items } = await askLatest('picker', `/api/items?${wanted}`);
     for (const { id, metadata } of items) {
       const button = make(
         'button',
@@ -32,6 +32,7 @@ export async function loadItems(fresh) {
     const shown = $('picker-list').children.length;
     $('picker-status').textContent = shown ? `${shown} shown` : 'No image; clear the fields to see all.';
   } catch (error) {
+    if (error.name === 'AbortError') return;
     $('more').hidden = true;
     $('picker-status').textContent = error.message;
   }
