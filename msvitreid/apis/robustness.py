@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -157,7 +158,7 @@ class OtherPeople:
 
     def __call__(self, name: str, rng: np.random.Generator) -> np.ndarray:
         """The decoded image, ``(H, W, 3)`` uint8."""
-        own = self.pids[int(np.searchsorted(np.array(self.names), name))]
+        own = self.pids[bisect_left(self.names, name)]
         others = np.flatnonzero(self.pids != own)
         return read_image(self.paths[int(rng.choice(others))], self.value_range)
 

@@ -15,14 +15,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from msvitreid.engine import check_config, load_config
 from msvitreid.errors import PREEMPTED, ConfigError, ReIDError
 from msvitreid.utils.config_files import find_config
 from msvitreid.utils.files import make_folder, write_text_atomically
 from msvitreid.utils.printable import counted, printable
+from msvitreid.utils.versions import versions
 
 from .table import ExperimentTable, option_texts
 from .testing import QueryFigures, query_figures
@@ -93,6 +97,9 @@ class TestedRun:
     versions: dict[str, str] = field(default_factory=dict)
 
 
+_KEPT = TypeAdapter(TestedRun)
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A table and the folder of what it leaves."""
@@ -100,6 +107,7 @@ class Experiment:
     table: ExperimentTable
     out: Path
 
+    @cached_property
     def runs(self) -> list[Run]:
         """All runs, seed by seed, so that every variant is measured once before any is twice.
 
@@ -148,7 +156,7 @@ def run_experiment(
         ConfigError: an option is wrong, or a result in the folder is of other settings.
         ReIDError: a run failed; the others that were running are finished first.
     """
-    runs = experiment.runs()
+    runs = experiment.runs
     waiting = [run for run in runs if list(_missing(experiment.table, run))]
     done = len(runs) - len(waiting)
     if done:
@@ -183,7 +191,7 @@ def finished_tests(experiment: Experiment) -> list[TestedRun]:
         ConfigError: a result is of other settings, or is damaged.
     """
     order = {name: place for place, name in enumerate(experiment.table.variants)}
-    runs = sorted(experiment.runs(), key=lambda run: (order[run.variant], run.seed))
+    runs = sorted(experiment.runs, key=lambda run: (order[run.variant], run.seed))
     return [
         found
         for run in runs
@@ -212,8 +220,6 @@ class _Progress:
 
 
 def _train_and_test(table: ExperimentTable, run: Run, device: str) -> list[TestedRun]:
-    from msvitreid.utils.versions import versions
-
     minutes = _train(run, device)
     tested = []
     for test in table.tests:
@@ -279,10 +285,8 @@ def _result(table: ExperimentTable, run: Run, test: str) -> TestedRun | None:
     file = run.file_of(test)
     if not file.exists():
         return None
-    from pydantic import TypeAdapter, ValidationError
-
     try:
-        found = TypeAdapter(TestedRun).validate_json(file.read_bytes(), strict=True)
+        found = _KEPT.validate_json(file.read_bytes(), strict=True)
     except ValidationError as error:
         reason = printable(error.errors()[0]['msg'])
         raise ConfigError(
