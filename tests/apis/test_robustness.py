@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from msvitreid.apis import ReIDInferencer
+from msvitreid.apis import ReIDInferencer, robustness
 from msvitreid.apis.robustness import joined_results, measure_robustness
 from msvitreid.apis.tested_net import net_on_dataset
 from msvitreid.apis.torch_net import TorchNet
@@ -207,3 +207,18 @@ def test_a_file_that_is_listed_twice_is_embedded_once(folder):
     found = tested.embed(np.array([count, 3, 0]), workers=0)
     assert torch.equal(found[0], found[2])
     assert not torch.equal(found[0], found[1])
+
+
+def test_nobody_is_covered_by_an_image_of_the_same_person(monkeypatch):
+    """The one who stands before a person is another, for every image and draw."""
+    names, pids = ['a', 'b', 'c', 'd'], np.array([7, 3, 7, 5])
+    monkeypatch.setattr(robustness, 'read_image', lambda path, _: path)
+    people = robustness.OtherPeople(names, names, pids)
+    rng = np.random.default_rng(0)
+    drawn = {name: {people(name, rng) for _ in range(50)} for name in names}
+    assert drawn == {
+        'a': {'b', 'd'},
+        'b': {'a', 'c', 'd'},
+        'c': {'b', 'd'},
+        'd': {'a', 'b', 'c'},
+    }
