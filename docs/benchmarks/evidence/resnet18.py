@@ -1,5 +1,5 @@
-# ResNet-18 from scratch in MSViT's place; its map has the same size.
-_base_ = 'msvitreid::own/own-person-128x64.py'
+# ResNet-18 from scratch, 16 epochs, in MSViT's place; its map has the same size.
+_base_ = 'recipe.py'
 
 model = dict(
     backbone=dict(
