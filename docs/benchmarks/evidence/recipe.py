@@ -8,7 +8,7 @@ model = dict(
     data_preprocessor=dict(batch_augments=[dict(type='BatchRandomErasing', max_area=0.2)]),
     backbone=dict(sparse_ratio=0.3),
 )
-train_dataloader = dict(sampler=dict(min_batches=None))
+train_dataloader = dict(sampler=dict(min_batches=0))
 train_cfg, param_scheduler, custom_hooks = published_schedule(
     epochs=(1, 12), ratio=0.8, extra=4, val_interval=100
 )
