@@ -67,7 +67,13 @@ setup(
         'gallery-index': ['faiss-cpu>=1.8,<2'],
         'gallery-qdrant': ['qdrant-client>=1.16,<2'],
         # The search page, msvitreid serve.
-        'serve': ['fastapi>=0.115.5,<1', 'uvicorn>=0.30,<1', 'python-multipart>=0.0.18'],
+        'serve': [
+            'fastapi>=0.121,<1',
+            # Before it answers to ranges of a file took quadratic time (CVE-2025-62727).
+            'starlette>=0.49.1',
+            'uvicorn>=0.30,<1',
+            'python-multipart>=0.0.20',
+        ],
         # Of the tests; the browser is Chromium of the system, which make test installs.
         'test': [
             'axe-playwright-python>=0.1.8',

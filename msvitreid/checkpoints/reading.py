@@ -51,7 +51,10 @@ def read_checkpoint(path: str | os.PathLike[str], map_location: Any = 'cpu') -> 
     except pickle.UnpicklingError as error:
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found is None:
-            raise CheckpointError(f'checkpoint {str(path)!r} is not a PyTorch file') from error
+            # Which of these errors a damaged file raises differs between versions of torch.
+            raise CheckpointError(
+                f'checkpoint {str(path)!r} is truncated or not a PyTorch file'
+            ) from error
         raise CheckpointError(
             f'checkpoint {str(path)!r} contains pickled code ({found[1]}); it was refused and '
             'not run: ask its author for a file of tensors only'

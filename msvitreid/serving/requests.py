@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -123,8 +124,9 @@ async def _form(request: Request, kind: str, files: int) -> FormData:
     )
     try:
         return await parser.parse()
-    except MultiPartException as error:
-        raise ConfigError(f'the form cannot be read: {printable(error.message)}') from None
+    except (MultiPartException, FormParserError) as error:  # Starlette 0.49 passes some through
+        reason = getattr(error, 'message', str(error))
+        raise ConfigError(f'the form cannot be read: {printable(reason)}') from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

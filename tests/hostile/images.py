@@ -184,7 +184,9 @@ IMAGES = {
     ),
     'PNG, its second half missing': Case(content('x.png', half('PNG')), load, CUT),
     'BMP, its second half missing': Case(content('x.bmp', half('BMP')), load, NOT_DECODED),
-    'GIF, its second half missing': Case(content('x.gif', half('GIF')), load, NOT_DECODED),
+    'GIF, its second half missing': Case(
+        content('x.gif', half('GIF')), load, NOT_DECODED.replace('OpenCV', 'Pillow')
+    ),
     'PNG of 0x5 pixels': Case(content('x.png', lambda: png(0, 5)), load, NOT_DECODED),
     'empty file': Case(
         content('x.jpg', bytes), load, f'FILE: the image file is empty; {AGAIN}'

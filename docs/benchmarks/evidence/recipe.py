@@ -1,5 +1,5 @@
-# The published recipe on a narrow MSViT for a CPU, from scratch, so nothing is frozen. 16 epochs, of
-# PKU-Reid 464 steps: warm-up, cosine and flat tail as 5, 75, 0.8 and 25 of the published 100.
+# The published recipe on a narrow MSViT for a CPU, from scratch, so nothing is frozen. 16 epochs,
+# of PKU-Reid 464 steps: warm-up, cosine and flat tail as 5, 75, 0.8 and 25 of the published 100.
 _base_ = 'msvitreid::own/own-person-128x64.py'
 
 from msvitreid.utils.schedules import published_schedule

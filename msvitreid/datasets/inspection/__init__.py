@@ -1,4 +1,8 @@
-"""What is wrong, or odd, with a dataset on this machine; nothing here changes a file."""
+"""What is wrong, or odd, with a dataset on this machine; nothing here changes a file.
+
+``decoding.py`` looks at pixels, ``identities.py`` at labels and cameras, ``duplicates.py`` at
+bytes, ``strays.py`` at files that no list names. ``cli/check_data.py`` calls them all.
+"""
 
 from .contents import Contents, read_contents
 from .count_findings import count_findings

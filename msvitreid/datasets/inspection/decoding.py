@@ -16,6 +16,9 @@ from .contents import Contents
 from .findings import Finding, Item
 from .parallel import work_through
 
+# OpenCV's level at which it writes nothing.
+_SILENT = 0
+
 #: A 16-bit image without a value of more than 14 bits shows as dark as a quarter of white.
 DARK = 2**14
 
@@ -103,9 +106,11 @@ def _try_decoding(path: str) -> _Look:
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
     """Keep OpenCV's own complaints about single files out of the progress bar."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 5 has them in a module of their own.
+    names = cv2 if hasattr(cv2, 'setLogLevel') else cv2.utils.logging
+    level = names.getLogLevel()
+    names.setLogLevel(_SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        names.setLogLevel(level)

@@ -18,6 +18,8 @@ from .netpbm import decode_pnm, read_pnm_header
 # In any depth, and with the orientation of the EXIF data.
 _ANY_DEPTH = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 _TIFF_STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+# OpenCV reads GIF from 4.12 on only.
+_FOR_PILLOW = (*_TIFF_STARTS, b'GIF8')
 # A tag of TIFF.
 BITS_PER_SAMPLE = 258
 # OpenCV multiplies their colors with the alpha channel.
@@ -116,7 +118,11 @@ def _decode(content: bytes) -> DecodedImage | str:
     """The image, or what is wrong with it."""
     if content.startswith(PNM_STARTS):
         return _decode_pnm(content)
-    if content[4:8] == b'ftyp' or content.startswith(_TIFF_STARTS):
+    if (
+        content[4:8] == b'ftyp'
+        or content.startswith(_FOR_PILLOW)
+        or _is_webp_with_exif(content)
+    ):
         try:
             values = _decode_with_pillow(content)
         except Exception:  # Pillow and its decoders raise whatever they stumble over
@@ -139,6 +145,12 @@ def _decode(content: bytes) -> DecodedImage | str:
     bits = _tiff_bits(content) if content.startswith(_TIFF_STARTS) else 16
     # OpenCV shifts 12 bits to the upper ones of 16; a range is stated in the file's values.
     return DecodedImage(np.right_shift(values, 16 - bits), 2**bits - 1)
+
+
+def _is_webp_with_exif(content: bytes) -> bool:
+    """Whether it may have an orientation, which OpenCV 4 does not apply in WebP."""
+    is_extended = content.startswith(b'RIFF') and content[8:16] == b'WEBPVP8X'
+    return is_extended and bool(content[20:21]) and bool(content[20] & 0x08)
 
 
 def _tiff_bits(content: bytes) -> int:
@@ -164,7 +176,7 @@ def _decode_pnm(content: bytes) -> DecodedImage | str:
 
 
 def _decode_with_pillow(content: bytes) -> np.ndarray | None:
-    """What OpenCV cannot decode, or decodes otherwise: HEIF, AVIF, and TIFF with alpha."""
+    """What some OpenCV cannot decode, or decodes otherwise; None where it is TIFF without alpha."""
     image = (
         open_heif(content).to_pillow() if is_heif(content) else Image.open(io.BytesIO(content))
     )

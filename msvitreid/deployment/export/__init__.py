@@ -1,6 +1,8 @@
 """A net as a file for other runtimes: ONNX, OpenVINO, TorchScript, torch.export.
 
-Writing and reading one, and what it says of itself. Knows models, not images or rankings.
+Writing and reading one, and what it says of itself. Knows models, not images or rankings. Another
+format is a subclass of ``ExportFormat`` in a file such as ``onnx_file.py`` and a line in
+``formats.py``.
 """
 
 from .contents import INCLUDABLE, Contents, check_include, contents_of

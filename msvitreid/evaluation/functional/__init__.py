@@ -2,6 +2,7 @@
 
 Only torch and NumPy are imported (SciPy and scikit-learn where they are used), nothing of the rest
 of the package. Start with ``similarities_to_map.py``, which leads from similarities to mAP.
+``market_rule.py`` says which gallery images count for a query.
 """
 
 from .bootstrap import bootstrap_intervals, bootstrap_labelings

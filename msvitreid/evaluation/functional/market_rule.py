@@ -128,6 +128,10 @@ class MarketRule:
         """Ranked gallery images of the query's identity, for queries ``start`` to ``stop``."""
         return self._matches_and_left_out(start, stop)[0]
 
+    def left_out(self, start: int, stop: int) -> Pairs:
+        """Images of the query's identity that it does not rank, for ``start`` to ``stop``."""
+        return self._matches_and_left_out(start, stop)[1]
+
     def apply(self, similarity: torch.Tensor, start: int) -> Pairs:
         """Put what a query does not rank at ``-inf``, in place.
 

@@ -1,4 +1,9 @@
-"""The measures for mmengine's evaluator: collect, gather across ranks, call ``functional``."""
+"""The measures for mmengine's evaluator: collect, gather across ranks, call ``functional``.
+
+``embedding_metric.py`` is below all of them: it collects embeddings and says in the log what the
+figures are, and how many decimals they have. ``reid_metric.py`` and ``retrieval_metric.py`` choose
+the figures.
+"""
 
 from .embedding_metric import EmbeddingMetric
 from .random_gallery_metric import RandomGalleryMetric

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from msvitreid.evaluation.functional import inner_product_rows, top_matches
+from msvitreid.evaluation.functional import MarketRule, inner_product_rows, top_matches
 
 from .data import Place, QueryFacts, RankingList
 
@@ -71,9 +71,9 @@ def _lists(
     )
     # Without cameras the ranking also has what the protocol leaves out.
     left_out = np.zeros((len(chosen), len(gallery)), dtype=bool)
-    if camids is not None:
-        same_camera = (camids[:, None] == gallery_camids) & (camids[:, None] >= 0)
-        left_out = same_camera & (pids[:, None] == gallery_pids)
+    rule = MarketRule(pids, gallery_pids, camids, gallery_camids)
+    rows, columns = rule.left_out(0, len(chosen))
+    left_out[rows, columns] = True
     width = places + int(left_out.sum(axis=1).max(initial=0))
     whole = top_matches(own, features, width, pids, gallery_pids, self_index=itself)
     similarity = inner_product_rows(own, features)(0, len(chosen)).cpu().numpy()
