@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
 
 from msvitreid.errors import GalleryError
 from msvitreid.registry import GALLERIES
-from msvitreid.utils.files import cannot_write
+from msvitreid.utils.files import (
+    cannot_write,
+    remove_leftovers,
+    remove_temporary,
+    temporary_path,
+)
 from msvitreid.utils.printable import printable
 
 from . import approximate, database, maintenance
@@ -68,23 +71,24 @@ class EmbeddedGallery(GalleryStore):
                     f'{str(path)!r} is in the gallery {str(folder)!r}, which has its folder for '
                     'itself; choose another place'
                 )
-        made: str | None = None
+        made: Path | None = None
         try:
             if cls.exists(path):
                 raise GalleryError(f'{str(path)!r} exists already; give a gallery a new folder')
             path.parent.mkdir(parents=True, exist_ok=True)
-            made = tempfile.mkdtemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
-            database.create(Path(made), int(dimension), fingerprint, precision)
-            (Path(made) / file_name(1)).touch()
-            maintenance.flush_folder(Path(made))
-            os.chmod(made, 0o777 & ~_umask())
+            remove_leftovers(path)
+            made = temporary_path(path.absolute())
+            made.mkdir()
+            database.create(made, int(dimension), fingerprint, precision)
+            (made / file_name(1)).touch()
+            maintenance.flush_folder(made)
             os.rename(made, path)
             maintenance.flush_folder(path.parent)
         except OSError as error:
             raise cannot_write(path, error) from error
         finally:
             if made is not None:
-                rmtree(made, ignore_errors=True)
+                remove_temporary(made)
         return cls.open(path)
 
     @classmethod
@@ -340,9 +344,3 @@ _BOUND_LIST = '(SELECT value FROM json_each(?))'
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

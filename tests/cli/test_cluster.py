@@ -288,3 +288,18 @@ def test_ids_that_lead_out_of_the_root_are_not_drawn(id_, tmp_path):
     """Files elsewhere that a stranger's gallery has opened."""
     assert sheet._place(id_, {}, tmp_path / 'images') is None
     assert sheet._place('a.jpg', {}, tmp_path) == str(tmp_path / 'a.jpg')
+
+
+def test_a_full_disk_for_the_picture_says_that_the_list_is_there(
+    gallery, tmp_path, monkeypatch
+):
+    """Class of faults: "not done", though one of two results is new."""
+
+    def fail(*_):
+        raise OutputError('no space')
+
+    monkeypatch.setattr('msvitreid.apis.clustering.draw_clusters', fail)
+    out, sheet = str(tmp_path / 'c.csv'), str(tmp_path / 's.jpg')
+    with pytest.raises(OutputError, match=r"no space; the list '.*c\.csv' is written"):
+        main(['cluster', str(gallery), '--threshold', '0.5', '--out', out, '--show', sheet])
+    assert (tmp_path / 'c.csv').exists()
