@@ -54,7 +54,10 @@ def page_end(path: Path) -> None:
 
 CASES = {
     'embed': Case(
-        lambda made, out: ['embed', made / 'model.safetensors', made / 'set', '--out', out / 'e.npz'],
+        lambda made, out: [
+            *('embed', made / 'model.safetensors', made / 'set'),
+            *('--out', out / 'e.npz'),
+        ],
         {'e.npz': arrays},
     ),
     'convert': Case(
