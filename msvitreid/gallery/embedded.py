@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ from .stored_precision import encode, measure
 from .vectors import append, file_name
 from .where import Condition, as_sql
 
+#: Conditions of searches whose rows are remembered, a byte for each row of the gallery.
+MOST_MASKS = 8
+
 
 @GALLERIES.register_module()
 class EmbeddedGallery(GalleryStore):
@@ -46,6 +50,8 @@ class EmbeddedGallery(GalleryStore):
     def __init__(self, path: str | Path, readonly: bool, fingerprint: str | None) -> None:
         self.path = Path(path)
         self._index: tuple[approximate.IndexFacts, Any] | None = None
+        self._masks: dict[bytes, np.ndarray] = {}
+        self._masks_version = -1
         self._session = Session(self.path, readonly)
         with self._session.reading() as snapshot:
             state = snapshot.state
@@ -106,11 +112,10 @@ class EmbeddedGallery(GalleryStore):
         with self._session.reading() as snapshot:
             state, vectors, allowed = snapshot
             if plan.conditions:
-                allowed = np.zeros(state.rows, dtype=bool)
-                allowed[self._slots(plan.conditions, state.rows)] = True
+                allowed = self._allowed(plan.conditions, state)
             excluded = None
             if any(plan.exclude):
-                excluded = [self._excluded(one, state.rows) for one in plan.exclude]
+                excluded = self._excluded(plan.exclude, state.rows)
             filters = plan.k, plan.threshold, allowed, excluded
             exactness = self._stored_exactness(state)
             if plan.recall is None or plan.k is None:
@@ -180,7 +185,7 @@ class EmbeddedGallery(GalleryStore):
             self._session.recover()
 
     def close(self) -> None:
-        self._index = None
+        self._index, self._masks = None, {}
         self._session.close()
 
     def _add(self, batch: Batch) -> None:
@@ -272,6 +277,24 @@ class EmbeddedGallery(GalleryStore):
             for slot, value in pairs
         ]
 
+    def _allowed(self, conditions: tuple[Condition, ...], state: State) -> np.ndarray:
+        """``(rows,)`` bool: which rows meet conditions; of the last ones it is remembered.
+
+        Without an index SQLite reads every item for them.
+        """
+        if state.version != self._masks_version:
+            self._masks, self._masks_version = {}, state.version
+        # By the SQL: of conditions themselves, those with 1 and with True are equal.
+        key = hashlib.sha256(json.dumps(as_sql(conditions)).encode()).digest()
+        mask = self._masks.pop(key, None)
+        if mask is None:
+            mask = np.zeros(state.rows, dtype=bool)
+            mask[self._slots(conditions, state.rows)] = True
+        self._masks[key] = mask
+        if len(self._masks) > MOST_MASKS:
+            del self._masks[next(iter(self._masks))]
+        return mask
+
     def _slots(
         self, conditions: tuple[Condition, ...], rows: int, joined: str = 'AND'
     ) -> np.ndarray:
@@ -284,8 +307,16 @@ class EmbeddedGallery(GalleryStore):
             raise damaged(self.path, 'an item has no vector')
         return slots
 
-    def _excluded(self, conditions: tuple[Condition, ...], rows: int) -> np.ndarray:
-        return self._slots(conditions, rows, 'OR') if conditions else np.zeros(0, np.int64)
+    def _excluded(
+        self, exclude: Sequence[tuple[Condition, ...]], rows: int
+    ) -> list[np.ndarray]:
+        """Rows that each query leaves out; equal conditions are looked up once."""
+        found: dict[str, np.ndarray] = {'': np.zeros(0, np.int64)}
+        keys = [json.dumps(as_sql(one, 'OR')) if one else '' for one in exclude]
+        for key, conditions in zip(keys, exclude, strict=True):
+            if key not in found:
+                found[key] = self._slots(conditions, rows, 'OR')
+        return [found[key] for key in keys]
 
     def _slots_of(self, ids: list[str]) -> dict[str, int]:
         query = f'SELECT id, slot FROM items WHERE id IN {_BOUND_LIST}'
