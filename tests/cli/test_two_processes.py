@@ -43,7 +43,9 @@ def launch(script, *args):
 def test_train_and_test(data_root, tmp_path):
     small = {**SMALL, 'data_root': data_root}
     two_epochs = options(small, {'train_cfg.max_epochs': 2})
-    out = launch(TOOLS / 'dist_train.sh', MARKET, 2, '--work-dir', tmp_path / 'work', *two_epochs)
+    out = launch(
+        TOOLS / 'dist_train.sh', MARKET, 2, '--work-dir', tmp_path / 'work', *two_epochs
+    )
     # Four identities, two of them on each rank.
     assert 'Epoch(train) [2][1/1]' in out
     averaged = tmp_path / 'work' / 'averaged.pth'
