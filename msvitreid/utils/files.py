@@ -171,7 +171,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """The sentence for a write that the system refused."""
-    if error.errno in OUT_OF_SPACE:
+    # Libraries that write by themselves say at most that a write failed.
+    if error.errno in (*OUT_OF_SPACE, errno.EIO, None):
         advice = 'free some space or choose another disk'
     elif error.errno == errno.ENOENT:
         advice = 'its folder is missing or was removed'

@@ -14,7 +14,7 @@ def refusing(number):
     """What a function of ``os`` does on a full disk or a read-only file system."""
 
     def refuse(*_):
-        raise OSError(number, os.strerror(number))
+        raise OSError('failed') if number is None else OSError(number, os.strerror(number))
 
     return refuse
 
@@ -26,7 +26,14 @@ def test_writes_and_makes_folders(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('number', 'advice'), [(errno.ENOSPC, 'free some space'), (errno.EROFS, 'another place')]
+    ('number', 'advice'),
+    [
+        (errno.ENOSPC, 'free some space'),
+        # What libraries say of a full disk.
+        (errno.EIO, 'free some space'),
+        (None, 'free some space'),
+        (errno.EROFS, 'another place'),
+    ],
 )
 @pytest.mark.parametrize('function', ['replace', 'fsync'])
 def test_a_failure_leaves_what_was_there(function, number, advice, tmp_path, monkeypatch):
