@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from msvitreid.deployment.export import (
 )
 from msvitreid.deployment.export.contents import Contents
 from msvitreid.deployment.export.exported_net import normalized
+from msvitreid.deployment.export.publishing import export_folder, finish_killed, publish
 from msvitreid.errors import CheckpointError, ConfigError, DatasetError
 from msvitreid.models.model_description import load_model
 from msvitreid.utils.files import cannot_write, require_writable
@@ -115,6 +115,8 @@ def export_model(
     _check_options(chosen, out, precision, calibration, max_loss)
     require_packages(chosen, precision)
     require_writable(out)
+    finish_killed(chosen, Path(out))
+    _require_own_files(chosen, Path(out))
     net, description = load_model(model)
     size = description['preprocessing']['image_size']
     if size is None:
@@ -130,7 +132,7 @@ def export_model(
         ranges = _calibration_images(reference.inferencer, calibration, whole, failed)
     made_with = b'' if ranges is None else ranges.numpy().tobytes()
     contents = contents_of(description, chosen.name, parts, precision, made_with)
-    with _temporary_folder(Path(out)) as folder:
+    with export_folder(Path(out)) as folder:
         path = folder / Path(out).name
         # nncf shows its progress on stdout.
         with contextlib.redirect_stdout(sys.stderr):
@@ -143,7 +145,7 @@ def export_model(
         loss = max(_loss(reference, one) for one in measured.values())
         reason = _refusal(precision, measured, loss, max_loss)
         if not reason:
-            _move(chosen, path, Path(out))
+            publish(chosen, path, Path(out))
     return ExportReport(
         not reason,
         reason,
@@ -169,16 +171,19 @@ def _check_options(
         )
     if Path(out).suffix != chosen.suffix:
         raise ConfigError(f'--out is {str(out)!r}, but must end with {chosen.suffix}')
-    for other in chosen.files(Path(out))[:-1]:
-        if other.exists() and not Path(out).exists():
-            raise ConfigError(
-                f'--out {str(out)!r} would replace {str(other)!r}, which belongs to something '
-                'else; choose another name'
-            )
     if (calibration is not None) != (precision == 'int8'):
         raise ConfigError('int8, and no other precision, needs images to calibrate it with')
     if not 0 <= max_loss <= 1:
         raise ConfigError(f'--max-loss must be from 0 to 1, got {max_loss}')
+
+
+def _require_own_files(chosen: ExportFormat, out: Path) -> None:
+    for other in chosen.files(out)[:-1]:
+        if other.exists() and not out.exists():
+            raise ConfigError(
+                f'--out {str(out)!r} would replace {str(other)!r}, which belongs to something '
+                'else; choose another name'
+            )
 
 
 def _calibration_images(
@@ -222,16 +227,6 @@ def _refusal(
     return ''
 
 
-@contextlib.contextmanager
-def _temporary_folder(out: Path) -> Any:
-    try:
-        folder = tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    with folder:
-        yield Path(folder.name)
-
-
 def _write(
     chosen: ExportFormat,
     net: WholeNet,
@@ -243,16 +238,5 @@ def _write(
 ) -> None:
     try:
         chosen.write(net, size, path, contents.as_texts(), contents.precision, ranges)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-
-
-def _move(chosen: ExportFormat, path: Path, out: Path) -> None:
-    try:
-        if len(chosen.files(out)) > 1:
-            # Stopped in between, no graph is left with the weights of another one.
-            out.unlink(missing_ok=True)
-        for written, name in zip(chosen.files(path), chosen.files(out), strict=True):
-            os.replace(written, name)
     except OSError as error:
         raise cannot_write(out, error) from error

@@ -21,7 +21,9 @@ def embed_in_shares(
 ) -> Embeddings:
     """Embed files by all processes of the group; without a group by this one.
 
-    Every process has to call it, and gets the whole result.
+    Every process has to call it, and gets the whole result. Batches are of other images than in
+    one process, by which embeddings differ in their last bits; with a batch size of 1 they are
+    equal on the same hardware.
 
     Args:
         inferencer: of the same model in every process.

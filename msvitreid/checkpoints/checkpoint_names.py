@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
+from msvitreid.utils.files import TEMPORARY, is_running, remove_temporary
+
 #: Of runs that count epochs, and of those that count iterations.
 EPOCH_TEMPLATE, ITERATION_TEMPLATE = 'epoch_{}.pth', 'iter_{}.pth'
 
@@ -22,10 +24,6 @@ ITERATION = re.compile(r'(?:.+_)?iter_(\d+)(?:-[0-9a-f]{8})?\.pth')
 
 #: Of the best file by a measure, its step behind the beginning.
 BEST_NAME = re.compile(r'(best_.+_(?:epoch|iter)_)(\d+)\.pth')
-
-#: Of a file that is being written, as :func:`~msvitreid.utils.files.atomic_write` names it.
-TEMPORARY = re.compile(r'\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
-
 
 #: Beginnings of names that have a meaning in a work directory.
 TAKEN = ('.', 'best_', 'abandoned')
@@ -102,20 +100,7 @@ def remove_leftovers(work_dir: str | os.PathLike[str]) -> None:
         name = TEMPORARY.fullmatch(path.name)
         if name is None:
             continue
-        is_here = f'.{host}.{name["pid"]}.' in path.name
-        if not (is_here and _is_another(int(name['pid']))):
-            path.unlink(missing_ok=True)
-
-
-def _is_another(pid: int) -> bool:
-    """Whether another process of this host has that number."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        # It belongs to somebody else.
-        return True
-    return True
+        pid = int(name['pid'])
+        is_here = f'.{host}.{pid}.' in path.name
+        if not (is_here and pid != os.getpid() and is_running(pid)):
+            remove_temporary(path)

@@ -7,6 +7,7 @@ something else. Messages never quote a container, whose text may be long.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,7 +51,8 @@ def integer(low: int = 0, high: int = LARGEST) -> Check:
 
     def check(value: Any, path: str) -> None:
         if type(value) is not int or not low <= value <= high:
-            raise MalformedError(path, value, f'an integer from {low} to {high}')
+            expected = f'an integer from {low} to {high}' if low < high else str(low)
+            raise MalformedError(path, value, expected)
 
     return check
 
@@ -60,8 +62,8 @@ def number(low: float = -math.inf, high: float = math.inf) -> Check:
 
     def check(value: Any, path: str) -> None:
         if type(value) not in (int, float) or not low <= value <= high or not _finite(value):
-            bounds = '' if math.isinf(low) else f' from {low:g} on'
-            bounds = bounds if math.isinf(high) else f' from {low:g} to {high:g}'
+            lowest = '' if math.isinf(low) else f' from {low:g} on'
+            bounds = lowest if math.isinf(high) else f' from {low:g} to {high:g}'
             raise MalformedError(path, value, f'a finite number{bounds}')
 
     return check
@@ -71,6 +73,22 @@ def text(value: Any, path: str) -> None:
     """A string."""
     if not isinstance(value, str):
         raise MalformedError(path, value, 'a text')
+
+
+def hexadecimal(value: Any, path: str) -> None:
+    """A SHA-256."""
+    if not isinstance(value, str) or not re.fullmatch('[0-9a-f]{64}', value):
+        raise MalformedError(path, value, '64 hexadecimal digits')
+
+
+def one_of(*choices: str) -> Check:
+    """One of some texts."""
+
+    def check(value: Any, path: str) -> None:
+        if value not in choices:
+            raise MalformedError(path, value, ' or '.join(map(repr, choices)))
+
+    return check
 
 
 def anything(value: Any, path: str) -> None:

@@ -39,9 +39,11 @@ from .kinds import (
     MalformedError,
     boolean,
     fields,
+    hexadecimal,
     integer,
     mapping,
     number,
+    one_of,
     optional,
     sequence,
     text,
@@ -61,6 +63,9 @@ MAX_VALUES = 10_000
 MAX_NUMBER = 2**16
 #: Pixels of a side; a pipeline may ask for no larger images.
 MAX_SIDE = 2**13
+
+#: Pixels are divided by it.
+SMALLEST_STD = 1e-6
 
 #: A registered component's name; with anything else before a dot it would be imported.
 TYPE_NAME = re.compile(r'(?:(?:msvitreid|mmpretrain)\.)?[A-Za-z_]\w{0,99}', re.ASCII)
@@ -132,6 +137,7 @@ def write_model_file(
         _require_numbers(weights)
         stated['fingerprint'] = fingerprint(weights, stated)
         encoded = json.dumps(stated, allow_nan=False)
+        _require_short(encoded)
     except (MalformedError, ValueError) as error:
         raise CheckpointError(f'model file {str(path)!r} cannot be written: {error}') from error
     write_safetensors(path, weights, {'format': 'pt', KEY: encoded})
@@ -154,8 +160,7 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
             'config by model_file_from_run'
         )
     try:
-        if len(metadata[KEY]) > MAX_DESCRIPTION:
-            raise ValueError(f'the description has more than {MAX_DESCRIPTION:,} characters')
+        _require_short(metadata[KEY])
         description = parse_json(metadata[KEY], 'the description')
         check_description(description)
         _require_numbers(tensors)
@@ -191,10 +196,10 @@ def check_description(description: Any) -> None:
             'preprocessing': fields(
                 {
                     'image_size': optional(sequence(integer(1, MAX_SIDE), 2)),
-                    'color': _one_of('rgb'),
-                    'value_range': optional(sequence(integer(0, 2**16 - 1), 2)),
+                    'color': one_of('rgb'),
+                    'value_range': optional(_rising),
                     'mean': sequence(number(0, 1), 3),
-                    'std': sequence(number(0, 1), 3),
+                    'std': sequence(number(SMALLEST_STD, 1), 3),
                     'range': sequence(number(0, 1), 2),
                 }
             ),
@@ -208,7 +213,7 @@ def check_description(description: Any) -> None:
             ),
             'license': text,
             'versions': mapping(text),
-            'fingerprint': _fingerprint,
+            'fingerprint': hexadecimal,
         },
         {'trained': fields({}, {'epochs': integer(), 'iterations': integer()})},
     )(description, 'description')
@@ -230,38 +235,34 @@ def _plain(value: Any, path: str) -> None:
         raise MalformedError(path, value, 'a text, a number, a list or a dict of such')
 
 
-def _one_of(*choices: str) -> Any:
-    def check(value: Any, path: str) -> None:
-        if value not in choices:
-            raise MalformedError(path, value, f'one of {", ".join(map(repr, choices))}')
-
-    return check
-
-
-def _fingerprint(value: Any, path: str) -> None:
-    if not isinstance(value, str) or not re.fullmatch('[0-9a-f]{64}', value):
-        raise MalformedError(path, value, '64 hexadecimal digits')
+def _rising(value: Any, path: str) -> None:
+    """Two values of 16-bit files."""
+    sequence(integer(0, 2**16 - 1), 2)(value, path)
+    if value[0] >= value[1]:
+        raise MalformedError(path, f'{value[0]} to {value[1]}', 'rising')
 
 
 def _walk(
-    node: Any, path: str, key: str = '', depth: int = 0
-) -> Iterator[tuple[str, str, Any]]:
+    node: Any, path: str, key: str | None = None, depth: int = 0
+) -> Iterator[tuple[str, str | None, Any]]:
     """Every value with its key path and key; dicts and lists before what is in them."""
     if depth > MAX_DEPTH:
         raise MalformedError(path, node, f'nested at most {MAX_DEPTH} deep')
     yield path, key, node
     if isinstance(node, dict):
         for name, value in node.items():
+            if not isinstance(name, str) or not OPTION_NAME.fullmatch(name):
+                raise MalformedError(f'a key of {path}', name, 'the name of an option')
             yield from _walk(value, f'{path}.{name}', name, depth + 1)
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _walk(value, f'{path}.{index}', key, depth + 1)
 
 
-def _check_option(path: str, key: str, value: Any, limit: int) -> None:
+def _check_option(path: str, key: str | None, value: Any, limit: int) -> None:
     _plain(value, path)
-    if key and not (isinstance(key, str) and OPTION_NAME.fullmatch(key)):
-        raise MalformedError(f'a key of {path}', key, 'the name of an option')
+    if key is None:
+        return
     if FILE_OPTION.fullmatch(key):
         raise MalformedError(path, value, 'left out, as a model file names no other files')
     if key == 'type':
@@ -276,6 +277,11 @@ def _check_option(path: str, key: str, value: Any, limit: int) -> None:
             raise MalformedError(path, value, 'a name, not a path or an address')
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number(-limit, limit)(value, path)
+
+
+def _require_short(encoded: str) -> None:
+    if len(encoded) > MAX_DESCRIPTION:
+        raise ValueError(f'the description has more than {MAX_DESCRIPTION:,} characters')
 
 
 def _require_numbers(weights: Mapping[str, Tensor]) -> None:

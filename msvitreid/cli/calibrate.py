@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import ConfigError
+from msvitreid.errors import ConfigError, OutputError
 from msvitreid.utils.printable import printable
 
 from .image_options import (
@@ -132,7 +132,10 @@ def run(args: argparse.Namespace) -> Done:
     )
     card.save(args.out)
     if args.det is not None:
-        draw(card, args.det)
+        try:
+            draw(card, args.det)
+        except OutputError as error:
+            raise OutputError(f'{error}; the card {args.out!r} is written') from error
     return Done(card.to_dict(), summary(card), bool(found.failed))
 
 

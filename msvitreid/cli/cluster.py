@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import ConfigError
+from msvitreid.errors import ConfigError, OutputError
 
 from .image_options import (
     NOT_DONE,
@@ -112,7 +112,10 @@ def cluster(args: argparse.Namespace) -> Done:
         fingerprint = gallery.fingerprint
     make_folder(Path(args.out).absolute().parent)
     write_list(args.out, found.ids, found.pids, found.cameras)
-    missing = [] if args.show is None else draw_clusters(found, args.show, args.root)
+    try:
+        missing = [] if args.show is None else draw_clusters(found, args.show, args.root)
+    except OutputError as error:
+        raise OutputError(f'{error}; the list {args.out!r} is written') from error
     facts = summary(found, fingerprint)
     if found.lost:
         shown = ', '.join(found.lost[:3]) + ', ...' * (len(found.lost) > 3)

@@ -152,7 +152,7 @@ def require_picture(args: argparse.Namespace, gallery: GalleryStore) -> None:
     from msvitreid.apis.indexing.searching import PICTURES
     from msvitreid.utils.files import require_writable
 
-    if not args.show.lower().endswith(tuple(PICTURES)):
+    if not args.show.lower().endswith(PICTURES):
         raise ConfigError(f'--show {args.show!r} must end with one of {", ".join(PICTURES)}')
     inputs = (args.gallery, args.model, args.card, *args.queries)
     require_outside(args.show, filter(None, inputs), '--show')

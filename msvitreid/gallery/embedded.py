@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
 
 from msvitreid.errors import GalleryError
 from msvitreid.registry import GALLERIES
-from msvitreid.utils.files import cannot_write
+from msvitreid.utils.files import (
+    cannot_write,
+    remove_leftovers,
+    remove_temporary,
+    temporary_path,
+)
 from msvitreid.utils.printable import printable
 
 from . import approximate, database, maintenance
@@ -28,6 +32,9 @@ from .session import Session, Snapshot
 from .stored_precision import encode, measure
 from .vectors import append, file_name
 from .where import Condition, as_sql
+
+#: Conditions of searches whose rows are remembered, a byte for each row of the gallery.
+MOST_MASKS = 8
 
 
 @GALLERIES.register_module()
@@ -43,6 +50,8 @@ class EmbeddedGallery(GalleryStore):
     def __init__(self, path: str | Path, readonly: bool, fingerprint: str | None) -> None:
         self.path = Path(path)
         self._index: tuple[approximate.IndexFacts, Any] | None = None
+        self._masks: dict[bytes, np.ndarray] = {}
+        self._masks_version = -1
         self._session = Session(self.path, readonly)
         with self._session.reading() as snapshot:
             state = snapshot.state
@@ -68,23 +77,24 @@ class EmbeddedGallery(GalleryStore):
                     f'{str(path)!r} is in the gallery {str(folder)!r}, which has its folder for '
                     'itself; choose another place'
                 )
-        made: str | None = None
+        made: Path | None = None
         try:
             if cls.exists(path):
                 raise GalleryError(f'{str(path)!r} exists already; give a gallery a new folder')
             path.parent.mkdir(parents=True, exist_ok=True)
-            made = tempfile.mkdtemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
-            database.create(Path(made), int(dimension), fingerprint, precision)
-            (Path(made) / file_name(1)).touch()
-            maintenance.flush_folder(Path(made))
-            os.chmod(made, 0o777 & ~_umask())
+            remove_leftovers(path)
+            made = temporary_path(path.absolute())
+            made.mkdir()
+            database.create(made, int(dimension), fingerprint, precision)
+            (made / file_name(1)).touch()
+            maintenance.flush_folder(made)
             os.rename(made, path)
             maintenance.flush_folder(path.parent)
         except OSError as error:
             raise cannot_write(path, error) from error
         finally:
             if made is not None:
-                rmtree(made, ignore_errors=True)
+                remove_temporary(made)
         return cls.open(path)
 
     @classmethod
@@ -102,11 +112,10 @@ class EmbeddedGallery(GalleryStore):
         with self._session.reading() as snapshot:
             state, vectors, allowed = snapshot
             if plan.conditions:
-                allowed = np.zeros(state.rows, dtype=bool)
-                allowed[self._slots(plan.conditions, state.rows)] = True
+                allowed = self._allowed(plan.conditions, state)
             excluded = None
             if any(plan.exclude):
-                excluded = [self._excluded(one, state.rows) for one in plan.exclude]
+                excluded = self._excluded(plan.exclude, state.rows)
             filters = plan.k, plan.threshold, allowed, excluded
             exactness = self._stored_exactness(state)
             if plan.recall is None or plan.k is None:
@@ -176,7 +185,7 @@ class EmbeddedGallery(GalleryStore):
             self._session.recover()
 
     def close(self) -> None:
-        self._index = None
+        self._index, self._masks = None, {}
         self._session.close()
 
     def _add(self, batch: Batch) -> None:
@@ -268,6 +277,24 @@ class EmbeddedGallery(GalleryStore):
             for slot, value in pairs
         ]
 
+    def _allowed(self, conditions: tuple[Condition, ...], state: State) -> np.ndarray:
+        """``(rows,)`` bool: which rows meet conditions; of the last ones it is remembered.
+
+        Without an index SQLite reads every item for them.
+        """
+        if state.version != self._masks_version:
+            self._masks, self._masks_version = {}, state.version
+        # By the SQL: of conditions themselves, those with 1 and with True are equal.
+        key = hashlib.sha256(json.dumps(as_sql(conditions)).encode()).digest()
+        mask = self._masks.pop(key, None)
+        if mask is None:
+            mask = np.zeros(state.rows, dtype=bool)
+            mask[self._slots(conditions, state.rows)] = True
+        self._masks[key] = mask
+        if len(self._masks) > MOST_MASKS:
+            del self._masks[next(iter(self._masks))]
+        return mask
+
     def _slots(
         self, conditions: tuple[Condition, ...], rows: int, joined: str = 'AND'
     ) -> np.ndarray:
@@ -280,8 +307,16 @@ class EmbeddedGallery(GalleryStore):
             raise damaged(self.path, 'an item has no vector')
         return slots
 
-    def _excluded(self, conditions: tuple[Condition, ...], rows: int) -> np.ndarray:
-        return self._slots(conditions, rows, 'OR') if conditions else np.zeros(0, np.int64)
+    def _excluded(
+        self, exclude: Sequence[tuple[Condition, ...]], rows: int
+    ) -> list[np.ndarray]:
+        """Rows that each query leaves out; equal conditions are looked up once."""
+        found: dict[str, np.ndarray] = {'': np.zeros(0, np.int64)}
+        keys = [json.dumps(as_sql(one, 'OR')) if one else '' for one in exclude]
+        for key, conditions in zip(keys, exclude, strict=True):
+            if key not in found:
+                found[key] = self._slots(conditions, rows, 'OR')
+        return [found[key] for key in keys]
 
     def _slots_of(self, ids: list[str]) -> dict[str, int]:
         query = f'SELECT id, slot FROM items WHERE id IN {_BOUND_LIST}'
@@ -340,9 +375,3 @@ _BOUND_LIST = '(SELECT value FROM json_each(?))'
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

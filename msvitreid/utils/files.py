@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
+import re
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +19,9 @@ from msvitreid.errors import OutputError
 
 #: Errors of a write that no path explains: the disk or the quota is full, a limit is reached.
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+#: Of what is being written, as :func:`temporary_path` names it.
+TEMPORARY = re.compile(r'\..+\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp')
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
@@ -33,14 +39,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     It lies in the folder of ``path`` under a name that no other writer uses, of this process
     or another, and is flushed to the disk before it is renamed. An error removes it and
-    leaves what was under ``path`` before.
+    leaves what was under ``path`` before; what killed writers of ``path`` left is removed too.
 
     Raises:
         OutputError: the file cannot be written; the folder must exist.
     """
     path = Path(path)
-    writer = f'{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}'
-    temporary = path.with_name(f'.{path.name}.{writer}.tmp')
+    remove_leftovers(path)
+    temporary = temporary_path(path)
     try:
         yield temporary
         with open(temporary, 'rb') as file:
@@ -50,8 +56,56 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
+        remove_temporary(temporary)
+
+
+def temporary_path(path: str | os.PathLike[str]) -> Path:
+    """A name in the folder of ``path`` for what is being written under it.
+
+    It says host and process of the writer, and no other call gives it.
+    """
+    path = Path(path)
+    writer = f'{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}'
+    return path.with_name(f'.{path.name}.{writer}.tmp')
+
+
+def leftovers_of(path: str | os.PathLike[str]) -> list[Path]:
+    """Temporary files and folders of ``path`` whose writers, on this host, were killed."""
+    path = Path(path)
+    beginning = glob.escape(f'.{path.name}.{socket.gethostname()}.')
+    found = []
+    for leftover in path.parent.glob(f'{beginning}*.tmp'):
+        name = TEMPORARY.fullmatch(leftover.name)
+        if name is not None and not is_running(int(name['pid'])):
+            found.append(leftover)
+    return sorted(found)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove :func:`leftovers_of` a path, as far as that is permitted."""
+    for leftover in leftovers_of(path):
+        remove_temporary(leftover)
+
+
+def remove_temporary(path: Path) -> None:
+    """Remove a temporary file or folder, as far as that is permitted."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this host has that number."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        # It belongs to somebody else.
+        return True
+    return True
 
 
 @contextmanager
@@ -117,7 +171,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     """The sentence for a write that the system refused."""
-    if error.errno in OUT_OF_SPACE:
+    # Libraries that write by themselves say at most that a write failed.
+    if error.errno in (*OUT_OF_SPACE, errno.EIO, None):
         advice = 'free some space or choose another disk'
     elif error.errno == errno.ENOENT:
         advice = 'its folder is missing or was removed'

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from . import style
 from ._captions import drawable, fitted, load_font
+from .style import save
 
 _PAPER, _INK, _FAINT = (style.rgb(color) for color in (style.PAPER, style.INK, style.FAINT))
 _GAP = 6
@@ -88,6 +89,5 @@ def draw_contact_sheet(
             sheet.paste(Image.fromarray(image).resize(thumb, Image.Resampling.BILINEAR), (x, y))
             draw.text((x + thumb[0] // 2, y + thumb_height + 3), caption, _FAINT, font, 'mt')
     if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(out)
+        save(sheet, out)
     return sheet

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._captions import drawable, fitted, load_font
-from .style import BLUE, FAINT
+from .style import BLUE, FAINT, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,8 +57,7 @@ def draw_dataset_plots(
     for ax in axes.flat:
         ax.spines[['top', 'right']].set_visible(False)
     if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out)
+        save(figure, out)
     return figure
 
 

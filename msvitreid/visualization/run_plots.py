@@ -11,7 +11,7 @@ import numpy as np
 
 from .run_record import Curve
 from .run_table import Series, is_share, mean_and_deviation, shown
-from .style import COLORS, DASHES, GRID
+from .style import COLORS, DASHES, GRID, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,8 +61,7 @@ def draw_runs(series: Series, metrics: Sequence[str], out: str | Path | None = N
     handles = [Line2D([], [], **_style(n), lw=2, label=name) for n, name in enumerate(names)]
     figure.legend(handles=handles, loc='outside upper center', ncols=columns, frameon=False)
     if out is not None:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out)
+        save(figure, out)
     return figure
 
 

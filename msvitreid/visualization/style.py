@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +34,7 @@ SEQUENTIAL = 'cividis'
 
 SAME, DIFFERENT, LEFT_OUT = GREEN, VERMILION, SKY
 
-FORMATS = ('.png', '.jpg', '.pdf')
+FORMATS = ('.png', '.jpg', '.jpeg', '.pdf')
 
 _SETTINGS: dict[Any, Any] = {
     'font.family': 'DejaVu Sans',
@@ -91,7 +93,7 @@ def without_axes(ax: Axes) -> None:
         spine.set_visible(False)
 
 
-def require_format(out: str | Path) -> str:
+def require_format(out: str | os.PathLike[str]) -> str:
     """The suffix of a picture's file.
 
     Raises:
@@ -105,7 +107,7 @@ def require_format(out: str | Path) -> str:
     return suffix
 
 
-def save(picture: Any, out: str | Path) -> None:
+def save(picture: Any, out: str | os.PathLike[str]) -> None:
     """Write a picture of matplotlib or Pillow by its suffix; its folder is made if need be.
 
     Raises:
@@ -113,11 +115,14 @@ def save(picture: Any, out: str | Path) -> None:
         OutputError: it cannot be written.
     """
     suffix = require_format(out)
+    # Encoded in memory: Pillow itself does not notice that a full disk took only a part.
+    content = io.BytesIO()
+    if hasattr(picture, 'savefig'):
+        picture.savefig(content, format=suffix[1:])
+    elif suffix in ('.jpg', '.jpeg'):
+        picture.save(content, 'JPEG', quality=92)
+    else:
+        picture.save(content, suffix[1:].upper())
     make_folder(Path(out).parent)
     with atomic_write(out) as temporary:
-        if hasattr(picture, 'savefig'):
-            picture.savefig(temporary, format=suffix[1:])
-        else:
-            form = {'.jpg': 'JPEG'}.get(suffix, suffix[1:].upper())
-            options = {'quality': 92} if suffix == '.jpg' else {}
-            picture.save(temporary, form, **options)
+        temporary.write_bytes(content.getbuffer())

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from msvitreid.utils.files import atomic_write, make_folder
-
-from .style import BLUE, FAINT, GRID, VERMILION
+from .style import BLUE, FAINT, GRID, VERMILION, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,9 +50,7 @@ def draw_calibration(
         ax.spines[['top', 'right']].set_visible(False)
         ax.grid(color=GRID)
     if out is not None:
-        make_folder(Path(out).parent)
-        with atomic_write(out) as temporary:
-            figure.savefig(temporary, format='png')
+        save(figure, out)
     return figure
 
 

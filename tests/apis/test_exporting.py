@@ -1,19 +1,16 @@
 """Exports are kept only if they rank as torch does; class of faults: a file that does not."""
 
 import json
-import os
 import resource
-import signal
 
 import numpy as np
 import pytest
 import torch
 
 from msvitreid.apis import ReIDInferencer
-from msvitreid.apis.exporting import _move, export_model
+from msvitreid.apis.exporting import export_model
 from msvitreid.demo.drawn import make_synthetic
 from msvitreid.deployment.export import by_threshold
-from msvitreid.deployment.export.openvino_file import OpenVINOFormat
 from msvitreid.deployment.export.torchscript_file import TorchScriptFormat
 from msvitreid.errors import CheckpointError, ConfigError, DatasetError, OutputError
 
@@ -259,28 +256,3 @@ def test_weights_of_something_else_are_not_replaced(model_file, checked, tmp_pat
     with pytest.raises(ConfigError, match=r'net\.bin'):
         export_model(model_file, tmp_path / 'net.xml', checked, 'openvino')
     assert (tmp_path / 'net.bin').read_bytes() == b'precious'
-
-
-@pytest.mark.parametrize('moved', [0, 1])
-def test_a_process_killed_between_two_files_leaves_no_mixture(moved, tmp_path, monkeypatch):
-    """Class of faults: a graph of one export with the weights of another."""
-    chosen, out, made = OpenVINOFormat(), tmp_path / 'net.xml', tmp_path / 'made' / 'net.xml'
-    made.parent.mkdir()
-    for path, text in ((out, 'old'), (made, 'new')):
-        for file in chosen.files(path):
-            file.write_text(text)
-    replace, left = os.replace, [moved]
-
-    def replace_or_die(*paths):
-        if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left[0] -= 1
-        replace(*paths)
-
-    monkeypatch.setattr(os, 'replace', replace_or_die)
-    if not (child := os.fork()):
-        _move(chosen, made, out)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
-    assert not out.exists()
-    assert out.with_suffix('.bin').read_text() == ['old', 'new'][moved]

@@ -57,6 +57,8 @@ def test_leftovers_of_dead_processes_go(tmp_path):
     for host, pid in ((HOST, dead.pid), (HOST, os.getpid()), ('other.host', os.getppid())):
         (tmp_path / f'.epoch_4.pth.{host}.{pid}.0123abcd.tmp').touch()
     (tmp_path / f'.last_checkpoint.{HOST}.{dead.pid}.0123abcd.tmp').touch()
+    # An export into the work directory has a folder.
+    (tmp_path / f'.net.xml.{HOST}.{dead.pid}.0123abcd.tmp' / 'a').mkdir(parents=True)
     kept = [
         f'.averaged.pth.{HOST}.{os.getppid()}.0123abcd.tmp',
         f'.result.json.{HOST}.{os.getppid()}.0123abcd.tmp',

@@ -162,6 +162,13 @@ BACKBONE = ('architecture', 'backbone')
         (('preprocessing', 'image_size'), [64], 'image_size'),
         (('preprocessing', 'color'), 'bgr', 'color'),
         (('preprocessing', 'std'), [1, 1], 'std'),
+        # Pixels are divided by these.
+        (('preprocessing', 'std'), [1, 0, 1], r'preprocessing\.std\.1'),
+        (('preprocessing', 'value_range'), [5, 5], 'value_range'),
+        (('preprocessing', 'value_range'), [1023, 0], 'value_range'),
+        ((*BACKBONE, ''), 1, r'a key of architecture\.backbone is'),
+        ((*BACKBONE, 7), 1, r'a key of architecture\.backbone is'),
+        (('license',), 'x' * 2**20, '1,048,576'),
         (('flip',), 1, 'flip'),
         (('dimension',), 0, 'dimension'),
         (('training_data',), [{'images': 3}], 'training_data'),

@@ -14,7 +14,7 @@ from msvitreid.apis.verification import CalibrationCard
 from msvitreid.cli import main as cli
 from msvitreid.cli.labeled_images import read_labeled_images
 from msvitreid.cli.running import run_tool
-from msvitreid.errors import ConfigError, DatasetError
+from msvitreid.errors import ConfigError, DatasetError, OutputError
 from tests.apis.tiny_model import write_tiny_model
 from tests.apis.verification.sample_card import sample_card
 
@@ -282,3 +282,20 @@ def test_nothing_that_is_read_is_replaced(out, det, model, crops, tmp_path):
     assert (done.code, done.err.count('\n')) == (2, 1), done.err
     assert before == (model.read_bytes(), (crops / 'p0' / '0_c1.png').read_bytes())
     assert not (tmp_path / 'card.json').exists()
+
+
+def test_a_full_disk_for_the_picture_says_that_the_card_is_there(
+    model, crops, tmp_path, monkeypatch
+):
+    """Class of faults: "not done", though one of two results is new."""
+
+    def fail(*_):
+        raise OutputError('no space')
+
+    monkeypatch.setattr('msvitreid.visualization.verification_plots.draw_calibration', fail)
+    out, det = tmp_path / 'c.json', tmp_path / 'd.png'
+    pattern = ('--camera-pattern', r'_c(\d)')
+    done = msvitreid('calibrate', model, crops, *pattern, '--out', out, '--det', det, *FEW)
+    assert done.code == 2
+    assert f"no space; the card '{out}' is written" in done.err
+    CalibrationCard.load(out)

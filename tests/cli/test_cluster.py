@@ -141,6 +141,30 @@ def test_columns_are_constraints_of_their_camera(tmp_path, capsys):
         run(capsys, listed, *options)
 
 
+@pytest.mark.parametrize('value', ['nan', '-1', -1, 'None', '', 'N/A', None])
+def test_tracklets_that_are_not_known_join_nothing(value, tmp_path, capsys):
+    """Class of faults: all images without a tracklet become one identity.
+
+    Of six identities one cluster was made, where a table had ``nan`` for an unknown tracklet.
+    """
+    gallery = write_gallery(
+        tmp_path / 'g', changes={i: {'tracklet': value, 'frame': value} for i in range(24)}
+    )
+    _, facts, _ = run(capsys, gallery, '--threshold', 0.7, '--out', tmp_path / 'c.csv')
+    assert (facts['clusters'], facts['kept_apart']) == (6, 0)
+
+
+def test_errors_name_clusters_as_the_previous_list_does(tmp_path, capsys):
+    gallery = write_gallery(
+        tmp_path / 'g', changes={i: {'frame': i} for i in range(2)} | {2: {'frame': 0}}
+    )
+    previous = tmp_path / 'previous.csv'
+    previous.write_text('path,pid\ncam0/000.jpg,anna\ncam0/002.jpg,anna\n')
+    options = ('--threshold', 0.7, '--previous', previous, '--out', tmp_path / 'c.csv')
+    with pytest.raises(DatasetError, match=r"the cluster 'anna' joins .*cam0/000\.jpg"):
+        run(capsys, gallery, *options)
+
+
 def test_images_that_are_gone_are_gray_tiles_and_exit_code_1(gallery, tmp_path, capsys):
     sheet = tmp_path / 'sheet.png'
     options = ('--threshold', 0.7, '--out', tmp_path / 'c.csv', '--show', sheet)
@@ -288,3 +312,18 @@ def test_ids_that_lead_out_of_the_root_are_not_drawn(id_, tmp_path):
     """Files elsewhere that a stranger's gallery has opened."""
     assert sheet._place(id_, {}, tmp_path / 'images') is None
     assert sheet._place('a.jpg', {}, tmp_path) == str(tmp_path / 'a.jpg')
+
+
+def test_a_full_disk_for_the_picture_says_that_the_list_is_there(
+    gallery, tmp_path, monkeypatch
+):
+    """Class of faults: "not done", though one of two results is new."""
+
+    def fail(*_):
+        raise OutputError('no space')
+
+    monkeypatch.setattr('msvitreid.apis.clustering.draw_clusters', fail)
+    out, sheet = str(tmp_path / 'c.csv'), str(tmp_path / 's.jpg')
+    with pytest.raises(OutputError, match=r"no space; the list '.*c\.csv' is written"):
+        main(['cluster', str(gallery), '--threshold', '0.5', '--out', out, '--show', sheet])
+    assert (tmp_path / 'c.csv').exists()

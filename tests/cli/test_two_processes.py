@@ -1,4 +1,4 @@
-"""``dist_train.sh`` and ``dist_test.sh``, two processes on the CPU."""
+"""``dist_train.sh``, ``dist_test.sh`` and ``torchrun``, two processes on the CPU."""
 
 import json
 import os
@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.tools.user import REPOSITORY, SMALL, leaf, options, run
 
+from .command import command
+
+TOOLS = REPOSITORY / 'tools'
 MARKET = leaf('msvit-s_market1501')
 
 
@@ -29,8 +33,8 @@ def launch(script, *args):
         'OMP_NUM_THREADS': '1',
         'CUDA_VISIBLE_DEVICES': '',
     }
-    command = [REPOSITORY / 'tools' / script, *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    given = [script, *map(str, args)]
+    done = subprocess.run(given, capture_output=True, text=True, env=environment, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -39,7 +43,9 @@ def launch(script, *args):
 def test_train_and_test(data_root, tmp_path):
     small = {**SMALL, 'data_root': data_root}
     two_epochs = options(small, {'train_cfg.max_epochs': 2})
-    out = launch('dist_train.sh', MARKET, 2, '--work-dir', tmp_path / 'work', *two_epochs)
+    out = launch(
+        TOOLS / 'dist_train.sh', MARKET, 2, '--work-dir', tmp_path / 'work', *two_epochs
+    )
     # Four identities, two of them on each rank.
     assert 'Epoch(train) [2][1/1]' in out
     averaged = tmp_path / 'work' / 'averaged.pth'
@@ -47,7 +53,21 @@ def test_train_and_test(data_root, tmp_path):
 
     files = [tmp_path / 'two.json', tmp_path / 'one.json']
     test = ('--work-dir', tmp_path / 'test', '--out')
-    launch('dist_test.sh', MARKET, averaged, 2, *test, files[0], *options(small))
+    launch(TOOLS / 'dist_test.sh', MARKET, averaged, 2, *test, files[0], *options(small))
     assert run('test.py', MARKET, averaged, *test, files[1], *options(small)).code == 0
     two, one = (json.loads(file.read_text())['metrics'] for file in files)
     assert two == pytest.approx(one, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_embed(tiny_set, tmp_path):
+    """Of one image at a time, two processes give every bit of one."""
+    arguments = [tiny_set.model, Path(tiny_set.config).parent / 'set', '--batch-size', 1]
+    files = [tmp_path / 'one.npz', tmp_path / 'two.npz']
+    assert command('embed', *arguments, '--out', files[0]).code == 0
+    torchrun = ('torchrun', '--nproc-per-node', 2, '--master-port', free_port())
+    launch(*torchrun, '-m', 'msvitreid', 'embed', *arguments, '--out', files[1])
+    one, two = (dict(np.load(file)) for file in files)
+    assert one['embeddings'].shape == (24, 80)
+    for name in ('embeddings', 'paths', 'fingerprint'):
+        np.testing.assert_array_equal(one[name], two[name])

@@ -25,6 +25,21 @@ steps = st.one_of(
     st.tuples(st.sampled_from(['compact', 'reopen']), st.just([]), st.just(0)),
 )
 
+#: Conditions, of which two are equal in Python, and which values of ``n`` meet them.
+FILTERS = (
+    ({'n': 1}, lambda n: n == 1),
+    ({'n': True}, lambda n: False),
+    ({'n': {'>=': 2}}, lambda n: n is not None and n >= 2),
+    ({'n': None}, lambda n: n is None),
+)
+
+
+def require_filters(gallery, model):
+    """What is remembered of a filter is of the last commit."""
+    for where, fits in FILTERS:
+        found = gallery.search(VECTORS[:1], threshold=-1, where=where).ids[0]
+        assert sorted(found) == sorted(id_ for id_, (_, n) in model.items() if fits(n))
+
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, max_size=12), st.sampled_from(['float32', 'float16', 'int8']))
@@ -32,6 +47,7 @@ def test_a_gallery_is_a_dict(sequence, precision):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'g'
         gallery = create_gallery(path, 4, MODEL, precision)
+        reader = open_gallery(path, readonly=True)
         model: dict[str, tuple[int, int | None]] = {}
         order: list[str] = []
         for name, chosen, number in sequence:
@@ -65,6 +81,8 @@ def test_a_gallery_is_a_dict(sequence, precision):
                 order = [one for one in order if one not in chosen]
             if name in ('add', 'update'):
                 order += chosen
+            for store in (gallery, reader):
+                require_filters(store, model)
         assert gallery.verify().problems == []
         items = {item.id: item for part in gallery.scan() for item in part}
         found = {
@@ -77,3 +95,4 @@ def test_a_gallery_is_a_dict(sequence, precision):
             expected = [one for one in order if model[one][0] == number]
             assert results.ids[number] == expected
         gallery.close()
+        reader.close()

@@ -1,5 +1,7 @@
 import errno
+import multiprocessing
 import os
+import socket
 import stat
 
 import pytest
@@ -12,7 +14,7 @@ def refusing(number):
     """What a function of ``os`` does on a full disk or a read-only file system."""
 
     def refuse(*_):
-        raise OSError(number, os.strerror(number))
+        raise OSError('failed') if number is None else OSError(number, os.strerror(number))
 
     return refuse
 
@@ -24,7 +26,14 @@ def test_writes_and_makes_folders(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('number', 'advice'), [(errno.ENOSPC, 'free some space'), (errno.EROFS, 'another place')]
+    ('number', 'advice'),
+    [
+        (errno.ENOSPC, 'free some space'),
+        # What libraries say of a full disk.
+        (errno.EIO, 'free some space'),
+        (None, 'free some space'),
+        (errno.EROFS, 'another place'),
+    ],
 )
 @pytest.mark.parametrize('function', ['replace', 'fsync'])
 def test_a_failure_leaves_what_was_there(function, number, advice, tmp_path, monkeypatch):
@@ -95,3 +104,42 @@ def test_what_cannot_be_written_is_refused(path, tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(OutputError, match='cannot be written'):
         require_writable(path.format(tmp_path))
+
+
+@pytest.fixture
+def dead():
+    """The number of a process that has ended."""
+    process = multiprocessing.get_context('fork').Process(target=int)
+    process.start()
+    process.join()
+    return process.pid
+
+
+def test_what_killed_writers_left_goes_with_the_next_write(tmp_path, dead):
+    """Class of faults: every kill leaves a file, perhaps of gigabytes, that nobody removes."""
+    host = socket.gethostname()
+    (tmp_path / f'.a.{host}.{dead}.0123abcd.tmp').write_text('half')
+    folder = tmp_path / f'.a.{host}.{dead}.4567abcd.tmp'
+    folder.mkdir()
+    (folder / 'b').touch()
+    kept = [
+        f'.a.{host}.{os.getpid()}.0123abcd.tmp',
+        f'.a.{host}.{os.getppid()}.0123abcd.tmp',
+        f'.a.other.{dead}.0123abcd.tmp',
+        f'.aa.{host}.{dead}.0123abcd.tmp',
+        f'.a.b.{host}.{dead}.0123abcd.tmp',
+        '.a.tmp',
+    ]
+    for name in kept:
+        (tmp_path / name).touch()
+    write_text_atomically(tmp_path / 'a', 'x')
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, 'a'])
+
+
+def test_names_are_no_patterns(tmp_path, dead):
+    leftover = f'.[ab]*.{socket.gethostname()}.{dead}.0123abcd.tmp'
+    others = f'.ac.{socket.gethostname()}.{dead}.0123abcd.tmp'
+    for name in (leftover, others):
+        (tmp_path / name).touch()
+    write_text_atomically(tmp_path / '[ab]*', 'x')
+    assert sorted(os.listdir(tmp_path)) == sorted([others, '[ab]*'])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+
 import matplotlib
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -40,6 +43,26 @@ def test_another_format(tmp_path, name):
     with pytest.raises(ConfigError, match=r'\.png'):
         style.save(Image.new('RGB', (8, 8)), tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', ['a.jpg', 'a.jpeg', 'a.png', 'a.pdf'])
+@pytest.mark.parametrize('limit', [0, 100, 5000])
+def test_a_full_disk_is_noticed(name, limit, tmp_path):
+    """Class of faults: exit code 0 and a truncated JPEG, as Pillow passes over a short write.
+
+    Of a JPEG of 16,513 bytes the first 100 or 5,000 were there.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    path = tmp_path / name
+    path.write_bytes(b'before')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=name):
+            style.save(Image.fromarray(pixels), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b'before']
 
 
 def test_a_folder_in_the_way(tmp_path):

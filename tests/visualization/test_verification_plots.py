@@ -26,6 +26,7 @@ def test_curves_that_reach_zero(tmp_path, recwarn):
 
 
 def test_a_picture_that_cannot_be_written(tmp_path):
+    (tmp_path / 'a.png').mkdir()
     with pytest.raises(OutputError, match=r'cannot be written'):
-        draw_calibration(**FIGURES, out=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        draw_calibration(**FIGURES, out=tmp_path / 'a.png')
+    assert [path.name for path in tmp_path.iterdir()] == ['a.png']

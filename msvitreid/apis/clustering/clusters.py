@@ -140,6 +140,7 @@ def assign(
     tracklets: Iterable[Hashable | None] | None = None,
     frames: Iterable[Hashable | None] | None = None,
     names: Sequence[str] | None = None,
+    label_names: Sequence[str] | None = None,
 ) -> Clusters:
     """Extend clusters by new images, which join one or start new ones.
 
@@ -152,6 +153,7 @@ def assign(
         new_embeddings: ``(M, D)`` of unit length.
         tracklets, frames: of the new images, see :func:`cluster`.
         names: of all ``N + M`` images, for errors.
+        label_names: of the clusters there are, by label, for errors.
 
     Returns:
         Clusters of all images, the new ones last.
@@ -169,10 +171,13 @@ def assign(
     of_frame = clusters.frames + _column(frames, len(new), 'frames')
     unit = np.concatenate([clusters.embeddings, new])
     fixed = np.concatenate([clusters.labels, np.full(len(new), NONE)])
-    groups = Groups(of_frame, fixed, names)
-    for label in np.unique(clusters.labels).tolist():
-        members = np.flatnonzero(clusters.labels == label).tolist()
-        groups.require(members, f'cluster {label}')
+    groups = Groups(of_frame, fixed, names, label_names)
+    # In one pass: there may be nearly as many clusters as images.
+    order = np.argsort(clusters.labels, kind='stable')
+    labels, starts = np.unique(clusters.labels[order], return_index=True)
+    parts = np.split(order, starts[1:])
+    for label, members in zip(labels.tolist(), parts, strict=False):
+        groups.require(members.tolist(), f'the cluster {groups.label_name(label)}')
     _require_tracklets(groups, of_tracklet)
     pairs = similar_pairs(unit, clusters.threshold, clusters.k_reciprocal)
     # Left is below right: these are pairs with a new image.
@@ -252,14 +257,19 @@ def _column(
     """One value for each image; NaN, which equals nothing, is None."""
     if values is None:
         return (None,) * count
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    is_list = isinstance(values, Iterable) and getattr(values, 'ndim', 1) == 1
+    if isinstance(values, str | bytes) or not is_list:
         raise DatasetError(f'{name} must be a list of {count} values, one for each image')
     given = tuple(values.tolist() if isinstance(values, np.ndarray | torch.Tensor) else values)
     if len(given) != count:
         raise DatasetError(f'{name} are {len(given)}, but there are {count} images')
     for position, value in enumerate(given):
-        if not isinstance(value, Hashable):
-            raise DatasetError(f'{name}[{position}] must be a number, a text or a tuple')
+        try:
+            hash(value)
+        except TypeError as error:
+            raise DatasetError(
+                f'{name}[{position}] must be a number, a text or a tuple of such'
+            ) from error
     return tuple(None if value != value else value for value in given)
 
 

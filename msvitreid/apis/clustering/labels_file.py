@@ -56,7 +56,8 @@ def write_list(
                 writer.writerows(zip(image_paths, pids, cameras, strict=True))
             except UnicodeEncodeError as error:
                 raise DatasetError(
-                    f'{path}: the path {error.object!r} is no Unicode text; rename the image'
+                    f'{path}: the line {str(error.object).strip()!r} is no Unicode text; rename '
+                    'the image or its camera'
                 ) from error
         try:
             read_csv(temporary, ANY_ROOT, 'train')

@@ -24,6 +24,7 @@ class Groups:
         frames: of each image what names its frame, or None where it is not known.
         fixed: ``(N,)`` labels that images have already, -1 for none.
         names: of the images, for errors.
+        label_names: of the fixed labels, for errors.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Groups:
         frames: Sequence[Hashable | None],
         fixed: np.ndarray,
         names: Sequence[str] | None = None,
+        label_names: Sequence[str] | None = None,
     ) -> None:
         self._parents = list(range(len(fixed)))
         self._frames: list[dict[Hashable, int]] = [
@@ -38,7 +40,7 @@ class Groups:
         ]
         self._sizes = [1] * len(fixed)
         self._fixed: list[int] = fixed.tolist()
-        self._names = names
+        self._names, self._label_names = names, label_names
         self.refused = 0
 
     def root(self, image: int) -> int:
@@ -119,13 +121,19 @@ class Groups:
     def _conflict(self, small: int, large: int) -> tuple[int, int, str] | None:
         """Two images that keep two groups apart, and why; the smaller group comes first."""
         if NONE != self._fixed[small] != self._fixed[large] != NONE:
-            why = f'are in the clusters {self._fixed[small]} and {self._fixed[large]} already'
+            one, other = (self.label_name(self._fixed[root]) for root in (small, large))
+            why = f'are in the clusters {one} and {other} already'
             return small, large, why
         for frame, image in self._frames[small].items():
             if frame in self._frames[large]:
                 shown = printable(str(frame), 80)
                 return image, self._frames[large][frame], f'are both of frame {shown}'
         return None
+
+    def label_name(self, label: int) -> str:
+        """How an error calls a fixed label."""
+        names = self._label_names
+        return str(label) if names is None else repr(printable(names[label], 80))
 
     def _name(self, image: int) -> str:
         return f'[{image}]' if self._names is None else repr(printable(self._names[image], 80))

@@ -59,7 +59,8 @@ def cluster_gallery(
 
     Args:
         gallery: whose metadata may have the columns ``camera``, ``tracklet``, ``frame`` and
-            ``pid``. Tracklets and frames are those of their camera.
+            ``pid``. Tracklets and frames are those of their camera; values that stand for
+            nothing, such as ``nan`` or -1, are none.
         threshold: see :func:`cluster`.
         previous: name of the cluster by path, of :func:`labels_file.read_list`: these images
             keep their clusters, others are assigned as by :func:`assign`.
@@ -90,8 +91,7 @@ def cluster_gallery(
         found, pids, lost = _extended(
             ids, embeddings, threshold, previous, tracklets, frames, options
         )
-    cameras = ['' if one is None else str(one) for one in (m.get(CAMERA) for m in metadata)]
-    cameras = ['' if stands_for_nothing(name) else name for name in cameras]
+    cameras = [_name(one, CAMERA) for one in metadata]
     figures = _figures(found.labels, metadata, _chosen(label_column, 'pid', columns))
     return GalleryClusters(found, ids, metadata, pids, cameras, figures, lost)
 
@@ -134,6 +134,7 @@ def _extended(
         tracklets=[tracklets[row] for row in new],
         frames=[frames[row] for row in new],
         names=[ids[row] for row in order],
+        label_names=names,
     )
     # New names are numbers above all that were used, those of lost images too.
     used = [int(name) for name in previous.values() if name.isdecimal() and len(name) < 19]
@@ -177,20 +178,23 @@ def _per_camera(items: Sequence[Any], column: str | None) -> list[Hashable | Non
                 f'the column {column!r} of {printable(item.id)!r} must be a number or a text, '
                 f'got {value!r:.80}'
             )
-        camera = item.metadata.get(CAMERA)
-        named = camera if isinstance(camera, (str, int, float)) else None
-        if value is None or value == '':
-            values.append(None)
-        else:
-            values.append(value if named is None else f'{value} of camera {named}')
+        name, camera = _name(item.metadata, column), _name(item.metadata, CAMERA)
+        values.append(f'{name} of camera {camera}' if name and camera else name or None)
     return values
+
+
+def _name(metadata: Mapping[str, Any], column: str | None) -> str:
+    """What a column names, '' for nothing."""
+    value = None if column is None else metadata.get(column)
+    name = '' if value is None else str(value)
+    return '' if stands_for_nothing(name) else name
 
 
 def _figures(
     labels: np.ndarray, metadata: Sequence[Mapping[str, Any]], column: str | None
 ) -> dict[str, float]:
-    given = ['' if column is None else str(one.get(column, '')) for one in metadata]
-    rows = np.array([not stands_for_nothing(name) for name in given], bool)
+    given = [_name(one, column) for one in metadata]
+    rows = np.array([name != '' for name in given], bool)
     if not rows.any():
         return {}
     _, classes = np.unique(np.array(given, dtype=object)[rows].astype(str), return_inverse=True)

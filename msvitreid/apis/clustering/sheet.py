@@ -13,27 +13,24 @@ from PIL import Image, ImageDraw
 from msvitreid.apis.indexing import image_path
 from msvitreid.datasets.transforms.image_decoding import read_image
 from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.utils.files import atomic_write, make_folder
 from msvitreid.utils.printable import counted, printable
 
 from .of_gallery import GalleryClusters
 
-KINDS = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
+SUFFIXES = ('.jpg', '.jpeg', '.png')
 TILE = (160, 80)
 ROWS, COLUMNS = 20, 12
 GRAY = (200, 200, 200)
 
 
-def check_picture_name(out: str | os.PathLike[str]) -> str:
-    """The format of a picture by its name.
+def check_picture_name(out: str | os.PathLike[str]) -> None:
+    """Check the name of a picture.
 
     Raises:
-        ConfigError: the name says none that can be written.
+        ConfigError: it says no format that can be written.
     """
-    suffix = Path(out).suffix.lower()
-    if suffix not in KINDS:
-        raise ConfigError(f'{str(out)!r} must end with one of {", ".join(KINDS)}')
-    return KINDS[suffix]
+    if Path(out).suffix.lower() not in SUFFIXES:
+        raise ConfigError(f'{str(out)!r} must end with one of {", ".join(SUFFIXES)}')
 
 
 def draw_clusters(
@@ -60,8 +57,9 @@ def draw_clusters(
         OutputError: the picture cannot be written.
     """
     from msvitreid.visualization import SheetRow, draw_contact_sheet
+    from msvitreid.visualization.style import save
 
-    kind = check_picture_name(out)
+    check_picture_name(out)
     if not found.ids:
         raise DatasetError('the gallery has no image to draw')
     rows, missing = [], []
@@ -86,9 +84,7 @@ def draw_clusters(
     if any(found.cameras):
         title += '; below an image its camera'
     picture = draw_contact_sheet(rows, title, TILE[0])
-    make_folder(Path(out).absolute().parent)
-    with atomic_write(out) as temporary:
-        picture.save(temporary, format=kind)
+    save(picture, out)
     return missing
 
 

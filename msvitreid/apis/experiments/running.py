@@ -21,6 +21,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from msvitreid.checkpoints.run_lock import run_lock
 from msvitreid.engine import check_config, load_config
 from msvitreid.errors import PREEMPTED, ConfigError, ReIDError
 from msvitreid.utils.config_files import find_config
@@ -30,6 +31,9 @@ from msvitreid.utils.versions import versions
 
 from .table import ExperimentTable, option_texts
 from .testing import QueryFigures, query_figures
+
+#: Between two looks at whether a training has ended.
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def run_experiment(
 
     A run is a process of ``msvitreid train --resume``; its terminal output goes to
     ``VARIANT/seed-N/train.txt``. Started again, tests that are done are kept and a training that
-    was cut off continues.
+    was cut off continues; one that still runs, as only its parent was killed, is waited for.
 
     Args:
         experiment: what and where.
@@ -170,6 +174,7 @@ def run_experiment(
     def work(run: Run) -> None:
         device = free.get()
         try:
+            _wait_until_free(run, failed, follow)
             if not failed.is_set():
                 progress.add(run, _train_and_test(experiment.table, run, device))
         except BaseException:
@@ -179,8 +184,13 @@ def run_experiment(
             free.put(device)
 
     with ThreadPoolExecutor(len(devices)) as pool:
-        for future in [pool.submit(work, run) for run in waiting]:
-            future.result()
+        try:
+            for future in [pool.submit(work, run) for run in waiting]:
+                future.result()
+        except BaseException:
+            # Ctrl-C reaches this thread only.
+            failed.set()
+            raise
     return finished_tests(experiment)
 
 
@@ -217,6 +227,20 @@ class _Progress:
                 f'{run.name}: {figures}; {tests[0].minutes:.1f} min of training; '
                 f'{self.done} of {self.total} runs, about {left:.0f} min left'
             )
+
+
+def _wait_until_free(run: Run, failed: threading.Event, follow: Callable[[str], None]) -> None:
+    """Wait for a training that goes on although the start it belongs to was killed."""
+    said = False
+    while run.work_dir.is_dir() and not failed.is_set():
+        try:
+            with run_lock(run.work_dir):
+                return
+        except ConfigError:
+            if not said:
+                follow(f'{run.name}: waiting for another process that trains it')
+            said = True
+            failed.wait(POLL_SECONDS)
 
 
 def _train_and_test(table: ExperimentTable, run: Run, device: str) -> list[TestedRun]:

@@ -15,14 +15,13 @@ from msvitreid.apis.inferencer import ReIDInferencer
 from msvitreid.errors import ConfigError, DatasetError, GalleryError
 from msvitreid.gallery import GalleryStore
 from msvitreid.gallery.where import check_column
-from msvitreid.utils.files import atomic_write, make_folder
 from msvitreid.utils.printable import failure, printable
 
 from .conditions import require_columns
 from .files import content_hash, image_path, image_paths
 from .model_gallery import require_same_model
 
-PICTURES = {'.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
+PICTURES = ('.jpg', '.jpeg', '.png')
 MOST_ROWS, MOST_COLUMNS = 50, 20
 
 
@@ -184,9 +183,9 @@ def draw_search(
         OutputError: the picture cannot be written.
     """
     from msvitreid.visualization import draw_ranking_lists
+    from msvitreid.visualization.style import save
 
-    suffix = Path(out).suffix.lower()
-    if suffix not in PICTURES:
+    if Path(out).suffix.lower() not in PICTURES:
         raise ConfigError(f'{str(out)!r} must end with one of {", ".join(PICTURES)}')
     count = min(len(search.queries), MOST_ROWS)
     width = min(max([1, *map(len, search.ids)]), MOST_COLUMNS)
@@ -217,7 +216,5 @@ def draw_search(
         similarity,
         missing=missing,
     )
-    make_folder(Path(out).parent)
-    with atomic_write(out) as temporary:
-        picture.save(temporary, format=PICTURES[suffix])
+    save(picture, out)
     return missing

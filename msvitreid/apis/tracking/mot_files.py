@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from dataclasses import dataclass
@@ -140,8 +141,10 @@ def write_detections(
     columns: list[Any] = [tracks.frames, tracks.ids, *tracks.ltwh.T, tracks.confidences]
     columns += [np.full(len(tracks), -1)] * 3
     table = np.concatenate([np.stack(columns, axis=1), embeddings], axis=1)
-    with atomic_write(path) as temporary, open(temporary, 'wb') as file:
-        np.save(file, table.astype(np.float32), allow_pickle=False)
+    content = io.BytesIO()
+    np.save(content, table.astype(np.float32), allow_pickle=False)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def _lines(tracks: Tracks) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from msvitreid.checkpoints.kinds import MalformedError
 from msvitreid.errors import CalibrationError
 from msvitreid.utils.checks import is_number
 from msvitreid.utils.files import atomic_write
@@ -257,7 +258,12 @@ class CalibrationCard:
         from .card_file import check_card
 
         text = json.dumps(self.to_dict(), indent=1)
-        check_card(json.loads(text), path)
+        try:
+            check_card(json.loads(text))
+        except MalformedError as error:
+            raise CalibrationError(
+                f'calibration card {str(path)!r} cannot be written: {error}'
+            ) from error
         with atomic_write(path) as temporary:
             temporary.write_text(text + '\n', encoding='utf-8')
 

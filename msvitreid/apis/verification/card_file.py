@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -11,9 +10,11 @@ from typing import Any
 from msvitreid.checkpoints.kinds import (
     Check,
     MalformedError,
+    hexadecimal,
     integer,
     mapping,
     number,
+    one_of,
     optional,
     sequence,
 )
@@ -62,23 +63,23 @@ def read_card(path: str | os.PathLike[str]) -> CalibrationCard:
         if isinstance(error, CalibrationError):
             raise
         raise _refused(path, printable(str(error))) from error
-    check_card(card, path)
+    try:
+        check_card(card)
+    except MalformedError as error:
+        raise _refused(path, str(error)) from error
     return _built(card)
 
 
-def check_card(card: Any, path: str | os.PathLike[str]) -> None:
+def check_card(card: Any) -> None:
     """Check the plain values of a card.
 
     Raises:
-        CalibrationError: a key is missing, unknown or has a value that a card cannot have.
+        MalformedError: a key is missing, unknown or has a value that a card cannot have.
     """
-    try:
-        # First, so that a later version's card is not refused for its new keys.
-        known_fields({'format': integer(FORMAT, FORMAT)})(card, 'card')
-        CARD(card, 'card')
-        _check_relations(card)
-    except MalformedError as error:
-        raise _refused(path, str(error)) from error
+    # First, so that a later version's card is not refused for its new keys.
+    known_fields({'format': integer(FORMAT, FORMAT)})(card, 'card')
+    CARD(card, 'card')
+    _check_relations(card)
 
 
 def _refused(path: str | os.PathLike[str], reason: str) -> CalibrationError:
@@ -94,9 +95,9 @@ def _fields(required: Mapping[str, Check]) -> Check:
 
     def check(value: Any, path: str) -> None:
         check_known(value, path)
-        for name in value:
+        for name, item in value.items():
             if name not in required:
-                raise MalformedError(path, f'with a key {name}', 'without unknown keys')
+                raise MalformedError(f'{path}.{name}', item, 'left out, as a card has none')
 
     return check
 
@@ -106,20 +107,10 @@ def _text(value: Any, path: str) -> None:
         raise MalformedError(path, value, f'a text of at most {MAX_TEXT} characters')
 
 
-def _hexadecimal(value: Any, path: str) -> None:
-    if not isinstance(value, str) or not re.fullmatch('[0-9a-f]{64}', value):
-        raise MalformedError(path, value, '64 hexadecimal digits')
-
-
 def _fingerprint(value: Any, path: str) -> None:
     _text(value, path)
     if not value:
         raise MalformedError(path, value, 'the text that names the model')
-
-
-def _rule(value: Any, path: str) -> None:
-    if value not in ('cross-camera', 'all'):
-        raise MalformedError(path, value, "'cross-camera' or 'all'")
 
 
 def _items(of: Check, low: int = 0) -> Check:
@@ -138,9 +129,11 @@ def _interval(value: Any, path: str) -> None:
 
 
 def _ascending(values: list[Any], path: str, strictly: bool = False) -> None:
+    """Check an order; in ``path``, ``{}`` is the place of a value."""
     for index, (one, other) in enumerate(pairwise(values), start=1):
         if one > other or (strictly and one == other):
-            raise MalformedError(f'{path}.{index}', other, f'above {one}, the one before')
+            expected = 'above' if strictly else 'at least'
+            raise MalformedError(path.format(index), other, f'{expected} {one}, the one before')
 
 
 rate = number(0, 1)
@@ -162,11 +155,11 @@ CARD = _fields(
         'data': _fields(
             {
                 'name': _text,
-                'digest': _hexadecimal,
+                'digest': hexadecimal,
                 'images': some,
                 'identities': some,
                 'cameras': _items(_text),
-                'genuine': _rule,
+                'genuine': one_of('cross-camera', 'all'),
                 'genuine_pairs': some,
                 'impostor_pairs': some,
             }
@@ -225,7 +218,7 @@ CARD = _fields(
 def _check_relations(card: dict[str, Any]) -> None:
     """What values must be to each other."""
     det = card['det']
-    _ascending([point['threshold'] for point in det], 'card.det.threshold', strictly=True)
+    _ascending([point['threshold'] for point in det], 'card.det.{}.threshold', strictly=True)
     for index, (one, other) in enumerate(pairwise(det), start=1):
         if other['fmr'] > one['fmr'] or other['fnmr'] < one['fnmr']:
             raise MalformedError(
@@ -233,11 +226,13 @@ def _check_relations(card: dict[str, Any]) -> None:
                 other,
                 'of no higher fmr and no lower fnmr than the one before',
             )
-    _ascending([place for place, _ in card['probability']], 'card.probability', strictly=True)
-    _ascending([p for _, p in card['probability']], 'card.probability.p')
+    _ascending(
+        [place for place, _ in card['probability']], 'card.probability.{}.0', strictly=True
+    )
+    _ascending([p for _, p in card['probability']], 'card.probability.{}.1')
     sizes = [one['images'] for one in card['galleries']]
-    _ascending(sizes, 'card.galleries.images', strictly=True)
-    _ascending(card['data']['cameras'], 'card.data.cameras', strictly=True)
+    _ascending(sizes, 'card.galleries.{}.images', strictly=True)
+    _ascending(card['data']['cameras'], 'card.data.cameras.{}', strictly=True)
     if card['fmr'] > card['fmr_asked']:
         raise MalformedError('card.fmr', card['fmr'], f'at most fmr_asked, {card["fmr_asked"]}')
     same, different = card['same_threshold'], card['different_threshold']
@@ -246,7 +241,7 @@ def _check_relations(card: dict[str, Any]) -> None:
             'card.different_threshold', different, f'at most same_threshold, {same}'
         )
     pairs = [tuple(one['cameras']) for one in card['camera_pairs']]
-    _ascending(pairs, 'card.camera_pairs.cameras', strictly=True)
+    _ascending(pairs, 'card.camera_pairs.{}.cameras', strictly=True)
     for index, pair in enumerate(pairs):
         if pair[0] > pair[1] or not set(pair) <= set(card['data']['cameras']):
             raise MalformedError(

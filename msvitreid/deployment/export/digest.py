@@ -42,6 +42,12 @@ def sealed(parts: Parts) -> dict[str, bytes]:
     }
 
 
+def is_sealed(parts: Parts) -> bool:
+    """Whether one of the contents carries the digest of all."""
+    found = {text for part in parts.values() for text in re.findall(b'[0-9a-f]{64}', part)}
+    return any(digest_of(parts, text.decode()) == text.decode() for text in found)
+
+
 def sealed_archive(data: bytes) -> bytes:
     """A zip archive with the digest of its entries in the place of :data:`BLANK`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

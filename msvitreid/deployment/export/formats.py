@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,6 +74,15 @@ class ExportFormat:
     def files(self, path: Path) -> list[Path]:
         """What belongs to a file, itself last."""
         return [path]
+
+    def belong_together(self, files: Sequence[Path]) -> bool:
+        """Whether files, in the order of :meth:`files`, are of one export.
+
+        Raises:
+            OSError: one cannot be read.
+            ValueError: one is empty.
+        """
+        return True
 
     def read(self, path: Path) -> tuple[dict[str, str], Run, Parts]:
         """The texts of a file, its graph, and all the bytes by which they were read.

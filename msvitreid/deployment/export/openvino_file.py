@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from msvitreid.errors import ConfigError
 
 from .contents import TEXTS
-from .digest import Parts, sealed
+from .digest import Parts, is_sealed, sealed
 from .exported_net import Run
 from .formats import INPUT, OUTPUT, ExportFormat, content
 from .whole_net import WholeNet
@@ -41,6 +41,10 @@ class OpenVINOFormat(ExportFormat):
 
     def files(self, path: Path) -> list[Path]:
         return [path.with_suffix('.bin'), path]
+
+    def belong_together(self, files: Sequence[Path]) -> bool:
+        weights, graph = map(content, files)
+        return is_sealed({'graph': graph, 'weights': weights})
 
     def write(
         self,

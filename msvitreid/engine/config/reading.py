@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmengine.utils import import_modules_from_strings
 
 from msvitreid.errors import ConfigError
 from msvitreid.registry import RUNNERS
+from msvitreid.utils.files import OUT_OF_SPACE, cannot_write
 from msvitreid.utils.near_names import did_you_mean
 
 from .completion import SHARED_DATASET_OPTIONS, repeat_option
@@ -49,6 +51,7 @@ def load_config(
     Raises:
         ConfigError: the file is missing or cannot be parsed, an option cannot be set or has no
             effect, or a module cannot be imported.
+        OutputError: the disk of temporary files, to which mmengine copies a config, is full.
     """
     if not os.path.isfile(path):
         raise ConfigError(f'config {str(path)!r} does not exist')
@@ -66,6 +69,9 @@ def load_config(
                 f'config {str(path)!r} begins with an import, as configs with read_base() do; '
                 'write _base_ above its imports, or inherit with read_base()'
             ) from error
+        if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
+            # mmengine reads a copy, which it makes there.
+            raise cannot_write(tempfile.gettempdir(), error) from error
         # A config is code and may raise anything.
         raise ConfigError(
             f'config {str(path)!r} cannot be read: {str(error) or type(error).__name__}'

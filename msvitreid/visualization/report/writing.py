@@ -10,9 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from msvitreid.errors import ConfigError, OutputError
+from msvitreid.errors import ConfigError
 from msvitreid.evaluation.robustness import CONDITIONS
-from msvitreid.utils.files import write_text_atomically
+from msvitreid.utils.files import atomic_write, make_folder
 from msvitreid.utils.printable import counted
 from msvitreid.version import __version__
 from msvitreid.visualization.run_table import is_share
@@ -55,12 +55,11 @@ def write_report(report: Report, out: str | Path, max_mb: float = 20) -> list[Pa
     numbers = {'format': 1, 'msvitreid': __version__, **as_plain(report)}
     numbers_file = out.with_suffix('.json')
     text = json.dumps(numbers, indent=1, allow_nan=False) + '\n'
-    write_text_atomically(numbers_file, text)
-    try:
-        write_text_atomically(out, page)
-    except OutputError:
-        numbers_file.unlink(missing_ok=True)
-        raise
+    make_folder(out.parent)
+    # Both are complete before one of them gets its name.
+    with atomic_write(out) as page_file, atomic_write(numbers_file) as json_file:
+        page_file.write_text(page, encoding='utf-8')
+        json_file.write_text(text, encoding='utf-8')
     return [out, numbers_file]
 
 

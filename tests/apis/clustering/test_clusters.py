@@ -141,6 +141,11 @@ def test_a_tracklet_that_spans_two_clusters_is_refused():
     broken = type(first)(**{**vars(first), 'tracklets': ('a', 'a')})
     with pytest.raises(DatasetError, match='tracklet a'):
         assign(broken, rows[2:])
+    with pytest.raises(DatasetError, match="clusters 'ben' and 'anna'"):
+        assign(broken, rows[2:], label_names=['anna', 'ben'])
+    torn = type(first)(**{**vars(first), 'labels': np.zeros(2, np.int64), 'frames': ('x', 'x')})
+    with pytest.raises(DatasetError, match="the cluster 'anna' joins"):
+        assign(torn, rows[2:], label_names=['anna'])
     with pytest.raises(DatasetError, match='columns'):
         assign(first, np.eye(4, dtype=np.float32))
 
@@ -162,7 +167,10 @@ def test_thresholds_that_are_none(threshold):
         ({'tracklets': [1, 2]}, DatasetError, 'tracklets are 2'),
         ({'frames': 'abc'}, DatasetError, 'frames'),
         ({'frames': [1, [2], 3]}, DatasetError, r'frames\[1\]'),
+        ({'frames': [1, (2, [3]), 4]}, DatasetError, r'frames\[1\]'),
         ({'frames': 5}, DatasetError, 'frames'),
+        ({'frames': np.array(5)}, DatasetError, 'frames'),
+        ({'tracklets': np.zeros((3, 1))}, DatasetError, 'tracklets'),
     ],
 )
 def test_options_that_are_none(options, error, match):

@@ -1,6 +1,7 @@
 """Experiments run once. Class of faults: a result that is lost, made twice, or another's."""
 
 import json
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from msvitreid.apis.experiments import (
 )
 from msvitreid.apis.experiments import running as module
 from msvitreid.apis.experiments.testing import QueryFigures
+from msvitreid.checkpoints.run_lock import run_lock
 from msvitreid.errors import PREEMPTED, ConfigError, ReIDError
 
 
@@ -169,3 +171,35 @@ def test_one_run_at_a_time_on_each_device(trainings, tmp_path):
     assert visible <= {'0', '3'}
     assert len(trainings.commands) == 4
     assert {device for *_, device in trainings.tests} <= {'cuda:0', 'cuda:3'}
+
+
+def test_a_training_that_outlives_a_killed_start_is_waited_for(
+    trainings, tmp_path, monkeypatch
+):
+    """Class of faults: after a kill the next start fails, as the old training holds its lock."""
+    monkeypatch.setattr(module, 'POLL_SECONDS', 0.01)
+    experiment, lines = Experiment(table(seeds=[0]), tmp_path), []
+    work_dir = tmp_path / 'one' / 'seed-0' / 'train'
+    work_dir.mkdir(parents=True)
+    lock = ExitStack()
+    lock.enter_context(run_lock(work_dir))
+
+    def follow(line):
+        lines.append(line)
+        if 'waiting' in line:
+            assert trainings.commands == []
+            lock.close()
+
+    found = run_experiment(experiment, follow=follow)
+    assert lines[0] == 'one, seed 0: waiting for another process that trains it'
+    assert (len(lines), len(found), len(trainings.commands)) == (3, 2, 2)
+
+
+def test_a_failure_ends_the_waiting(trainings, tmp_path, monkeypatch):
+    """One device waits for ever, the other's training fails."""
+    trainings.codes = {1: 2}
+    work_dir = tmp_path / 'one' / 'seed-0' / 'train'
+    work_dir.mkdir(parents=True)
+    experiment = Experiment(table(seeds=[0]), tmp_path)
+    with run_lock(work_dir), pytest.raises(ReIDError, match='two, seed 0 failed'):
+        run_experiment(experiment, ['cpu', 'cuda:0'])

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -110,6 +111,27 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ('path', 'value', 'sentence'),
+    [
+        (['format'], 2, 'card.format is 2, but must be 1'),
+        (['det', 1, 'threshold'], -1.0, 'card.det.1.threshold is -1.0, but must be above'),
+        (['probability', 1, 0], 0.1, 'card.probability.1.0 is 0.1, but must be above'),
+        (['probability', 2, 1], 0.1, 'card.probability.2.1 is 0.1, but must be at least'),
+        (['galleries', 1, 'images'], 10, 'card.galleries.1.images is 10'),
+        (['data', 'cameras'], ['stairs', 'door'], "card.data.cameras.1 is 'door'"),
+        (['det', 1, 'extra'], 1, 'card.det.1.extra is 1, but must be left out'),
+        (['data', 'genuine'], 'some', "must be 'cross-camera' or 'all'"),
+    ],
+)
+def test_the_key_is_the_one_in_the_file(path, value, sentence, tmp_path):
+    """Class of faults: a sentence names a key that the file does not have."""
+    file = tmp_path / 'card.json'
+    file.write_text(json.dumps(changed(path, value)))
+    with pytest.raises(CalibrationError, match=re.escape(sentence)):
+        CalibrationCard.load(file)
+
+
 @pytest.mark.parametrize(('path', 'value'), HOSTILE)
 def test_a_wrong_value_is_named(path, value, tmp_path):
     """Class of faults: a card is taken at its word, and decides."""
@@ -165,7 +187,7 @@ def test_files_that_are_huge_or_no_files_are_not_read(tmp_path):
 
 def test_a_card_that_could_not_be_read_is_not_written(tmp_path):
     """Class of faults: a file under its name that is half written or of no use."""
-    with pytest.raises(CalibrationError, match='fmr'):
+    with pytest.raises(CalibrationError, match=r'cannot be written: card\.fmr is nan'):
         sample_card(fmr=math.nan).save(tmp_path / 'card.json')
     with pytest.raises(OutputError):
         sample_card().save(tmp_path / 'none' / 'card.json')

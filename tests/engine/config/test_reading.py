@@ -1,9 +1,12 @@
+import errno
+import os
 import sys
+import tempfile
 
 import pytest
 
 from msvitreid.engine import load_config
-from msvitreid.errors import ConfigError
+from msvitreid.errors import ConfigError, OutputError
 
 
 def test_a_mistyped_section_is_refused(tmp_path):
@@ -134,3 +137,18 @@ def test_what_a_config_repeats_is_not_forgotten(tmp_path):
     loader = load_config(tmp_path / 'a.py').train_dataloader
     assert loader.dataset.datasets[0].data_root == '/old'
     assert loader.sampler.batch_size == 8
+
+
+def test_a_full_disk_is_not_the_configs_fault(tmp_path, monkeypatch):
+    """Class of faults: "the config cannot be read: no space left", though nothing is wrong in it.
+
+    mmengine copies a config to the folder of temporary files before it reads it.
+    """
+    (tmp_path / 'a.py').write_text('a = 1\n')
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, 'NamedTemporaryFile', fail)
+    with pytest.raises(OutputError, match=f"'{tempfile.gettempdir()}' .*free some space"):
+        load_config(tmp_path / 'a.py')

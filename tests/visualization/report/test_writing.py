@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 from pathlib import Path
 
 import pytest
 
-from msvitreid.errors import ConfigError
+from msvitreid.errors import ConfigError, OutputError
 from msvitreid.visualization.report import Report, measure_run, write_report
 from msvitreid.visualization.report.data import as_plain
 from msvitreid.visualization.report.thumbnails import LEVELS
@@ -102,3 +103,22 @@ def test_the_size_is_kept_by_fewer_thumbnails(report, tmp_path):
 def test_another_ending_is_refused(report, tmp_path):
     with pytest.raises(ConfigError, match=r'r\.json'):
         write_report(report, tmp_path / 'r.json')
+
+
+def test_a_full_disk_leaves_both_files_of_before(report, tmp_path):
+    """Class of faults: of two files that belong together one is new, or gone, after a failure."""
+    files = write_report(report, tmp_path / 'r.html')
+    least, most = sorted(file.stat().st_size for file in files)
+    for file in files:
+        file.write_text('before')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((least + most) // 2, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r'r\.(html|json)'):
+            write_report(report, tmp_path / 'r.html')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        'r.html': 'before',
+        'r.json': 'before',
+    }
