@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
@@ -74,6 +76,15 @@ class FakeDevice(TorchDispatchMode):
         torch._C._ensureCUDADeviceGuardSet()
         self.waits: list[str] = []
 
+    def __enter__(self) -> FakeDevice:
+        # cuDNN's operations are not to be run on the CPU.
+        self._cudnn, torch.backends.cudnn.enabled = torch.backends.cudnn.enabled, False
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        torch.backends.cudnn.enabled = self._cudnn
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
@@ -122,3 +133,17 @@ class FakeDevice(TorchDispatchMode):
 
 def _held(value: Any) -> Any:
     return value.held if isinstance(value, OnDevice) else value
+
+
+def move(model: nn.Module) -> None:
+    """What ``model.to('cuda')`` does; torch would only exchange the data of its parameters."""
+    for module in model.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                on_device = nn.Parameter(OnDevice(parameter.detach()), parameter.requires_grad)
+                module._parameters[name] = on_device
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = OnDevice(buffer)
+        if isinstance(module, BaseDataPreprocessor):
+            module._device = CUDA

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from mmengine.optim import AmpOptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from msvitreid.models.losses import BatchHardTripletLoss
 from msvitreid.registry import MODELS
@@ -48,6 +48,30 @@ def test_erasing_draws_the_same_on_every_device():
     torch.manual_seed(3)
     on_gpu = augment(batch.cuda())
     assert torch.equal(on_cpu, on_gpu.cpu())
+
+
+@pytest.mark.parametrize('mixed', [False, True], ids=['float32', 'float16'])
+def test_a_training_step_does_not_wait_for_the_device(mixed):
+    """Of float16 with a fused optimizer: the loss scaler reads a number for any other."""
+    torch.manual_seed(0)
+    config = tiny_reid_model(num_classes=4)
+    config['data_preprocessor'] = dict(batch_augments=[dict(type='BatchRandomErasing')])
+    model = MODELS.build(config).cuda().train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, fused=True)
+    wrapper = AmpOptimWrapper(optimizer=optimizer) if mixed else OptimWrapper(optimizer)
+    images = torch.randint(0, 256, (8, 3, 64, 32), dtype=torch.uint8).pin_memory()
+    data = {
+        'inputs': images,
+        'data_samples': [ReIDDataSample(label=i // 2) for i in range(8)],
+    }
+    for _ in range(3):  # cuDNN's choices, and the buffers of optimizer and scaler
+        model.train_step(data, wrapper)
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        losses = model.train_step(data, wrapper)
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    assert losses['loss'].isfinite()
 
 
 def test_the_triplet_loss_does_not_wait_for_the_device():
