@@ -5,8 +5,9 @@ import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from msvitreid.models.losses import BatchHardTripletLoss
+from msvitreid.models.sampling import sample_images
 from msvitreid.registry import MODELS
-from msvitreid.structures import ReIDDataSample
+from msvitreid.structures import ReIDDataSample, UnpreparedImages
 
 from .golden import golden, images, reid_net
 from .tiny import tiny_reid_model
@@ -72,6 +73,26 @@ def test_a_training_step_does_not_wait_for_the_device(mixed):
     finally:
         torch.cuda.set_sync_debug_mode('default')
     assert losses['loss'].isfinite()
+
+
+def test_images_are_sampled_as_on_the_cpu():
+    """But for numbers in the middle between two gray levels."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (40 * 30 + 7 * 9, 3), dtype=torch.uint8, generator=generator)
+    batch = UnpreparedImages(
+        pixels.pin_memory(),
+        torch.tensor([[40, 30], [7, 9]]),
+        torch.rand(2, 64, generator=generator) * torch.tensor([[39.0], [6.0]]),
+        torch.rand(2, 32, generator=generator) * torch.tensor([[29.0], [8.0]]),
+    )
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        on_gpu = sample_images(batch, torch.device('cuda'))
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    difference = (on_gpu.cpu() - sample_images(batch, torch.device('cpu'))).abs() * 255
+    assert difference.max() <= 1.001
+    assert (difference > 0.5).float().mean() < 0.001
 
 
 def test_the_triplet_loss_does_not_wait_for_the_device():
