@@ -4,20 +4,26 @@ Triton decides at its import whether it interprets. So one test runs this file o
 process with ``TRITON_INTERPRET=1``, where the comparisons run on the CPU.
 """
 
+import copy
 import os
 import re
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from msvitreid.deployment.fused import FusedConv
+from msvitreid.models.backbones.blocks import CNNBlock
 from msvitreid.models.kernels.grouped_conv import (
     _grouped_conv3x3,
     grouped_conv3x3,
     pack_weight,
+    use_grouped_conv_kernel,
 )
 
 pytest.importorskip('triton')
@@ -170,6 +176,37 @@ def test_what_is_no_number_stays_none(device):
 
 @on_devices
 @pytest.mark.usefixtures('small_tiles')
+@pytest.mark.parametrize('autocast', [False, True])
+def test_a_block_of_the_net(device, autocast):
+    """Training and the fused net: a block with the kernels gives what torch's gives."""
+    torch.manual_seed(0)
+    block = CNNBlock(8, 8, stride=2, project_skip=True).to(device)
+    other = copy.deepcopy(block)
+    assert use_grouped_conv_kernel(other) == 2
+    tolerance = 2e-2 if autocast else 1e-5
+    x = torch.randn(2, 8, 9, 5, device=device)
+    cotangent = torch.randn(2, 8, 5, 3, device=device)
+    results = []
+    for module in (block, other):
+        with torch.autocast(device, torch.bfloat16, enabled=autocast):
+            out = module(x)
+        results.append((out, *torch.autograd.grad(out, tuple(module.parameters()), cotangent)))
+    largest = max(gradient.norm() for gradient in results[0])
+    for expected, found in zip(*results, strict=True):
+        # What a BatchNorm takes out again has gradients of rounding noise only.
+        if expected.norm() > 0.05 * largest:
+            assert error(found, expected.double()) < tolerance
+
+    layers = {'conv': other.main[1].conv, 'norm': other.main[1].norm, 'act': other.main[1].act}
+    fused = FusedConv(nn.Sequential(OrderedDict(layers)).eval())
+    assert fused.in_kernel
+    hidden = torch.randn(2, 32, 9, 5, device=device)
+    with torch.no_grad():
+        assert error(fused(hidden), other.main[1](hidden).double()) < 1e-6
+
+
+@on_devices
+@pytest.mark.usefixtures('small_tiles')
 def test_as_torch_wants_its_operations(device):
     """The shapes it announces, its gradients and what it alters, for ``torch.compile``."""
     inputs = example((2, 8, 5, 4), torch.float32, device)
@@ -189,7 +226,7 @@ def test_in_the_interpreter():
     assert run.returncode == 0, run.stdout[-3000:]
     passed = re.search(r'(\d+) passed', run.stdout)
     assert passed
-    assert int(passed[1]) == 15
+    assert int(passed[1]) == 17
 
 
 def launches(dtype):
