@@ -40,7 +40,8 @@ def grouped_conv3x3(
         stride: 1 or 2.
         relu: whether negative sums become zero.
         packed: use tensor cores where maps are float16 or bfloat16; otherwise add products one
-            after another.
+            after another. On tensor cores infinity or NaN in a channel makes all channels of its
+            block of 16 NaN.
 
     Returns:
         ``(N, C, ceil(H / stride), ceil(W / stride))``, in channels_last memory where a kernel ran.
@@ -179,7 +180,7 @@ def _weight_gradient(x: Tensor, gradient: Tensor, stride: int) -> Tensor:
     """In float32, ``(C, 4, 3, 3)``."""
     launch = _launch()
     x, gradient = _channels_last(x), _channels_last(gradient)
-    parts = launch.count_parts(gradient[:, 0].numel())
+    parts = launch.count_parts(gradient[:, 0].numel(), x.shape[1])
     out = torch.empty(parts, 3, 3, GROUP, x.shape[1], device=x.device)
     with _on(x):
         launch.weight_gradient_parts(x, gradient, out, stride).run()

@@ -19,13 +19,15 @@ INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 PACKED_CHANNELS = 16
 #: Pixels of a thread of the direct form, and warps of a program.
 DIRECT_PIXELS, DIRECT_WARPS = 8, 4
+#: Of the gradient by the input of stride 2, which has fewer taps a pixel and more to keep.
+STRIDE_2_PIXELS = 4
 #: Pixels of a program of the packed form and of the weight's gradient, and warps.
-PACKED_PIXELS, PACKED_WARPS = 128, 4
-GRADIENT_PIXELS, GRADIENT_WARPS = 64, 2
+PACKED_PIXELS, PACKED_WARPS = 256, 4
+GRADIENT_PIXELS, GRADIENT_WARPS = 32, 1
 #: Groups of a program of the direct form, at most.
 MOST_GROUPS = 32
-#: Pixels whose part of the weight's gradient one program adds up, at least, and the most parts.
-PART_PIXELS, MOST_PARTS = 2048, 256
+#: Pixels whose part of the weight's gradient one program adds up, at least, and the most programs.
+PART_PIXELS, MOST_PARTS = 512, 4096
 
 
 class Launch(NamedTuple):
@@ -71,7 +73,7 @@ def convolution(
     out_height, out_width = out.shape[2:]
     groups, lanes = _groups_of_a_program(channels)
     pixels = PACKED_PIXELS if packed else DIRECT_PIXELS * lanes
-    tiles = cdiv(out_height * out_width, pixels)
+    tiles = cdiv(count * out_height * out_width, pixels)
     arguments = {
         'x_ptr': x,
         'weight_ptr': weight,
@@ -81,7 +83,7 @@ def convolution(
         'width': width,
         'out_height': out_height,
         'out_width': out_width,
-        'tiles': tiles,
+        'pixels': count * out_height * out_width,
         'CHANNELS': channels,
         'STRIDE': stride,
         'HAS_SHIFT': shift is not None,
@@ -89,10 +91,10 @@ def convolution(
     }
     if packed:
         arguments |= {'PIXELS': pixels, 'TILE': PACKED_CHANNELS, 'WIDEN': INTERPRETED}
-        programs = count * tiles * cdiv(channels, PACKED_CHANNELS)
+        programs = tiles * cdiv(channels, PACKED_CHANNELS)
         return Launch(kernels.packed_convolution, programs, arguments, PACKED_WARPS)
     arguments |= {'PIXELS': DIRECT_PIXELS, 'GROUPS': groups, 'LANES': lanes}
-    programs = count * tiles * (channels // (4 * groups))
+    programs = tiles * (channels // (4 * groups))
     return Launch(kernels.direct_convolution, programs, arguments, DIRECT_WARPS)
 
 
@@ -109,20 +111,21 @@ def input_gradient_of_stride_2(gradient: Tensor, weight: Tensor, out: Tensor) ->
     """
     count, channels, height, width = out.shape
     groups, lanes = _groups_of_a_program(channels)
-    tiles = cdiv(cdiv(height, 2) * cdiv(width, 2), DIRECT_PIXELS * lanes)
+    pixels = count * cdiv(height, 2) * cdiv(width, 2)
+    tiles = cdiv(pixels, STRIDE_2_PIXELS * lanes)
     arguments = {
         'gradient_ptr': gradient,
         'weight_ptr': weight,
         'out_ptr': out,
         'height': height,
         'width': width,
-        'tiles': tiles,
+        'pixels': pixels,
         'CHANNELS': channels,
-        'PIXELS': DIRECT_PIXELS,
+        'PIXELS': STRIDE_2_PIXELS,
         'GROUPS': groups,
         'LANES': lanes,
     }
-    programs = 4 * count * tiles * (channels // (4 * groups))
+    programs = 4 * tiles * (channels // (4 * groups))
     return Launch(kernels.stride_2_input_gradient, programs, arguments, DIRECT_WARPS)
 
 
@@ -158,9 +161,10 @@ def weight_gradient_parts(x: Tensor, gradient: Tensor, out: Tensor, stride: int)
     return Launch(kernels.weight_gradient, programs, arguments, GRADIENT_WARPS)
 
 
-def count_parts(pixels: int) -> int:
+def count_parts(pixels: int, channels: int) -> int:
     """Parts of a weight's gradient: the same on every device, so that sums are, too."""
-    return max(1, min(MOST_PARTS, pixels // PART_PIXELS))
+    most = MOST_PARTS // cdiv(channels, PACKED_CHANNELS)
+    return max(1, min(most, pixels // PART_PIXELS))
 
 
 def empty_map(x: Tensor, height: int, width: int) -> Tensor:

@@ -59,6 +59,20 @@ def _pixels(tile, PIXELS: tl.constexpr, LANES: tl.constexpr):
 
 
 @triton.jit
+def _first_tap(
+    pixel, height, width, out_height, out_width, CHANNELS: tl.constexpr, STRIDE: tl.constexpr
+):
+    """Row, column and place in memory of the first tap of pixels of a batch.
+
+    An image's numbers can be counted in 32 bits, a batch's cannot.
+    """
+    row = pixel // out_width % out_height * STRIDE - 1
+    column = pixel % out_width * STRIDE - 1
+    image = (pixel // out_width // out_height).to(tl.int64)
+    return row, column, ((image * height + row) * width + column) * CHANNELS
+
+
+@triton.jit
 def _tap_is_inside(first, tap: tl.constexpr, size):
     """Where a tap lies in the map along an axis; ``first`` is where the first one lies.
 
@@ -96,7 +110,7 @@ def direct_convolution(
     width,
     out_height,
     out_width,
-    tiles,
+    pixels,
     CHANNELS: tl.constexpr,
     STRIDE: tl.constexpr,
     HAS_SHIFT: tl.constexpr,
@@ -109,16 +123,12 @@ def direct_convolution(
     channel_tiles: tl.constexpr = CHANNELS // (4 * GROUPS)
     program = tl.program_id(0)
     channel_tile = program % channel_tiles
-    tile = program // channel_tiles % tiles
-    # One image's numbers can be counted in 32 bits, a batch's cannot.
-    image = (program // channel_tiles // tiles).to(tl.int64)
-    x_ptr += image * height * width * CHANNELS
-    out_ptr += image * out_height * out_width * CHANNELS
-
-    pixel = _pixels(tile, PIXELS, LANES)
-    exists = pixel < out_height * out_width
-    row, column = pixel // out_width * STRIDE - 1, pixel % out_width * STRIDE - 1
     channel = _channels(channel_tile, LANES, GROUPS)
+    pixel = _pixels(program // channel_tiles, PIXELS, LANES)
+    exists = pixel < pixels
+    row, column, first_tap = _first_tap(
+        pixel, height, width, out_height, out_width, CHANNELS, STRIDE
+    )
 
     a0 = tl.zeros((PIXELS, LANES, GROUPS), dtype=tl.float32)
     a1 = tl.zeros((PIXELS, LANES, GROUPS), dtype=tl.float32)
@@ -127,13 +137,12 @@ def direct_convolution(
     for i in tl.static_range(3):
         for j in tl.static_range(3):
             inside = exists & _tap_is_inside(row, i, height) & _tap_is_inside(column, j, width)
-            offsets = ((row + i) * width + column + j) * CHANNELS
             a0, a1, a2, a3 = _add_tap(
                 a0,
                 a1,
                 a2,
                 a3,
-                x_ptr + offsets[:, :, None, None] + channel,
+                x_ptr + first_tap[:, :, None, None] + channel + (i * width + j) * CHANNELS,
                 inside[:, :, None, None],
                 weight_ptr + (i * 3 + j) * 4 * CHANNELS + channel,
                 CHANNELS,
@@ -144,7 +153,7 @@ def direct_convolution(
     if RELU:
         a0, a1 = tl.where(a0 < 0, 0.0, a0), tl.where(a1 < 0, 0.0, a1)
         a2, a3 = tl.where(a2 < 0, 0.0, a2), tl.where(a3 < 0, 0.0, a3)
-    pointers = out_ptr + (pixel * CHANNELS)[:, :, None, None] + channel
+    pointers = out_ptr + (pixel.to(tl.int64) * CHANNELS)[:, :, None, None] + channel
     _store4(pointers, a0, a1, a2, a3, exists[:, :, None, None])
 
 
@@ -175,7 +184,7 @@ def packed_convolution(
     width,
     out_height,
     out_width,
-    tiles,
+    pixels,
     CHANNELS: tl.constexpr,
     STRIDE: tl.constexpr,
     HAS_SHIFT: tl.constexpr,
@@ -188,29 +197,26 @@ def packed_convolution(
     channel_tiles: tl.constexpr = (CHANNELS + TILE - 1) // TILE
     program = tl.program_id(0)
     first = program % channel_tiles * TILE
-    tile = program // channel_tiles % tiles
-    image = (program // channel_tiles // tiles).to(tl.int64)
-    x_ptr += image * height * width * CHANNELS
-    out_ptr += image * out_height * out_width * CHANNELS
-
-    pixel = (tile * PIXELS + tl.arange(0, PIXELS))[:, None]
     channel = (first + tl.arange(0, TILE))[None, :]
-    exists = (pixel < out_height * out_width) & (channel < CHANNELS)
-    row, column = pixel // out_width * STRIDE - 1, pixel % out_width * STRIDE - 1
+    pixel = (program // channel_tiles * PIXELS + tl.arange(0, PIXELS))[:, None]
+    exists = (pixel < pixels) & (channel < CHANNELS)
+    row, column, first_tap = _first_tap(
+        pixel, height, width, out_height, out_width, CHANNELS, STRIDE
+    )
+    pointers = x_ptr + first_tap + channel
 
     total = tl.zeros((PIXELS, TILE), dtype=tl.float32)
     for i in tl.static_range(3):
         for j in tl.static_range(3):
             inside = exists & _tap_is_inside(row, i, height) & _tap_is_inside(column, j, width)
-            offsets = ((row + i) * width + column + j) * CHANNELS + channel
-            block = tl.load(x_ptr + offsets, mask=inside, other=0.0)
+            block = tl.load(pointers + (i * width + j) * CHANNELS, mask=inside, other=0.0)
             tap = weight_ptr + (i * 3 + j) * 4 * CHANNELS
             total = _dot(block, _block_diagonal(tap, first, CHANNELS, TILE), total, WIDEN)
     if HAS_SHIFT:
         total += tl.load(shift_ptr + channel, mask=channel < CHANNELS, other=0.0)
     if RELU:
         total = tl.where(total < 0, 0.0, total)
-    pointers = out_ptr + pixel * CHANNELS + channel
+    pointers = out_ptr + pixel.to(tl.int64) * CHANNELS + channel
     tl.store(pointers, total.to(out_ptr.dtype.element_ty), mask=exists)
 
 
@@ -221,7 +227,7 @@ def stride_2_input_gradient(
     out_ptr,
     height,
     width,
-    tiles,
+    pixels,
     CHANNELS: tl.constexpr,
     PIXELS: tl.constexpr,
     GROUPS: tl.constexpr,
@@ -232,18 +238,16 @@ def stride_2_input_gradient(
     program = tl.program_id(0)
     channel_tile = program % channel_tiles
     row_odd, column_odd = program // channel_tiles % 2, program // channel_tiles // 2 % 2
-    tile = program // channel_tiles // 4 % tiles
-    image = (program // channel_tiles // 4 // tiles).to(tl.int64)
+    channel = _channels(channel_tile, LANES, GROUPS)
     # Of the convolution's output, whose gradient is read.
     rows, columns = (height + 1) // 2, (width + 1) // 2
-    gradient_ptr += image * rows * columns * CHANNELS
-    out_ptr += image * height * width * CHANNELS
-
-    pixel = _pixels(tile, PIXELS, LANES)
-    row, column = pixel // columns, pixel % columns
+    pixel = _pixels(program // channel_tiles // 4, PIXELS, LANES)
+    row, column = pixel // columns % rows, pixel % columns
+    image = (pixel // columns // rows).to(tl.int64)
     out_row, out_column = 2 * row + row_odd, 2 * column + column_odd
-    exists = (out_row < height) & (out_column < width)
-    channel = _channels(channel_tile, LANES, GROUPS)
+    exists = (pixel < pixels) & (out_row < height) & (out_column < width)
+    first_tap = (pixel + row_odd * columns + column_odd).to(tl.int64) * CHANNELS
+    gradient_ptr += first_tap[:, :, None, None] + channel
 
     a0 = tl.zeros((PIXELS, LANES, GROUPS), dtype=tl.float32)
     a1 = tl.zeros((PIXELS, LANES, GROUPS), dtype=tl.float32)
@@ -255,19 +259,19 @@ def stride_2_input_gradient(
         for j in range(1 + column_odd):
             y, x = row + row_odd - i, column + column_odd - j
             inside = exists & (y < rows) & (x < columns)
-            pointers = gradient_ptr + ((y * columns + x) * CHANNELS)[:, :, None, None] + channel
             tap = (1 - row_odd + 2 * i) * 3 + 1 - column_odd + 2 * j
             a0, a1, a2, a3 = _add_tap(
                 a0,
                 a1,
                 a2,
                 a3,
-                pointers,
+                gradient_ptr - (i * columns + j) * CHANNELS,
                 inside[:, :, None, None],
                 weight_ptr + tap * 4 * CHANNELS + channel,
                 CHANNELS,
             )
-    pointers = out_ptr + ((out_row * width + out_column) * CHANNELS)[:, :, None, None] + channel
+    offsets = ((image * height + out_row) * width + out_column) * CHANNELS
+    pointers = out_ptr + offsets[:, :, None, None] + channel
     _store4(pointers, a0, a1, a2, a3, exists[:, :, None, None])
 
 
@@ -338,13 +342,12 @@ def weight_gradient(
     for begin in range(start, end, PIXELS):
         pixel = (begin + tl.arange(0, PIXELS))[:, None]
         exists = (pixel < end) & (channel < CHANNELS)
-        # The first tap's.
-        column = pixel % out_width * STRIDE - 1
-        row = pixel // out_width % out_height * STRIDE - 1
-        image = (pixel // out_width // out_height).to(tl.int64)
+        row, column, first_tap = _first_tap(
+            pixel, height, width, out_height, out_width, CHANNELS, STRIDE
+        )
         offsets = pixel.to(tl.int64) * CHANNELS + channel
         gradient = tl.trans(tl.load(gradient_ptr + offsets, mask=exists, other=0.0))
-        pointers = x_ptr + ((image * height + row) * width + column) * CHANNELS + channel
+        pointers = x_ptr + first_tap + channel
         inside = exists & (row >= 0)
         t00, t01, t02 = _add_row(
             t00, t01, t02, gradient, pointers, column, inside, width, CHANNELS, WIDEN

