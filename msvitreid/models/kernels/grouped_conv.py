@@ -16,6 +16,8 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 
+#: Whether Triton's interpreter runs the kernels, which Triton settles when it is imported.
+INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 #: Channels of a group.
 GROUP = 4
 
@@ -72,7 +74,7 @@ def runs_in_kernel(x: Tensor) -> bool:
     return (
         x.dtype in (torch.float16, torch.bfloat16, torch.float32)
         and x.numel() > 0
-        and (x.is_cuda or os.environ.get('TRITON_INTERPRET') == '1')
+        and (x.is_cuda or INTERPRETED)
     )
 
 

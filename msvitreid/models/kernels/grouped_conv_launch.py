@@ -5,16 +5,14 @@ Imports Triton, as the kernels do.
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from . import triton_grouped_conv as kernels
+from .grouped_conv import INTERPRETED
 
-#: Whether Triton's interpreter runs the kernels, which is settled when they are decorated.
-INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 #: Channels of a dense group of the packed form and of the weight's gradient; 16 is the least.
 PACKED_CHANNELS = 16
 #: Pixels of a thread of the direct form, and warps of a program.

@@ -91,6 +91,16 @@ def test_one_net_is_altered_and_keeps_its_weights():
     assert not any(isinstance(layer, GroupedConv2d) for layer in other.modules())
 
 
+def test_a_compiled_net_takes_it_whole():
+    """torch.compile: one graph, on the CPU as well."""
+    layers = nn.Sequential(conv(), nn.ReLU(), conv(stride=2))
+    x = torch.randn(1, 8, 5, 7)
+    expected = layers(x)
+    assert use_grouped_conv_kernel(layers) == 2
+    found = torch.compile(layers, backend='eager', fullgraph=True)(x)
+    torch.testing.assert_close(found, expected)
+
+
 def test_without_triton_a_gpu_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, 'msvitreid.models.kernels.grouped_conv_launch', None)
     monkeypatch.delattr('msvitreid.models.kernels.grouped_conv_launch', raising=False)
