@@ -1,9 +1,18 @@
-"""The selection of sparse attention, on the CPU and on devices.
+"""The selection of sparse attention on the CPU and on devices, and grouped convolutions on GPUs.
 
-Only operations on arrays enter: no module, no config. Each has a plain counterpart in the tests.
+Only operations on arrays enter, and what makes a net use them: no config. Each has a plain
+counterpart in the tests.
 """
 
+from .grouped_conv import grouped_conv3x3, use_grouped_conv_kernel
 from .selection import ExactSelection, mask_of_largest, select_largest
 from .sparse_softmax import sparse_softmax
 
-__all__ = ['ExactSelection', 'mask_of_largest', 'select_largest', 'sparse_softmax']
+__all__ = [
+    'ExactSelection',
+    'grouped_conv3x3',
+    'mask_of_largest',
+    'select_largest',
+    'sparse_softmax',
+    'use_grouped_conv_kernel',
+]
