@@ -2,7 +2,5 @@
 _base_ = 'recipe.py'
 
 model = dict(
-    backbone=dict(
-        _delete_=True, type='mmpretrain.ResNet', depth=18, strides=(1, 2, 2, 1)
-    ),
+    backbone=dict(_delete_=True, type='mmpretrain.ResNet', depth=18, strides=(1, 2, 2, 1)),
 )

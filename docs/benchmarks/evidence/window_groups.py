@@ -14,7 +14,9 @@ class WindowAttention(SparseGridAttention):
         rows, columns = self.split_size
         x = x.unflatten(2, (height // rows, rows)).unflatten(4, (width // columns, columns))
         # Row p of window g becomes row p * windows + g, where the grid looks for it.
-        return super()._group(x.transpose(2, 3).transpose(4, 5).reshape(batch, -1, height, width))
+        return super()._group(
+            x.transpose(2, 3).transpose(4, 5).reshape(batch, -1, height, width)
+        )
 
     def _ungroup(self, x: Tensor, height: int, width: int) -> Tensor:
         x = super()._ungroup(x, height, width)
