@@ -6,8 +6,7 @@ pointers and numbers, those of type ``tl.constexpr`` are compiled in. Strides ar
 the order image, channel, row, column.
 """
 
-from __future__ import annotations
-
+# Not ``from __future__ import annotations``: Triton 3.1 does not read annotations that are text.
 import triton
 import triton.language as tl
 
