@@ -62,6 +62,9 @@ class MSViT(BaseModule):
             backward pass: less memory, more time, the same numbers.
         grouped_conv_kernel: 'triton' computes the 3x3 convolutions with four channels a group by
             kernels of our own where maps are on a GPU; 'torch' leaves them to cuDNN.
+        attention_kernel: 'triton' computes the attention on a GPU by Triton kernels, the same
+            up to rounding; on the CPU and in float64 it changes nothing. See
+            :class:`SparseGridAttention`.
         init_cfg: mmengine initialization; Kaiming-normal (fan-in) by default.
 
     Raises:
@@ -71,7 +74,13 @@ class MSViT(BaseModule):
     """
 
     #: Options that do not matter to a trained net.
-    training_options = ('drop_path_rate', 'frozen_stages', 'with_cp', 'grouped_conv_kernel')
+    training_options = (
+        'drop_path_rate',
+        'frozen_stages',
+        'with_cp',
+        'attention_kernel',
+        'grouped_conv_kernel',
+    )
 
     arch_zoo = {
         's': {'dims': (32, 64, 128, 256), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},
@@ -91,6 +100,7 @@ class MSViT(BaseModule):
         frozen_stages: Annotated[int, Ge(-1), Le(3)] = -1,
         with_cp: bool = False,
         grouped_conv_kernel: Literal['torch', 'triton'] = 'torch',
+        attention_kernel: Literal['plain', 'triton'] = 'plain',
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -114,7 +124,13 @@ class MSViT(BaseModule):
                 if i > 0:
                     layers.append(
                         SparseAttentionBlock(
-                            channels, num_heads, self.split_size, sparse_ratio, act_cfg, rate
+                            channels,
+                            num_heads,
+                            self.split_size,
+                            sparse_ratio,
+                            act_cfg,
+                            rate,
+                            attention_kernel,
                         )
                     )
                 in_channels = channels
