@@ -145,7 +145,7 @@ class SparseAttentionBlock(nn.Module):
         sparse_ratio: float,
         act_cfg: Mapping[str, Any] = {'type': 'ReLU'},
         drop_path: float = 0.0,
-        attention_kernel: Kernel = 'plain',
+        attention_kernel: Kernel = 'torch',
     ) -> None:
         super().__init__()
         self.proj_in = conv_x(channels, channels)

@@ -100,7 +100,7 @@ class MSViT(BaseModule):
         frozen_stages: Annotated[int, Ge(-1), Le(3)] = -1,
         with_cp: bool = False,
         grouped_conv_kernel: Literal['torch', 'triton'] = 'torch',
-        attention_kernel: Literal['plain', 'triton'] = 'plain',
+        attention_kernel: Literal['torch', 'triton'] = 'torch',
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)

@@ -14,7 +14,7 @@ from msvitreid.utils.checks import is_number, require_whole
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
 
-Kernel = Literal['plain', 'triton']
+Kernel = Literal['torch', 'triton']
 
 
 class SparseGridAttention(nn.Module):
@@ -37,7 +37,7 @@ class SparseGridAttention(nn.Module):
         kernel: 'triton' computes the same by a Triton kernel for the forward pass and one for
             the backward pass, where it can: maps on a GPU, in half precision or float32, groups
             and heads of 64 at most. Everything else, on the CPU, in float64 and of subclasses,
-            which may group in another way, is computed as by 'plain', by torch's operations.
+            which may group in another way, is computed by torch's operations, as with 'torch'.
 
     Raises:
         ConfigError: an option has no such value, or no key would be kept.
@@ -50,7 +50,7 @@ class SparseGridAttention(nn.Module):
         num_heads: int,
         split_size: tuple[int, int],
         sparse_ratio: float = 0.3,
-        kernel: Kernel = 'plain',
+        kernel: Kernel = 'torch',
     ) -> None:
         super().__init__()
         require_whole('SparseGridAttention num_heads', num_heads, 1)
@@ -68,7 +68,7 @@ class SparseGridAttention(nn.Module):
                 f'sparse_ratio must be a number in [{least:.4f}, 1], got {sparse_ratio!r}'
             )
         if kernel not in get_args(Kernel):
-            raise ConfigError(f"attention_kernel must be 'plain' or 'triton', got {kernel!r}")
+            raise ConfigError(f"attention_kernel must be 'torch' or 'triton', got {kernel!r}")
         self.kernel = kernel
         self.num_heads = num_heads
         self.split_size = tuple(split_size)

@@ -4,10 +4,10 @@ Only operations on arrays enter, and what makes a net use them: no config. Each 
 counterpart in the tests.
 """
 
+from .attention import takes_triton, triton_attention
 from .grouped_conv import grouped_conv3x3, use_grouped_conv_kernel
 from .selection import ExactSelection, mask_of_largest, select_largest
 from .sparse_softmax import sparse_softmax
-from .triton_attention import takes_triton, triton_attention
 
 __all__ = [
     'ExactSelection',

@@ -15,7 +15,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.models import MSViT
 from msvitreid.models.backbones import SparseGridAttention
 from msvitreid.models.kernels import takes_triton
-from msvitreid.models.kernels.triton_attention import _kernels
+from msvitreid.models.kernels.attention import _kernels
 from msvitreid.models.model_description import architecture_of
 from tests.models.tiny import tiny_backbone, tiny_reid_model
 
@@ -110,8 +110,8 @@ def test_on_the_cpu_torch_computes(dtype, act, monkeypatch):
 
 
 def test_without_triton_the_error_names_the_option(monkeypatch):
-    monkeypatch.delitem(sys.modules, 'msvitreid.models.kernels.triton_kernels', False)
-    monkeypatch.delattr('msvitreid.models.kernels.triton_kernels', raising=False)
+    monkeypatch.delitem(sys.modules, 'msvitreid.models.kernels.triton_sparse_attention', False)
+    monkeypatch.delattr('msvitreid.models.kernels.triton_sparse_attention', raising=False)
     monkeypatch.setitem(sys.modules, 'triton', None)
     with pytest.raises(ConfigError, match="attention_kernel='triton' needs Triton"):
         _kernels()

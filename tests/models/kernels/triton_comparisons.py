@@ -15,8 +15,8 @@ from msvitreid.deployment.fused import _fuse
 from msvitreid.models.backbones import SparseGridAttention
 from msvitreid.models.backbones.blocks import SparseAttentionBlock
 from msvitreid.models.kernels import mask_of_largest, takes_triton, triton_attention
-from msvitreid.models.kernels.triton_attention import INTERPRETED
-from msvitreid.models.kernels.triton_kernels import _kept
+from msvitreid.models.kernels.attention import INTERPRETED
+from msvitreid.models.kernels.triton_sparse_attention import _kept
 from tests.models.golden import golden
 from tests.models.kernels.test_sparse_softmax import ODD_ROWS
 

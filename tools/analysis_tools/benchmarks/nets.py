@@ -19,7 +19,7 @@ SIZE = (384, 128)
 
 
 def published(
-    arch: str, num_classes: int | None = None, attention_kernel: str = 'plain'
+    arch: str, num_classes: int | None = None, attention_kernel: str = 'torch'
 ) -> ReIDModel:
     """The re-identification net of the person sets, with BatchNorm that is not the identity."""
     torch.manual_seed(0)

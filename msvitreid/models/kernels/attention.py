@@ -236,13 +236,13 @@ class _Launch:
 
 def _kernels() -> ModuleType:
     try:
-        from . import triton_kernels
+        from . import triton_sparse_attention
     except ImportError as error:
         raise ConfigError(
             f"attention_kernel='triton' needs Triton, which cannot be imported ({error}); "
-            "install it (pip install triton) or set attention_kernel='plain'"
+            "install it (pip install triton) or set attention_kernel='torch'"
         ) from error
-    return triton_kernels
+    return triton_sparse_attention
 
 
 def _padded(size: int) -> int:
