@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msvitreid.cli.arguments import whole_number
 from msvitreid.cli.running import (
     add_config_argument,
     add_config_options,
@@ -66,13 +67,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_data_root_option(parser)
     add_config_options(parser)
     return parser.parse_args(argv)
-
-
-def whole_number(text: str) -> int:
-    """A number from 0 on, for argparse."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 0 on')
-    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

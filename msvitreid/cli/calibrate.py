@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msvitreid.errors import ConfigError, OutputError
 from msvitreid.utils.printable import printable
 
+from .arguments import positive
 from .image_options import (
     NOT_DONE,
     Done,
@@ -25,7 +26,6 @@ from .image_options import (
     finish,
     make_parser,
     note,
-    positive,
     report_failures,
 )
 

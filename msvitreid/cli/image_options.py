@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msvitreid.utils.printable import escaped, failure, printable
 
+from .arguments import positive
+
 if TYPE_CHECKING:
     from msvitreid.apis import ReIDInferencer
 
@@ -91,13 +93,6 @@ def add_error_option(parser: argparse.ArgumentParser) -> None:
         default='skip',
         help='images that cannot be read: listed and left out (default), or the end',
     )
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on, for argparse."""
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 1 on')
-    return int(text)
 
 
 def load_inferencer(args: argparse.Namespace) -> ReIDInferencer:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import index_commands as commands
+from .arguments import positive
 from .image_options import (
     EXIT_CODES,
     INPUTS_HELP,
@@ -21,7 +22,6 @@ from .image_options import (
     add_model_options,
     finish,
     make_parser,
-    positive,
 )
 
 EXAMPLE = """\

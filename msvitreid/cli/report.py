@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msvitreid.cli.arguments import require_distinct
 from msvitreid.cli.running import add_config_options
 from msvitreid.errors import CalibrationError, ConfigError
 
@@ -119,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = args.names or [
         path.resolve().name if path.is_dir() else path.stem for path in args.runs
     ]
-    require_distinct(names)
+    require_distinct(names, 'runs')
     results = robustness_of(args.robustness, args.runs)
     runs = [facts_of(path, name, args) for path, name in zip(args.runs, names, strict=True)]
     require_models(results, runs)
@@ -147,13 +148,6 @@ def facts_of(path: Path, name: str, args: argparse.Namespace) -> RunFacts:
 
         facts = measure_run(tested_run(path, args), args.resamples, seed=args.seed)
     return replace(facts, name=printable(name))
-
-
-def require_distinct(names: Sequence[str]) -> None:
-    """Raises ConfigError if two runs have one name."""
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f'two runs are called {name!r}; give others by --names')
 
 
 def robustness_of(given: Sequence[Path], runs: Sequence[Path]) -> dict[Path, RobustnessResult]:

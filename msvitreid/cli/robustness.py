@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msvitreid.cli.arguments import require_distinct, whole_number
 from msvitreid.cli.running import add_config_options
 from msvitreid.errors import ConfigError
 
@@ -57,17 +58,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default='query',
         help='which images are corrupted (default: %(default)s)',
     )
-    add('--seed', type=_whole, default=0, metavar='N', help='of what is drawn (0)')
+    add('--seed', type=whole_number, default=0, metavar='N', help='of what is drawn (0)')
     add(
         '--resamples',
-        type=_whole,
+        type=whole_number,
         default=1000,
         metavar='N',
         help='of identities, for the bands; 0 for none (default: %(default)s)',
     )
     add('--device', default='auto', help='auto (default), cpu or cuda:0')
-    add('--batch-size', type=_whole, metavar='N', help="default: the config's, or 32")
-    add('--workers', type=_whole, metavar='N', help='processes that decode images')
+    add('--batch-size', type=whole_number, metavar='N', help="default: the config's, or 32")
+    add('--workers', type=whole_number, metavar='N', help='processes that decode images')
     add_config_options(parser)
     args = parser.parse_args(argv)
     if len(args.nets) % 2:
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.visualization.style import save
 
     if args.names:
-        _require_distinct(args.names)
+        require_distinct(args.names, 'nets')
     conditions = chosen_conditions(args.conditions or DEFAULT_CONDITIONS)
     files = {kind: args.out / f'robustness.{kind}' for kind in ('json', 'csv', 'png')}
     for file in files.values():
@@ -120,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         results.append(found.named([name]))
     joined = joined_results(results)
-    _require_distinct([net.name for net in joined.nets])
+    require_distinct([net.name for net in joined.nets], 'nets')
     write_text_atomically(files['json'], result_json(joined))
     write_text_atomically(files['csv'], result_csv(joined))
     save(draw_robustness(joined), files['png'])
@@ -205,16 +206,3 @@ def _table(result: RobustnessResult) -> str:
             rows.append([curve.condition, *cells, area, f'{curve.kept("mAP"):.2f}'])
         lines += [net.name, aligned(rows), '']
     return '\n'.join(lines)
-
-
-def _require_distinct(names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f'two NETs are called {name!r}; give others by --names')
-
-
-def _whole(text: str) -> int:
-    """A whole number from 0 on, for argparse."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 0 on')
-    return int(text)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import ConfigError
 
+from .arguments import positive
 from .image_options import (
     Done,
     add_json_option,
@@ -22,7 +23,6 @@ from .image_options import (
     make_parser,
     metadata_text,
     note,
-    positive,
     report_failures,
     table,
 )

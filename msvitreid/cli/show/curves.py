@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from msvitreid.cli.arguments import positive
 from msvitreid.errors import ConfigError
 
-from .options import add_data_options, add_kind, embedded, positive
+from .options import add_data_options, add_kind, embedded
 
 
 def add_curves(kinds: Any) -> None:

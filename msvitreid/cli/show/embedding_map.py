@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .options import add_data_options, add_kind, embedded, positive, whole
+from msvitreid.cli.arguments import positive, whole_number
+
+from .options import add_data_options, add_kind, embedded
 
 
 def add_map(kinds: Any) -> None:
@@ -19,7 +21,9 @@ def add_map(kinds: Any) -> None:
         default='pca',
         help='principal components, or neighborhoods by t-SNE (default: %(default)s)',
     )
-    one.add_argument('--seed', type=whole, default=0, metavar='N', help='of all draws (0)')
+    one.add_argument(
+        '--seed', type=whole_number, default=0, metavar='N', help='of all draws (0)'
+    )
     one.add_argument(
         '--most', type=positive, default=5000, metavar='N', help='images, drawn if more (5000)'
     )

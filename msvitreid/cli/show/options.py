@@ -45,17 +45,3 @@ def token(text: str) -> tuple[int, int]:
     if not (comma and row.isdecimal() and column.isdecimal()):
         raise argparse.ArgumentTypeError(f'{text!r} is no ROW,COL such as 12,4')
     return int(row), int(column)
-
-
-def whole(text: str) -> int:
-    """A whole number from 0 on, for argparse."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 0 on')
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on, for argparse."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number from 1 on')
-    return int(text)

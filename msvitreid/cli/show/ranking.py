@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import add_data_options, add_kind, embedded, positive, whole
+from msvitreid.cli.arguments import positive, whole_number
+
+from .options import add_data_options, add_kind, embedded
 
 if TYPE_CHECKING:
     from msvitreid.apis.pictures import EmbeddedTestSet
@@ -34,7 +36,9 @@ def add_ranking(kinds: Any) -> None:
         metavar='ROWS',
         help='queries of a page (12); further ones go to OUT-2, OUT-3, ...',
     )
-    one.add_argument('--seed', type=whole, default=0, metavar='N', help='of random queries (0)')
+    one.add_argument(
+        '--seed', type=whole_number, default=0, metavar='N', help='of random queries (0)'
+    )
     one.add_argument(
         '--no-left-out',
         action='store_true',
