@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import nn
@@ -71,6 +72,8 @@ class FakeDevice(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
+        if not hasattr(torch._C, '_ensureCUDADeviceGuardSet'):
+            pytest.skip(f'torch {torch.__version__} cannot simulate a device')
         # Under this key torch does not look for a driver, as for its own fake tensors.
         self._mode_key = torch._C._TorchDispatchModeKey.FAKE
         torch._C._ensureCUDADeviceGuardSet()
