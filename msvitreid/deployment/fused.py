@@ -101,8 +101,8 @@ class FusedAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         values = self.proj_in(x)
-        attended = self.attn(self.q(values), self.k(values), values)
-        return self.proj(self.act(attended.add_(self.v(values))), x)
+        q, k, local = self.q(values), self.k(values), self.v(values)
+        return self.proj(self.attn(q, k, values, local, self.act), x)
 
 
 def _fuse(module: nn.Module) -> nn.Module:

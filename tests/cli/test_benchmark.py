@@ -106,8 +106,12 @@ def test_profile(tmp_path, narrow_nets):
 @pytest.mark.parametrize(
     ('subject', 'size', 'variants'),
     [
-        ('forward', ('--archs', 's', '--batch-sizes', 8), {'plain', 'module', 'fused'}),
-        ('train-step', ('--batch-size', 8), TRAINED),
+        (
+            'forward',
+            ('--archs', 's', '--batch-sizes', 8),
+            {'plain', 'module', 'fused', 'fused, triton'},
+        ),
+        ('train-step', ('--batch-size', 8), TRAINED | {'module, triton'}),
     ],
 )
 def test_nets_on_the_gpu(tmp_path, subject, size, variants):

@@ -31,6 +31,7 @@ VALUES = [
     (MSViT, 'out_channels', [0, -5, None, 1.5]),
     (MSViT, 'frozen_stages', [99, 4, -2, None, True]),
     (MSViT, 'with_cp', [None, 'yes', 1]),
+    (MSViT, 'attention_kernel', [None, 'cuda', True]),
     (PartPoolingNeck, 'num_parts', [-1, None, 1.5, True, 'a']),
     (PartPoolingNeck, 'part_mode', [None, 'rows']),
     (GlobalPoolingNeck, 'power', [0, -1, None, 'a', float('nan')]),

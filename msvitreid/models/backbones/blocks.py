@@ -12,7 +12,7 @@ from torch.nn.modules import activation
 
 from msvitreid.registry import MODELS
 
-from .sparse_grid_attention import SparseGridAttention
+from .sparse_grid_attention import Kernel, SparseGridAttention
 
 # Torch's activations by their names, as act_cfg takes them. mmcv registers them too, but importing
 # it brings OpenCV and mmengine's runner.
@@ -145,18 +145,19 @@ class SparseAttentionBlock(nn.Module):
         sparse_ratio: float,
         act_cfg: Mapping[str, Any] = {'type': 'ReLU'},
         drop_path: float = 0.0,
+        attention_kernel: Kernel = 'plain',
     ) -> None:
         super().__init__()
         self.proj_in = conv_x(channels, channels)
         self.q = conv_x(channels, channels, 3, groups=channels // 4)
         self.k = conv_x(channels, channels, 3, groups=channels // 4)
         self.v = conv_x(channels, channels, 3, groups=channels // 4)
-        self.attn = SparseGridAttention(num_heads, split_size, sparse_ratio)
+        self.attn = SparseGridAttention(num_heads, split_size, sparse_ratio, attention_kernel)
         self.act = MODELS.build(dict(act_cfg))
         self.proj = conv_x(channels, channels)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         values = self.proj_in(x)
-        attended = self.attn(self.q(values), self.k(values), values)
-        return x + self.drop_path(self.proj(self.act(attended + self.v(values))))
+        q, k, local = self.q(values), self.k(values), self.v(values)
+        return x + self.drop_path(self.proj(self.attn(q, k, values, local, self.act)))

@@ -59,6 +59,9 @@ class MSViT(BaseModule):
             follow the data, as in the published runs.
         with_cp: in training, keep only the blocks' inputs and compute the rest again on the
             backward pass: less memory, more time, the same numbers.
+        attention_kernel: 'triton' computes the attention on a GPU by Triton kernels, the same
+            up to rounding; on the CPU and in float64 it changes nothing. See
+            :class:`SparseGridAttention`.
         init_cfg: mmengine initialization; Kaiming-normal (fan-in) by default.
 
     Raises:
@@ -68,7 +71,7 @@ class MSViT(BaseModule):
     """
 
     #: Options that do not matter to a trained net.
-    training_options = ('drop_path_rate', 'frozen_stages', 'with_cp')
+    training_options = ('drop_path_rate', 'frozen_stages', 'with_cp', 'attention_kernel')
 
     arch_zoo = {
         's': {'dims': (32, 64, 128, 256), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},
@@ -87,6 +90,7 @@ class MSViT(BaseModule):
         out_channels: Count = 512,
         frozen_stages: Annotated[int, Ge(-1), Le(3)] = -1,
         with_cp: bool = False,
+        attention_kernel: Literal['plain', 'triton'] = 'plain',
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -110,7 +114,13 @@ class MSViT(BaseModule):
                 if i > 0:
                     layers.append(
                         SparseAttentionBlock(
-                            channels, num_heads, self.split_size, sparse_ratio, act_cfg, rate
+                            channels,
+                            num_heads,
+                            self.split_size,
+                            sparse_ratio,
+                            act_cfg,
+                            rate,
+                            attention_kernel,
                         )
                     )
                 in_channels = channels

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
-from msvitreid.models.kernels import sparse_softmax
+from msvitreid.models.kernels import sparse_softmax, takes_triton, triton_attention
 from msvitreid.utils.checks import is_number, require_whole
 
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
+
+Kernel = Literal['plain', 'triton']
 
 
 class SparseGridAttention(nn.Module):
@@ -31,6 +34,10 @@ class SparseGridAttention(nn.Module):
         num_heads: attention heads; channels are head-major.
         split_size: tokens of a group along height and width, ``(H_sp, W_sp)``.
         sparse_ratio: share of keys each query keeps, in (0, 1]; 1 is dense attention.
+        kernel: 'triton' computes the same by a Triton kernel for the forward pass and one for
+            the backward pass, where it can: maps on a GPU, in half precision or float32, groups
+            and heads of 64 at most. Everything else, on the CPU, in float64 and of subclasses,
+            which may group in another way, is computed as by 'plain', by torch's operations.
 
     Raises:
         ConfigError: an option has no such value, or no key would be kept.
@@ -39,7 +46,11 @@ class SparseGridAttention(nn.Module):
     """
 
     def __init__(
-        self, num_heads: int, split_size: tuple[int, int], sparse_ratio: float = 0.3
+        self,
+        num_heads: int,
+        split_size: tuple[int, int],
+        sparse_ratio: float = 0.3,
+        kernel: Kernel = 'plain',
     ) -> None:
         super().__init__()
         require_whole('SparseGridAttention num_heads', num_heads, 1)
@@ -56,6 +67,9 @@ class SparseGridAttention(nn.Module):
             raise ConfigError(
                 f'sparse_ratio must be a number in [{least:.4f}, 1], got {sparse_ratio!r}'
             )
+        if kernel not in get_args(Kernel):
+            raise ConfigError(f"attention_kernel must be 'plain' or 'triton', got {kernel!r}")
+        self.kernel = kernel
         self.num_heads = num_heads
         self.split_size = tuple(split_size)
         self.sparse_ratio = sparse_ratio
@@ -67,19 +81,58 @@ class SparseGridAttention(nn.Module):
             )
         self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), math.log(10.0)))
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def forward(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        add: Tensor | None = None,
+        act: nn.Module | None = None,
+    ) -> Tensor:
         """Attend; all maps are ``(B, num_heads * d, H, W)``.
 
+        Args:
+            q, k, v: queries, keys and values.
+            add: is added to the result; of the shape of ``v``.
+            act: is applied to the sum; the kernels take a ReLU into their pass.
+
         Raises:
-            ConfigError: ``H`` or ``W`` does not divide by the split size, or channels by the heads.
-            ValueError: the maps differ in more than the channels of ``v``.
+            ConfigError: ``H`` or ``W`` does not divide by the split size, or channels by the heads;
+                or a kernel is asked for that cannot be imported.
+            ValueError: the maps differ in more than the channels of ``v``, or ``add`` from ``v``.
         """
-        height, width = q.shape[-2:]
         if k.shape != q.shape or (v.shape[0], v.shape[2:]) != (q.shape[0], q.shape[2:]):
             raise ValueError(
                 f'q, k and v must be of one batch and size, got {tuple(q.shape)}, '
                 f'{tuple(k.shape)} and {tuple(v.shape)}'
             )
+        if add is not None and add.shape != v.shape:
+            raise ValueError(
+                f'add must be of the size of v, got {tuple(add.shape)} and {tuple(v.shape)}'
+            )
+        if self._takes_kernel(q, k, v):
+            for x in (q, v):
+                self._check_map(x)
+            relu = type(act) is nn.ReLU
+            x = triton_attention(
+                q,
+                k,
+                v,
+                self.logit_scale,
+                add,
+                self.split_size,
+                self.num_kept,
+                MAX_LOGIT_SCALE,
+                relu,
+            )
+            return x if act is None or relu else act(x)
+        x = self._attend(q, k, v)
+        if add is not None:
+            x = x + add if x.requires_grad or add.requires_grad else x.add_(add)
+        return x if act is None else act(x)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        height, width = q.shape[-2:]
         v = self._group(v)
         with torch.autocast(q.device.type, enabled=False):
             shares = self.shares(self.logits(q, k))
@@ -114,6 +167,13 @@ class SparseGridAttention(nn.Module):
         """What each query takes of the keys; exported nets compute it by other operations."""
         return sparse_softmax(logits, self.num_kept)
 
+    def _takes_kernel(self, q: Tensor, k: Tensor, v: Tensor) -> bool:
+        return (
+            self.kernel == 'triton'
+            and type(self) is SparseGridAttention
+            and takes_triton(q, k, v, self.num_heads, self.split_size)
+        )
+
     def extra_repr(self) -> str:
         return (
             f'num_heads={self.num_heads}, split_size={self.split_size}, '
@@ -125,16 +185,9 @@ class SparseGridAttention(nn.Module):
 
         Of a map in channels_last memory, a token's ``d`` numbers lie together on both sides.
         """
+        self._check_map(x)
         batch, channels, height, width = x.shape
         rows, columns = self.split_size
-        if height % rows or width % columns:
-            raise ConfigError(
-                f'a {height}x{width} map does not divide by split_size {rows}x{columns}'
-            )
-        if channels % self.num_heads:
-            raise ConfigError(
-                f'{channels} channels do not divide by num_heads {self.num_heads}'
-            )
         x = x.permute(0, 2, 3, 1).reshape(
             batch,
             rows,
@@ -145,6 +198,18 @@ class SparseGridAttention(nn.Module):
             channels // self.num_heads,
         )
         return x.permute(0, 2, 4, 5, 1, 3, 6).flatten(4, 5)
+
+    def _check_map(self, x: Tensor) -> None:
+        _, channels, height, width = x.shape
+        rows, columns = self.split_size
+        if height % rows or width % columns:
+            raise ConfigError(
+                f'a {height}x{width} map does not divide by split_size {rows}x{columns}'
+            )
+        if channels % self.num_heads:
+            raise ConfigError(
+                f'{channels} channels do not divide by num_heads {self.num_heads}'
+            )
 
     def _ungroup(self, x: Tensor, height: int, width: int) -> Tensor:
         batch, _, _, heads, _, dims = x.shape

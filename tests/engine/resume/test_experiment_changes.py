@@ -79,6 +79,7 @@ def test_averaging_and_processes(tmp_path):
         ('default_hooks.checkpoint.interval', 9),
         ('val_evaluator.ap', 'plain'),
         ('model.backbone.with_cp', True),
+        ('model.backbone.attention_kernel', 'triton'),
         ('model.pretrained', 'weights.pth'),
         ('env_cfg', dict(mp_cfg=dict(mp_start_method='spawn'))),
         ('log_level', 'DEBUG'),

@@ -77,6 +77,9 @@ def measure(
         'module': model,
         'fused': fused,
     }
+    if setting.device.type == 'cuda':
+        triton = published(arch, attention_kernel='triton').eval().to(setting.device)
+        nets['fused, triton'] = fuse_for_inference(triton)
     if compile_too:
         nets['fused, inductor'] = compiled(fused)
     if openvino_too:

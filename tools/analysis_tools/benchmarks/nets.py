@@ -18,7 +18,9 @@ from .results import Result
 SIZE = (384, 128)
 
 
-def published(arch: str, num_classes: int | None = None) -> ReIDModel:
+def published(
+    arch: str, num_classes: int | None = None, attention_kernel: str = 'plain'
+) -> ReIDModel:
     """The re-identification net of the person sets, with BatchNorm that is not the identity."""
     torch.manual_seed(0)
     model = MODELS.build(
@@ -31,6 +33,7 @@ def published(arch: str, num_classes: int | None = None) -> ReIDModel:
                 sparse_ratio=0.3,
                 drop_path_rate=0.1,
                 frozen_stages=0,
+                attention_kernel=attention_kernel,
             ),
             neck=dict(type='PartPoolingNeck', num_parts=2),
             head=dict(type='BNNeckHead', num_classes=num_classes),

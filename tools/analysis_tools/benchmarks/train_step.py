@@ -59,16 +59,22 @@ def measure(arch: str, size: int, setting: Setting, rounds: int) -> list[Result]
         'module': stepper(arch, setting, own_loss),
         'module, with_cp': stepper(arch, setting, own_loss, with_cp=True),
     }
+    if setting.device.type == 'cuda':
+        calls['module, triton'] = stepper(arch, setting, own_loss, attention_kernel='triton')
     seconds = paired(calls, rounds)
     memory = {name: setting.peak_memory(call) for name, call in calls.items()}
     return net_results(NAME, arch, size, setting, seconds, memory, limits={})
 
 
 def stepper(
-    arch: str, setting: Setting, loss: Callable[[ReIDModel], Tensor], with_cp: bool = False
+    arch: str,
+    setting: Setting,
+    loss: Callable[[ReIDModel], Tensor],
+    with_cp: bool = False,
+    attention_kernel: str = 'plain',
 ) -> Callable[[], None]:
     """A function that makes one step with a net and an optimizer of its own."""
-    model = published(arch, num_classes=702).train().to(setting.device)
+    model = published(arch, 702, attention_kernel).train().to(setting.device)
     model.backbone.with_cp = with_cp
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(
