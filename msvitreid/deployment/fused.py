@@ -11,6 +11,12 @@ from torch.nn import functional as F
 
 from msvitreid.models.backbones.blocks import CNNBlock, SparseAttentionBlock, SqueezeExcitation
 from msvitreid.models.backbones.msvit import MSViT
+from msvitreid.models.kernels.grouped_conv import (
+    GroupedConv2d,
+    fits_kernel,
+    grouped_conv3x3,
+    runs_in_kernel,
+)
 
 
 def fuse_for_inference(model: nn.Module) -> nn.Module:
@@ -33,7 +39,8 @@ class FusedConv(nn.Module):
     """Convolution, BatchNorm and activation as one convolution with a bias.
 
     On the CPU the activation, or an addition, is done in the convolution's own pass, where no
-    gradient is asked for.
+    gradient is asked for; on a GPU ReLU is, in a convolution that
+    :func:`msvitreid.models.kernels.use_grouped_conv_kernel` has taken before or after.
 
     Args:
         layers: a bias-free convolution ``conv``, its ``norm`` and, perhaps, ``act``.
@@ -52,15 +59,31 @@ class FusedConv(nn.Module):
         self.register_buffer('bias', norm.bias - norm.running_mean * scale)
         self.act = getattr(layers, 'act', None)
         self.settings: Any = (conv.stride, conv.padding, conv.dilation, conv.groups)
+        self.fits_kernel = fits_kernel(conv)
+        self.in_kernel = isinstance(conv, GroupedConv2d)
+
+    def take_grouped_conv_kernel(self) -> bool:
+        """Compute by a kernel on GPUs from now on, if it is such a convolution."""
+        self.in_kernel = self.fits_kernel
+        return self.in_kernel
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         """``act(conv(x))``, or ``conv(x) + add`` of a layer without activation."""
+        if self.in_kernel and runs_in_kernel(x):
+            return self._in_kernel(x, add)
         if _runs_in_one_pass(x):
             return self._in_one_pass(x, add)
         x = F.conv2d(x, self.weight, self.bias, *self.settings)
         if add is not None:
             return x.add_(add)
         return x if self.act is None else self.act(x)
+
+    def _in_kernel(self, x: Tensor, add: Tensor | None) -> Tensor:
+        relu = isinstance(self.act, nn.ReLU)
+        x = grouped_conv3x3(x, self.weight, self.bias, self.settings[0][0], relu)
+        if add is not None:
+            return x.add_(add)
+        return x if self.act is None or relu else self.act(x)
 
     def _in_one_pass(self, x: Tensor, add: Tensor | None) -> Tensor:
         stride, padding, dilation, groups = self.settings

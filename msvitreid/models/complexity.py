@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -59,6 +59,84 @@ def count_complexity(model: nn.Module, image_size: tuple[int, int]) -> list[Comp
     return [part for part in parts if part.parameters or part.macs]
 
 
+class LayerBytes(NamedTuple):
+    """What a layer reads and writes at least, bytes.
+
+    Attributes:
+        name: of the module, dotted.
+        read: its inputs.
+        weights: its parameters.
+        written: its output.
+    """
+
+    name: str
+    read: int
+    weights: int
+    written: int
+
+    @property
+    def total(self) -> int:
+        return self.read + self.weights + self.written
+
+
+def least_bytes(
+    model: nn.Module,
+    image_size: tuple[int, int],
+    batch_size: int = 1,
+    element_size: int = 2,
+) -> list[LayerBytes]:
+    """The bytes that each convolution, linear layer and attention has to move in one pass.
+
+    Inputs, weights and output count once each, as if nothing stayed in caches between layers and
+    everything in them within a layer. Divided by a device's bandwidth they are the least time of
+    the layer. Normalization, activation and additions count nothing: they can be done in the
+    passes of the others. A layer that is called more than once has the sum in its row.
+
+    The net runs once on one image, on the CPU and in evaluation mode, and stays in both.
+
+    Args:
+        model: called with images and ``mode='tensor'``, as mmengine's are.
+        image_size: height and width, pixels.
+        batch_size: images that go through together, sharing the weights.
+        element_size: bytes of a number: 2 of half precision, 4 of float32.
+
+    Returns:
+        a row for each layer that was called, in the order of the model's modules.
+
+    Raises:
+        ConfigError: the net does not run on an image of this size.
+    """
+    names = {layer: name for name, layer in model.named_modules() if _moves_maps(layer)}
+    moved = {layer: [0, 0, 0] for layer in names}
+
+    def count(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        own = (*layer.parameters(recurse=False), *layer.buffers(recurse=False))
+        for place, tensors in enumerate((inputs, own, (output,))):
+            numbers = sum(x.numel() for x in tensors if isinstance(x, Tensor))
+            images = 1 if tensors is own else batch_size
+            moved[layer][place] += numbers * images * element_size
+
+    hooks = [layer.register_forward_hook(count) for layer in names]
+    try:
+        _run_once(model.cpu().eval(), image_size)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [LayerBytes(names[layer], *row) for layer, row in moved.items() if any(row)]
+
+
+def _moves_maps(layer: nn.Module) -> bool:
+    """Whether it is a convolution, a linear layer or an attention, fused ones included.
+
+    Normalization and activations with weights have one for each channel.
+    """
+    weight = getattr(layer, 'weight', None)
+    if isinstance(weight, Tensor):
+        return weight.dim() > 1
+    is_leaf = not any(True for _ in layer.children())
+    return is_leaf and any(True for _ in layer.parameters())
+
+
 def total_complexity(parts: Sequence[Complexity]) -> Complexity:
     """The sum of all parts."""
     return Complexity(
@@ -68,9 +146,20 @@ def total_complexity(parts: Sequence[Complexity]) -> Complexity:
 
 def _count_macs(model: nn.Module, image_size: tuple[int, int]) -> dict[str, int]:
     """Operations inside every module that was called, by its name."""
-    images = torch.zeros(1, 3, *image_size)
     counter = FlopCounterMode(display=False)
-    with _unfused_attention(), torch.no_grad(), counter:
+    with counter:
+        _run_once(model, image_size)
+    root = type(model).__name__
+    return {
+        # A multiplication and an addition are two operations to the counter.
+        name.removeprefix(root).removeprefix('.'): sum(counts.values()) // 2
+        for name, counts in counter.get_flop_counts().items()
+    }
+
+
+def _run_once(model: nn.Module, image_size: tuple[int, int]) -> None:
+    images = torch.zeros(1, 3, *image_size)
+    with _unfused_attention(), torch.no_grad():
         try:
             model(images, mode='tensor')
         except (AssertionError, RuntimeError) as error:
@@ -80,12 +169,6 @@ def _count_macs(model: nn.Module, image_size: tuple[int, int]) -> dict[str, int]
                 f'{type(model).__name__} does not run on a {height}x{width} image ({reason}); '
                 'give another size'
             ) from error
-    root = type(model).__name__
-    return {
-        # A multiplication and an addition are two operations to the counter.
-        name.removeprefix(root).removeprefix('.'): sum(counts.values()) // 2
-        for name, counts in counter.get_flop_counts().items()
-    }
 
 
 @contextmanager

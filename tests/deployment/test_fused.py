@@ -5,6 +5,8 @@ import torch
 
 from msvitreid.deployment import fused
 from msvitreid.deployment.fused import FusedConv, fuse_for_inference
+from msvitreid.models.backbones.blocks import conv_x
+from msvitreid.models.kernels import grouped_conv3x3, use_grouped_conv_kernel
 from tests.models.golden import golden, images, reid_net
 from tests.models.tiny import tiny_tested_net
 from tests.plain import net as plain
@@ -100,6 +102,50 @@ def test_torch_still_has_the_kernels():
     assert not fused._runs_in_one_pass(wanted)
     with torch.no_grad():
         assert fused._runs_in_one_pass(wanted)
+
+
+def test_takes_the_grouped_conv_kernel_before_or_after():
+    """Marks: a fused convolution computes by the kernel if the net did, or when asked."""
+    model = tiny_tested_net()
+    assert sum(conv.in_kernel for conv in convolutions(fuse_for_inference(model))) == 0
+    # The convolutions of three stages and two branches.
+    after = fuse_for_inference(model)
+    assert use_grouped_conv_kernel(after) == 18
+    assert use_grouped_conv_kernel(model) == 18
+    before = fuse_for_inference(model)
+    for fused_net in (before, after):
+        taken = [conv for conv in convolutions(fused_net) if conv.in_kernel]
+        assert len(taken) == 18
+        assert {conv.weight.shape[1:] for conv in taken} == {(4, 3, 3)}
+
+
+def convolutions(model):
+    return [layer for layer in model.modules() if isinstance(layer, FusedConv)]
+
+
+@pytest.mark.parametrize('act', ['ReLU', 'GELU'])
+@pytest.mark.parametrize('adds', [False, True])
+def test_a_convolution_in_the_kernel(act, adds, monkeypatch):
+    """Epilogue: scale, shift and ReLU are the kernel's, another activation follows it."""
+    calls = []
+
+    def run(x, weight, shift, stride, relu):
+        calls.append(relu)
+        return grouped_conv3x3(x, weight, shift, stride, relu)
+
+    monkeypatch.setattr(fused, 'runs_in_kernel', lambda x: True)
+    monkeypatch.setattr(fused, 'grouped_conv3x3', run)
+    torch.manual_seed(0)
+    layers = conv_x(8, 8, 3, 2, groups=2, act_cfg=None if adds else dict(type=act)).eval()
+    layers.norm.running_mean.normal_()
+    layers.norm.weight.data.uniform_(0.5, 2)
+    conv = FusedConv(layers)
+    assert conv.take_grouped_conv_kernel()
+    x, add = torch.randn(2, 8, 7, 5), torch.randn(2, 8, 4, 3)
+    with torch.inference_mode():
+        expected = layers(x) + add if adds else layers(x)
+        torch.testing.assert_close(conv(x, add if adds else None), expected)
+    assert calls == [act == 'ReLU' and not adds]
 
 
 def test_a_strangers_layers_of_the_same_names_stay_as_they_are():

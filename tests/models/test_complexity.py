@@ -5,9 +5,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from msvitreid.deployment import fuse_for_inference
 from msvitreid.errors import ConfigError
 from msvitreid.models import SparseGridAttention
-from msvitreid.models.complexity import Complexity, count_complexity, total_complexity
+from msvitreid.models.complexity import (
+    Complexity,
+    LayerBytes,
+    count_complexity,
+    least_bytes,
+    total_complexity,
+)
 from msvitreid.registry import MODELS
 from tests.models.tiny import tiny_reid_model
 
@@ -177,3 +184,53 @@ def test_a_failing_net_is_one_sentence():
     sentence = r'^Net does not run on a 2x1 image \(.*[Kk]ernel size.*\); give another size$'
     with pytest.raises(ConfigError, match=sentence):
         count_complexity(net, (2, 1))
+
+
+def test_the_least_bytes_of_every_layer_by_hand():
+    """Bytes: inputs, weights and output once, of layers that no other's pass can take over."""
+    # 8x6 images, 12 tokens of 8 numbers; the activation and both BatchNorm's weights are free.
+    assert least_bytes(Net(), (8, 6), batch_size=10, element_size=4) == [
+        LayerBytes('backbone.stem.0', 40 * 3 * 48, 4 * (216 + 8), 40 * 96),
+        LayerBytes('backbone.stages.0.attention.qkv', 40 * 96, 4 * (192 + 24), 40 * 288),
+        LayerBytes('backbone.stages.0.down', 40 * 96, 4 * 32, 40 * 48),
+        LayerBytes('head', 40 * 4, 4 * (20 + 5), 40 * 5),
+    ]
+    assert LayerBytes('head', 1, 2, 4).total == 7
+
+
+def test_the_least_bytes_of_the_grouped_convolutions_of_msvit_s():
+    """Bytes at batch 256, 384x128, half precision: 3x3 of 4 channels a group, and attention."""
+    model = MODELS.build(
+        dict(
+            type='ReIDModel',
+            backbone=dict(type='MSViT'),
+            neck=dict(type='PartPoolingNeck'),
+            head=dict(type='BNNeckHead'),
+        )
+    )
+    rows = {row.name: row for row in least_bytes(model, (384, 128), batch_size=256)}
+    # 128 channels, 192x64 to 96x32, two bytes a number.
+    first = rows['backbone.stages.0.0.main.1.conv']
+    assert first[1:] == (805306368, 9216, 201326592)
+    grouped = [
+        row for name, row in rows.items() if getattr(model.get_submodule(name), 'groups', 1) > 1
+    ]
+    # 27 blocks and 5 projected skips, with both branches; q, k and v of 21 attentions.
+    assert len(grouped) == 30 + 5 + 3 * 21
+    # q, k and v in, one map out, of 32 channels.
+    attention = rows['backbone.stages.0.2.attn']
+    assert attention[1:] == (3 * 256 * 32 * 96 * 32 * 2, 2 * 2, 256 * 32 * 96 * 32 * 2)
+    # By hand, maps in 10^6: stages 2541.7 + 2327.9 + 2749.4, branches 1258.3.
+    assert sum(row.total for row in grouped) == 8_878_874_496
+    assert sum(row.read + row.written for row in grouped) / 1e6 == pytest.approx(8877, abs=1)
+
+
+def test_fused_nets_have_the_bytes_of_their_convolutions():
+    model = MODELS.build(tiny_reid_model())
+    rows = {row.name: row for row in least_bytes(model, (64, 32))}
+    fused = {row.name: row for row in least_bytes(fuse_for_inference(model), (64, 32))}
+    name = 'backbone.stages.1.0.main.1'
+    assert fused[name][1::2] == rows[f'{name}.conv'][1::2]
+    # Each channel's shift in addition.
+    assert fused[name].weights == rows[f'{name}.conv'].weights + 2 * 64
+    assert len(fused) == len(rows)
