@@ -18,9 +18,16 @@ from .layouts.sop import SOP
 from .layouts.university1652 import University1652
 from .layouts.vehicleid import VehicleID
 from .layouts.veri776 import VeRi776
+from .loading.collate import collate_unprepared
 from .samplers import IdentitySampler
 from .split_statistics import About, SplitStatistics
-from .transforms import LetterboxResize, LoadImage, PackReIDInputs, RandomCrop
+from .transforms import (
+    LetterboxResize,
+    LoadImage,
+    PackReIDInputs,
+    PrepareOnDevice,
+    RandomCrop,
+)
 
 __all__ = [
     'CUB200',
@@ -43,10 +50,12 @@ __all__ = [
     'PDukeMTMC',
     'PackReIDInputs',
     'PartialREID',
+    'PrepareOnDevice',
     'RandomCrop',
     'ReIDDataset',
     'SplitStatistics',
     'University1652',
     'VeRi776',
     'VehicleID',
+    'collate_unprepared',
 ]

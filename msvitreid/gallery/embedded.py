@@ -47,6 +47,9 @@ class EmbeddedGallery(GalleryStore):
     Use :meth:`create` or :meth:`open`.
     """
 
+    #: Where exact searches multiply; ``'cuda'`` is worth it for many queries at once.
+    device = 'cpu'
+
     def __init__(self, path: str | Path, readonly: bool, fingerprint: str | None) -> None:
         self.path = Path(path)
         self._index: tuple[approximate.IndexFacts, Any] | None = None
@@ -119,7 +122,7 @@ class EmbeddedGallery(GalleryStore):
             filters = plan.k, plan.threshold, allowed, excluded
             exactness = self._stored_exactness(state)
             if plan.recall is None or plan.k is None:
-                found = nearest(vectors, queries, *filters)
+                found = nearest(vectors, queries, *filters, device=self.device)
             else:
                 filters = plan.k, *filters[1:]
                 facts, index = self._require_index(state, plan.recall)

@@ -2,7 +2,8 @@
 
 BLAS rounds the product of one pair differently with its place in the matrix. So the first pass
 only collects what may be among the nearest, with a margin for rounding; these few are multiplied
-by ``inner_products``, which gives every pair the same number wherever it stands.
+by ``inner_products``, which gives every pair the same number wherever it stands. A device may do
+the first pass, and the result is the CPU's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 
 from msvitreid.errors import GalleryError
+from msvitreid.evaluation.functional.market_rule import Pairs, strike
+from msvitreid.evaluation.functional.on_device import all_digits, to_host, upload
 from msvitreid.evaluation.functional.similarity import inner_products
 
 from .vectors import VectorFile
@@ -37,6 +40,7 @@ def nearest(
     threshold: float | None = None,
     allowed: np.ndarray | None = None,
     excluded: Sequence[np.ndarray] | None = None,
+    device: str | torch.device = 'cpu',
 ) -> list[Found]:
     """The most similar rows of each query, of equal ones the lower row first.
 
@@ -47,6 +51,7 @@ def nearest(
         threshold: smallest similarity of a row.
         allowed: ``(rows,)`` bool: which may be found; None for all.
         excluded: for each query ascending rows that it must not find.
+        device: where all products are computed; the result does not depend on it.
 
     Raises:
         GalleryError: a stored vector is not finite.
@@ -58,7 +63,8 @@ def nearest(
     for start in range(0, len(queries), chunk):
         part = queries[start : start + chunk]
         own = None if excluded is None else excluded[start : start + chunk]
-        candidates = _candidates(vectors, part, k, threshold, allowed, own)
+        on_device = upload(part, torch.device(device))
+        candidates = _candidates(vectors, on_device, k, threshold, allowed, own)
         found += [
             rescored(vectors, query, slots, k, threshold)
             for query, slots in zip(part, candidates, strict=True)
@@ -89,7 +95,7 @@ def rescored(
 
 def _candidates(
     vectors: VectorFile,
-    queries: np.ndarray,
+    queries: torch.Tensor,
     k: int | None,
     threshold: float | None,
     allowed: np.ndarray | None,
@@ -98,40 +104,44 @@ def _candidates(
     """Rows of each query among which the nearest certainly are."""
     # Sums of D rounded products of unit vectors differ by far less.
     margin = 2**-20 * vectors.dimension**0.5
-    query = torch.from_numpy(queries)
-    lowest = -torch.inf if threshold is None else threshold - margin
-    floor = torch.full((len(queries),), lowest)
-    best = torch.empty(len(queries), 0)
+    # Above -inf, at which is what must not be found.
+    lowest = torch.finfo(queries.dtype).min if threshold is None else threshold - margin
+    floor = queries.new_full((len(queries),), lowest)
+    best = queries.new_empty(len(queries), 0)
+    extremes: list[torch.Tensor] = []
     taken: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for start, slots, block, keep in _blocks(vectors, allowed):
-        products = query @ block.T
-        if products.numel() and not torch.isfinite(torch.stack(products.aminmax())).all():
-            raise GalleryError('the gallery holds vectors that are not finite; verify it')
+        with all_digits(queries.device):
+            products = queries @ block.to(queries.device, non_blocking=True).T
+        if products.numel():
+            extremes.append(torch.stack(products.aminmax()))
         if keep is not None:
-            products.masked_fill_(~keep, -torch.inf)
+            products.masked_fill_(~keep.to(queries.device, non_blocking=True), -torch.inf)
         if excluded is not None:
-            for row, own in zip(products, excluded, strict=True):
-                row[_places(start, slots, len(block), own)] = -torch.inf
+            own = [_places(start, slots, len(block), one) for one in excluded]
+            of_own = np.repeat(np.arange(len(own)), [len(one) for one in own])
+            strike(products, Pairs(of_own, np.concatenate(own)), np.empty(0, dtype=np.int64))
         if k is not None:
             top = products.topk(min(k, products.shape[1]), dim=1).values
             best = torch.cat([best, top], dim=1)
             best = best.topk(min(k, best.shape[1]), dim=1).values
             if best.shape[1] == k:
                 floor = (best[:, -1] - margin).clamp(min=lowest)
-        near = products >= floor[:, None]
-        if (floor == -torch.inf).any():
-            near &= products > -torch.inf
-        rows, columns = near.nonzero(as_tuple=True)
-        places = columns + start if slots is None else torch.from_numpy(slots)[columns]
-        taken.append((rows, places, products[rows, columns]))
+        # How many there are is what the host waits for, once a block.
+        near_rows, near = (products >= floor[:, None]).nonzero(as_tuple=True)
+        places = near + start if slots is None else upload(slots, near.device)[near]
+        taken.append((near_rows, places, products[near_rows, near]))
     if not taken:
         return [np.zeros(0, np.int64)] * len(queries)
-    rows, places, values = (torch.cat(parts) for parts in zip(*taken, strict=True))
-    near = values >= floor[rows]
-    rows, places = rows[near], places[near]
-    order = rows.argsort(stable=True)
-    counts = torch.bincount(rows, minlength=len(queries)).tolist()
-    return [part.numpy() for part in places[order].split(counts)]
+    parts = (torch.cat(columns) for columns in zip(*taken, strict=True))
+    of_blocks = torch.stack(extremes) if extremes else queries.new_zeros(1, 2)
+    of_query, found, values, last, limits = to_host(*parts, floor, of_blocks)
+    if not np.isfinite(limits).all():
+        raise GalleryError('the gallery holds vectors that are not finite; verify it')
+    kept = values >= last[of_query]
+    of_query, found = of_query[kept], found[kept]
+    counts = np.bincount(of_query, minlength=len(queries))
+    return np.split(found[of_query.argsort(kind='stable')], np.cumsum(counts)[:-1])
 
 
 def _blocks(

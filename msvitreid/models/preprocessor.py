@@ -10,9 +10,11 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.registry import MODELS
+from msvitreid.structures import UnpreparedImages
 from msvitreid.utils.checks import is_number
 
 from .build_part import build_part
+from .sampling import sample_images
 
 
 @MODELS.register_module()
@@ -59,6 +61,8 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
     def forward(self, data: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
         """``inputs`` uint8 ``(N, 3, H, W)`` RGB (or a list of images) to a float batch.
 
+        :class:`UnpreparedImages`, or a list of them, are resized, cropped and flipped here.
+
         Data samples stay where they are: what a model needs of them it moves as one tensor.
 
         Raises:
@@ -69,14 +73,21 @@ class ReIDDataPreprocessor(BaseDataPreprocessor):
             raise DatasetError(
                 'a batch has no images (inputs): end the pipeline with PackReIDInputs'
             )
-        inputs = as_batch(data['inputs'])
-        inputs = inputs.to(self.device, non_blocking=self._non_blocking).float().div_(255.0)
+        inputs = self._floats(data['inputs'])
         if training:
             for augment in self.batch_augments:
                 inputs = augment(inputs)
         if self.normalizes:
             inputs = (inputs - self.mean) / self.std
         return {'inputs': inputs, 'data_samples': data.get('data_samples')}
+
+    def _floats(self, images: Any) -> Tensor:
+        if isinstance(images, list) and images and isinstance(images[0], UnpreparedImages):
+            images = UnpreparedImages.joined(images)
+        if isinstance(images, UnpreparedImages):
+            return sample_images(images, torch.device(self.device))
+        batch = as_batch(images).to(self.device, non_blocking=self._non_blocking)
+        return batch.float().div_(255.0)
 
 
 def as_batch(images: Any) -> Tensor:

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from mmengine.optim import AmpOptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from msvitreid.models.losses import BatchHardTripletLoss
+from msvitreid.models.sampling import sample_images
 from msvitreid.registry import MODELS
-from msvitreid.structures import ReIDDataSample
+from msvitreid.structures import ReIDDataSample, UnpreparedImages
 
 from .golden import golden, images, reid_net
 from .tiny import tiny_reid_model
@@ -48,6 +49,50 @@ def test_erasing_draws_the_same_on_every_device():
     torch.manual_seed(3)
     on_gpu = augment(batch.cuda())
     assert torch.equal(on_cpu, on_gpu.cpu())
+
+
+@pytest.mark.parametrize('mixed', [False, True], ids=['float32', 'float16'])
+def test_a_training_step_does_not_wait_for_the_device(mixed):
+    """Of float16 with a fused optimizer: the loss scaler reads a number for any other."""
+    torch.manual_seed(0)
+    config = tiny_reid_model(num_classes=4)
+    config['data_preprocessor'] = dict(batch_augments=[dict(type='BatchRandomErasing')])
+    model = MODELS.build(config).cuda().train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, fused=True)
+    wrapper = AmpOptimWrapper(optimizer=optimizer) if mixed else OptimWrapper(optimizer)
+    images = torch.randint(0, 256, (8, 3, 64, 32), dtype=torch.uint8).pin_memory()
+    data = {
+        'inputs': images,
+        'data_samples': [ReIDDataSample(label=i // 2) for i in range(8)],
+    }
+    for _ in range(3):  # cuDNN's choices, and the buffers of optimizer and scaler
+        model.train_step(data, wrapper)
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        losses = model.train_step(data, wrapper)
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    assert losses['loss'].isfinite()
+
+
+def test_images_are_sampled_as_on_the_cpu():
+    """But for numbers in the middle between two gray levels."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (40 * 30 + 7 * 9, 3), dtype=torch.uint8, generator=generator)
+    batch = UnpreparedImages(
+        pixels.pin_memory(),
+        torch.tensor([[40, 30], [7, 9]]),
+        torch.rand(2, 64, generator=generator) * torch.tensor([[39.0], [6.0]]),
+        torch.rand(2, 32, generator=generator) * torch.tensor([[29.0], [8.0]]),
+    )
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        on_gpu = sample_images(batch, torch.device('cuda'))
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    difference = (on_gpu.cpu() - sample_images(batch, torch.device('cpu'))).abs() * 255
+    assert difference.max() <= 1.001
+    assert (difference > 0.5).float().mean() < 0.001
 
 
 def test_the_triplet_loss_does_not_wait_for_the_device():

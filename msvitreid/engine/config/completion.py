@@ -15,7 +15,7 @@ from msvitreid.registry.type_names import of_mmpretrain
 
 from .checking import check_config
 from .image_size import fill_image_size, stated_image_size
-from .pipelines import fill_pipeline, resolve
+from .pipelines import fill_pipeline, prepare_on_device, resolve
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -47,10 +47,11 @@ def complete_loader(
     """A copy of a data loader's config with what the whole config states once for all.
 
     Datasets get ``data_root``, ``on_count_mismatch`` and ``csv``, and ``train_pipeline`` or
-    ``test_pipeline`` as their pipeline, with the numbers of ``image_size``; a sampler that takes
-    a batch size gets the loader's. Workers are kept between epochs (mmengine would seed new
-    ones alike every epoch) and memory is pinned where there is a GPU. Values already given stay,
-    except that without workers there are none to keep.
+    ``test_pipeline`` as their pipeline, with the numbers of ``image_size``; with
+    ``prepare_on_device`` that of training leaves resizing, cropping and flipping to the device. A
+    sampler that takes a batch size gets the loader's. Workers are kept between epochs (mmengine
+    would seed new ones alike every epoch) and memory is pinned where there is a GPU. Values
+    already given stay, except that without workers there are none to keep.
 
     Raises:
         ConfigError: the sampler is given another batch size than the loader, or a reference to
@@ -59,6 +60,8 @@ def complete_loader(
     loader = copy.deepcopy(loader)
     fill_pipeline(name, loader, cfg)
     loader = fill_image_size(loader, stated_image_size(cfg))
+    if name == 'train_dataloader' and cfg.get('prepare_on_device'):
+        prepare_on_device(name, loader)
     if not of_mmpretrain(loader.get('collate_fn')):
         FUNCTIONS.component(loader.get('collate_fn'))  # mmengine passes over an unknown one
     for dataset in datasets_in(loader.get('dataset')):

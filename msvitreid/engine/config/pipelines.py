@@ -8,8 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from msvitreid.datasets import PackReIDInputs, PrepareOnDevice
 from msvitreid.errors import ConfigError
-from msvitreid.registry import DATASETS
+from msvitreid.registry import DATASETS, TRANSFORMS
 from msvitreid.registry.type_names import of_mmpretrain
 
 from .image_size import fill_image_size, refers_to_image_size, stated_image_size
@@ -97,6 +98,26 @@ def fill_pipeline(name: str, loader: Any, cfg: Mapping[str, Any] | Config) -> li
             dataset['pipeline'] = copy.deepcopy(pipeline)
             paths.append(f'{path}.pipeline')
     return paths
+
+
+def prepare_on_device(name: str, loader: dict[str, Any]) -> None:
+    """Leave what a loader's pipelines do after decoding to the device, in place.
+
+    Raises:
+        ConfigError: a dataset has no pipeline that ends with ``PackReIDInputs``.
+    """
+    for path, dataset in _takers(loader.get('dataset'), f'{name}.dataset'):
+        pipeline = list(dataset.get('pipeline') or ())
+        if len(pipeline) < 2 or TRANSFORMS.component(pipeline[-1]) is not PackReIDInputs:
+            raise ConfigError(
+                f'prepare_on_device: {path}.pipeline must begin with LoadImage and end with '
+                'PackReIDInputs'
+            )
+        moves = pipeline[1:-1]
+        if not moves or TRANSFORMS.component(moves[0]) is not PrepareOnDevice:
+            pipeline[1:-1] = [{'type': 'PrepareOnDevice', 'transforms': moves}]
+        dataset['pipeline'] = pipeline
+    loader['collate_fn'] = {'type': 'msvitreid.collate_unprepared'}
 
 
 def prepare_option(cfg: Config, key: str) -> None:

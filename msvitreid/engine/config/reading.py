@@ -34,6 +34,7 @@ RUNNER_SECTIONS = (
     'image_size',
     'load_except',
     'model_wrapper_cfg',
+    'prepare_on_device',
     'runner_type',
     'sync_bn',
 )

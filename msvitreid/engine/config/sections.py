@@ -39,6 +39,7 @@ RUNNER_OPTIONS: dict[str, Any] = {
     'log_processor': dict | LogProcessor,
     'model_wrapper_cfg': dict | None,
     'on_count_mismatch': Literal['error', 'warn', 'ignore'],
+    'prepare_on_device': bool,
     'runner_type': Any,
     'sync_bn': Literal['torch', False] | None,
     'test_pipeline': Sequence | None,

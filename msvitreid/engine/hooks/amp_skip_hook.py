@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -71,7 +72,10 @@ class AmpSkipHook(Hook):
             self._log(runner)
 
     def _log(self, runner: Runner) -> None:
-        skipped = [not taken for taken in self._unread]
+        # One copy, so the host waits once.
+        tensors = [taken.reshape(()) for taken in self._unread if torch.is_tensor(taken)]
+        read = iter(torch.stack(tensors).cpu().tolist() if tensors else [])
+        skipped = [not (next(read) if torch.is_tensor(t) else t) for t in self._unread]
         self._unread.clear()
         self._skipped += sum(skipped)
         self._window.extend(skipped)

@@ -43,7 +43,7 @@ class DeferredInfoHook(RuntimeInfoHook):
         numbers = [value for step in steps for value in step.values()]
         tensors = [value.detach().float().mean() for value in numbers if torch.is_tensor(value)]
         # One copy, so the host waits once.
-        read = iter(torch.stack(tensors).tolist() if tensors else [])
+        read = iter(torch.stack(tensors).cpu().tolist() if tensors else [])
         for step in steps:
             for name, value in step.items():
                 number = next(read) if torch.is_tensor(value) else value

@@ -108,6 +108,8 @@ def experiment_options(runner: Runner) -> Options:
     # The runner fills it in from the loader.
     values.pop('train_dataloader.sampler.batch_size', None)
     values['processes'] = runner.world_size
+    if cfg.get('prepare_on_device'):
+        values['prepare_on_device'] = True  # gray levels differ by 1
     texts = {name: _text(value) for name, value in values.items()}
     data = listing_digest(runner.train_dataloader.dataset)
     texts |= {f'training data.{name}': text for name, text in data.items()}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from .inputs import Labels, as_indices, as_labels
+from .on_device import upload
 
 JUNK_PID = -1
 
@@ -143,7 +144,7 @@ class MarketRule:
             The block's matches: ranked gallery images of the query's identity.
         """
         matches, left_out = self._matches_and_left_out(start, start + len(similarity))
-        _strike(similarity, left_out, self._junk)
+        strike(similarity, left_out, self._junk)
         self._strike_itself(similarity, start, 0)
         return matches
 
@@ -162,7 +163,7 @@ class MarketRule:
         junk = self._junk[
             np.searchsorted(self._junk, first) : np.searchsorted(self._junk, last)
         ]
-        _strike(similarity, Pairs(pairs.rows, pairs.columns - first), junk - first)
+        strike(similarity, Pairs(pairs.rows, pairs.columns - first), junk - first)
         self._strike_itself(similarity, start, first)
 
     def _strike_itself(self, similarity: torch.Tensor, start: int, first: int) -> None:
@@ -170,7 +171,7 @@ class MarketRule:
             return
         columns = self._self_index[start : start + len(similarity)] - first
         rows = np.flatnonzero((columns >= 0) & (columns < similarity.shape[1]))
-        _strike(similarity, Pairs(rows, columns[rows]), np.empty(0, dtype=np.int64))
+        strike(similarity, Pairs(rows, columns[rows]), np.empty(0, dtype=np.int64))
 
     def _matches_and_left_out(self, start: int, stop: int) -> tuple[Pairs, Pairs]:
         block = slice(start, stop)
@@ -183,10 +184,9 @@ class MarketRule:
         return pairs.where(~left_out), pairs.where(left_out)
 
 
-def _strike(similarity: torch.Tensor, pairs: Pairs, columns: np.ndarray) -> None:
+def strike(similarity: torch.Tensor, pairs: Pairs, columns: np.ndarray) -> None:
     """Put pairs and whole columns at ``-inf``."""
-    rows, single, whole = (
-        torch.as_tensor(index, device=similarity.device) for index in (*pairs, columns)
-    )
-    similarity[rows, single] = -torch.inf
-    similarity[:, whole] = -torch.inf
+    rows, single, whole = (upload(index, similarity.device) for index in (*pairs, columns))
+    # A number of Python's would be copied to a device while the host waits.
+    similarity.index_put_((rows, single), similarity.new_full((), -torch.inf))
+    similarity.index_fill_(1, whole, -torch.inf)

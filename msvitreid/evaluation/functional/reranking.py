@@ -30,6 +30,8 @@ from .inputs import (
     check_whole,
     require_finite,
 )
+from .market_rule import Pairs, strike
+from .on_device import to_host, upload
 from .similarity import (
     BLOCK,
     QUERY_CHUNK,
@@ -37,7 +39,8 @@ from .similarity import (
     RowSplit,
     StackedRows,
     all_at_once,
-    check_similarities,
+    check_extremes,
+    extremes,
     inner_products,
     nearest_neighbors,
     squared_distances,
@@ -172,12 +175,14 @@ class KReciprocalDistances:
     def rows(self, start: int, stop: int) -> np.ndarray:
         """``(stop - start, G)`` float32 distances of the queries ``start`` to ``stop``."""
         features, norms, gallery = self._features, self._norms, self._first_of_gallery
-        items = torch.as_tensor(self._items[start:stop], device=features.device)
+        items = self._items[start:stop]
+        of_items = norms[upload(items, features.device)]
         squared = squared_distances(
-            features[items], features[gallery:], norms[items], norms[gallery:]
+            features[items], features[gallery:], of_items, norms[gallery:]
         )
+        # Mixed on the CPU, where the encodings are.
         distances = squared.cpu()
-        scale = torch.from_numpy(self._lambda / self._largest[items.cpu().numpy(), None])
+        scale = torch.from_numpy(self._lambda / self._largest[items, None])
         for first in range(0, stop - start, _MIXED):
             part = slice(first, first + _MIXED)
             overlap = self._overlap(start + first, min(start + first + _MIXED, stop))
@@ -210,13 +215,10 @@ class KReciprocalDistances:
         features, norms = self._features, self._norms
         for start in range(0, len(unknown), _PAIRS):
             pairs = unknown[start : start + _PAIRS]
-            left, right = (
-                torch.as_tensor(index[pairs], device=features.device)
-                for index in (rows, columns)
-            )
+            left, right = rows[pairs], columns[pairs].astype(np.int64)
             products = torch.linalg.vecdot(features[left], features[right])
-            distances = (norms[left] + norms[right] - 2 * products).clamp_(min=0)
-            squared[pairs] = distances.cpu().numpy()
+            sums = norms[upload(left, features.device)] + norms[upload(right, features.device)]
+            (squared[pairs],) = to_host((sums - 2 * products).clamp_(min=0))
         return squared
 
     def _overlap(self, start: int, stop: int) -> torch.Tensor:
@@ -320,19 +322,22 @@ def expand_queries(
     for first in range(start, stop, query_chunk):
         last = min(first + query_chunk, stop)
         similarity = inner_products(query[first:last], gallery)
-        check_similarities(similarity, first)
+        limits = extremes(similarity)
         if self_index is not None:
             rows = np.flatnonzero(self_index[first:last] >= 0)
-            similarity[rows, self_index[first:last][rows]] = -torch.inf
+            itself = Pairs(rows, self_index[first:last][rows])
+            strike(similarity, itself, np.empty(0, dtype=np.int64))
         values, columns = stable_topk(similarity, min(int(k), len(gallery)))
         weights = values.clamp(min=0) ** alpha
-        weights[values == -torch.inf] = 0  # the query itself
+        weights.masked_fill_(values == -torch.inf, 0)  # the query itself
         added = [w @ gallery[c] for w, c in zip(weights, columns, strict=True)]
         sums = query[first:last] + torch.stack(added)
         unit = torch.nn.functional.normalize(sums, dim=1)
-        if not torch.isfinite(sums).all():
+        of_block, of_values, is_finite = to_host(unit, limits, torch.isfinite(sums).all())
+        check_extremes(of_values, first, last - first)
+        if not is_finite:
             raise ValueError('expanded queries hold NaN or infinite values: normalize features')
-        expanded[first - start : last - start] = unit.cpu().numpy()
+        expanded[first - start : last - start] = of_block
     return expanded
 
 

@@ -13,10 +13,12 @@ import torch
 
 from .inputs import Array, Labels, as_feature_pair, as_labels, as_topk, check_whole
 from .market_rule import MarketRule
+from .on_device import to_host
 from .similarities_to_map import RankedMatches, rank_matches, score_matches
 from .similarity import (
     QUERY_CHUNK,
-    check_similarities,
+    check_extremes,
+    extremes,
     inner_products,
     product_rows,
     stable_topk,
@@ -199,11 +201,13 @@ def top_matches(
     width = min(k, len(gallery))
     for start in range(0, len(query), query_chunk):
         similarity = inner_products(query[start : start + query_chunk], gallery)
-        check_similarities(similarity, start)
+        limits = extremes(similarity)
         rule.apply(similarity, start)
         values, columns = stable_topk(similarity, width)
         columns = columns.masked_fill(values == -torch.inf, -1)
-        found[start : start + query_chunk, :width] = columns.cpu().numpy()
+        of_block, of_values = to_host(columns, limits)
+        check_extremes(of_values, start, len(similarity))
+        found[start : start + query_chunk, :width] = of_block
     return found
 
 

@@ -17,7 +17,15 @@ import torch
 
 from .inputs import Array, Labels, as_matrix, as_topk, check_range, check_whole
 from .market_rule import MarketRule, Pairs
-from .similarity import QUERY_CHUNK, SimilarityRows, check_similarities, row_slots
+from .on_device import to_host, upload
+from .similarity import (
+    QUERY_CHUNK,
+    SimilarityRows,
+    check_extremes,
+    check_similarities,
+    extremes,
+    row_slots,
+)
 
 AP_DEFINITIONS = ('trapezoid', 'plain')
 
@@ -143,10 +151,13 @@ def rank_matches(
             queries, or a similarity is not finite.
     """
     queries, ranks = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for block_start, block in checked_blocks(similarity_rows, rule, start, stop, query_chunk):
+    for block_start, block in _blocks(similarity_rows, rule, start, stop, query_chunk):
+        limits = extremes(block)
         matches = rule.apply(block, block_start)
+        of_matches, of_block = to_host(match_ranks(block, matches), limits)
+        check_extremes(of_block, block_start, len(block))
         queries.append(block_start - start + matches.rows)
-        ranks.append(match_ranks(block, matches))
+        ranks.append(of_matches)
         del block  # not to be held while the next is made
     return in_order(np.concatenate(queries), np.concatenate(ranks), stop - start)
 
@@ -155,11 +166,19 @@ def checked_blocks(
     similarity_rows: SimilarityRows, rule: MarketRule, start: int, stop: int, query_chunk: int
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """The first query and the similarities of each block; for errors see above."""
+    for block_start, block in _blocks(similarity_rows, rule, start, stop, query_chunk):
+        check_similarities(block, block_start)
+        yield block_start, block
+        del block  # not to be held while the next is made
+
+
+def _blocks(
+    similarity_rows: SimilarityRows, rule: MarketRule, start: int, stop: int, query_chunk: int
+) -> Iterator[tuple[int, torch.Tensor]]:
     check_whole(query_chunk, 1, 'query_chunk')
     check_range(start, stop, rule.num_queries)
     for block_start in range(start, stop, query_chunk):
         block = similarity_rows(block_start, min(block_start + query_chunk, stop))
-        check_similarities(block, block_start)
         yield block_start, block
         del block  # not to be held while the next is made
 
@@ -170,27 +189,32 @@ def in_order(queries: np.ndarray, ranks: np.ndarray, num_queries: int) -> Ranked
     return RankedMatches(queries[order], ranks[order], num_queries)
 
 
-def match_ranks(similarity: torch.Tensor, matches: Pairs) -> np.ndarray:
+def match_ranks(similarity: torch.Tensor, matches: Pairs) -> torch.Tensor:
     """Rank of every match in its query's ranking.
 
     The rank is one plus the number of gallery items that are more similar, or
     equally similar with a lower index. Counting them needs the row's sorted *values*,
-    not the sorting permutation, which costs ten times as much.
+    not the sorting permutation, which costs ten times as much. A device sorts both alike.
 
     Args:
         similarity: ``(B, G)``, items left out at ``-inf``.
         matches: ``M`` pairs ordered by row, none of them left out.
 
     Returns:
-        ``(M,)`` int64, 1 for the first place.
+        ``(M,)`` int64 on the device of ``similarity``, 1 for the first place.
     """
-    rows = torch.as_tensor(matches.rows, device=similarity.device)
-    columns = torch.as_tensor(matches.columns, device=similarity.device)
+    rows, columns = (upload(index, similarity.device) for index in matches)
+    if similarity.device.type != 'cpu':
+        # Sorts may tell 0 from -0, and the sum with 0 is 0 of both.
+        order = (similarity + 0).sort(dim=1, descending=True, stable=True).indices
+        places = torch.arange(similarity.shape[1], device=similarity.device)
+        ranks = torch.empty_like(order).scatter_(1, order, places.expand_as(order))
+        return ranks[rows, columns] + 1
     values = similarity[rows, columns]
     above, equal = count_above(similarity, rows, values)
     tied = (equal > 1).nonzero().squeeze(1)  # with another one than itself
     above[tied] += count_tied_before(similarity, rows[tied], columns[tied], values[tied])
-    return (above + 1).cpu().numpy()
+    return above + 1
 
 
 def count_above(

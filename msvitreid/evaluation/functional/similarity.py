@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .inputs import Array, as_feature_pair, require_finite
+from .on_device import all_digits, to_host, upload
 
 QUERY_CHUNK = 256
 """Queries whose similarities are held at once."""
@@ -63,7 +64,7 @@ def inner_products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     BLAS multiplies a single vector, and on some processors the last columns of a product, by
     another routine, whose rounding differs, so that exact duplicates would not tie. So a lone
     row is multiplied twice, and the last columns are multiplied by themselves, filled up with
-    zeros. Autocast is left out, as features are ranked in their own precision.
+    zeros. Autocast and TF32 are left out, as features are ranked in their own precision.
 
     Args:
         left: ``(L, D)``.
@@ -71,7 +72,7 @@ def inner_products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """
     rows, even = len(left), len(right) - len(right) % _EVEN
     left = left.repeat(2, 1) if rows == 1 else left
-    with torch.autocast(left.device.type, enabled=False):
+    with torch.autocast(left.device.type, enabled=False), all_digits(left.device):
         products = left @ right[:even].T
         if even < len(right):
             last = right.new_zeros(_EVEN, right.shape[1])
@@ -90,9 +91,22 @@ def check_similarities(similarity: torch.Tensor, start: int) -> None:
     Raises:
         ValueError: one is NaN or infinite.
     """
+    (found,) = to_host(extremes(similarity))
+    check_extremes(found, start, len(similarity))
+
+
+def extremes(similarity: torch.Tensor) -> torch.Tensor:
+    """The least and the largest number, ``(2,)``; they carry any NaN or infinity."""
+    if not similarity.numel():
+        return similarity.new_zeros(2)
+    return torch.stack(similarity.aminmax())
+
+
+def check_extremes(found: np.ndarray, start: int, count: int) -> None:
+    """:func:`check_similarities` of the :func:`extremes` of ``count`` queries' similarities."""
     require_finite(
-        similarity,
-        f'the block of similarities of the queries {start} to {start + len(similarity) - 1} '
+        torch.from_numpy(found),
+        f'the block of similarities of the queries {start} to {start + count - 1} '
         '(normalize features as large as these)',
     )
 
@@ -106,7 +120,8 @@ def stable_topk(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tenso
     """The ``k`` largest values of every row; of equal ones the lower index first.
 
     ``torch.topk`` leaves the choice among equal values open. Here only rows that
-    are cut inside a group of equal values pay for a full sort.
+    are cut inside a group of equal values pay for a full sort. On a device all do: which these
+    are is not known to the host.
 
     Args:
         values: ``(B, N)``, free of NaN.
@@ -115,6 +130,9 @@ def stable_topk(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tenso
     Returns:
         ``(B, k)`` values, descending, and their int64 column indices.
     """
+    if values.device.type != 'cpu':
+        ordered, order = values.sort(dim=1, descending=True, stable=True)
+        return ordered[:, :k], order[:, :k]
     columns = top_columns(values, k)
     ordered, order = values.gather(1, columns).sort(dim=1, descending=True, stable=True)
     return ordered, columns.gather(1, order)
@@ -249,6 +267,11 @@ class _Nearest:
     def add(self, nearness: torch.Tensor, first_column: int) -> None:
         """Take note of ``(B, W)`` negated distances to the items from ``first_column`` on."""
         self._farthest = torch.minimum(self._farthest, nearness.amin(dim=1))
+        if nearness.device.type != 'cpu':
+            # Sorting a block is less there than having the host wait for how many there are.
+            indices = torch.arange(nearness.shape[1], device=nearness.device) + first_column
+            self._merge(nearness, indices.expand_as(nearness))
+            return
         if self._nearness.shape[1] < self._k:
             columns = top_columns(nearness, min(self._k, nearness.shape[1]))
             self._merge(nearness.gather(1, columns), columns + first_column)
@@ -283,9 +306,9 @@ class _Nearest:
     def write(self, found: Neighbors, place: int) -> None:
         self._merge_pending()
         rows = slice(place, place + len(self._indices))
-        found.indices[rows] = self._indices.cpu().numpy()
-        found.distances[rows] = self._nearness.neg().cpu().numpy()
-        found.largest[rows] = self._farthest.neg().cpu().numpy()
+        of_block = self._indices, self._nearness.neg(), self._farthest.neg()
+        for of_all, values in zip(found, to_host(*of_block), strict=True):
+            of_all[rows] = values
 
 
 class StackedRows:
@@ -303,7 +326,7 @@ class StackedRows:
     def __len__(self) -> int:
         return len(self._top) + len(self._bottom)
 
-    def __getitem__(self, rows: slice | torch.Tensor) -> torch.Tensor:
+    def __getitem__(self, rows: slice | np.ndarray) -> torch.Tensor:
         """Consecutive rows, a view if they are of one matrix; or those of ``(M,)`` indices."""
         border = len(self._top)
         if isinstance(rows, slice):
@@ -315,6 +338,9 @@ class StackedRows:
             return top if stop <= border else torch.cat([top, self._bottom[: stop - border]])
         found = self._top.new_empty(len(rows), self._top.shape[1])
         is_top = rows < border
-        found[is_top] = self._top[rows[is_top]]
-        found[~is_top] = self._bottom[rows[~is_top] - border]
+        for matrix, first, chosen in ((self._top, 0, is_top), (self._bottom, border, ~is_top)):
+            places = np.flatnonzero(chosen)
+            found[upload(places, self.device)] = matrix[
+                upload(rows[places] - first, self.device)
+            ]
         return found
