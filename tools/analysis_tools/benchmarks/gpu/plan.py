@@ -68,9 +68,10 @@ def plan_jobs(sizes: Sizes) -> list[Job]:
     for arch in others:
         jobs += _forward(sizes, arch, large_batch, amp, compiled, estimate=100)
     # Tiny sizes coincide.
-    return list({(job.subject, job.case, job.variant): job for job in jobs[::-1]}.values())[
-        ::-1
-    ]
+    first: dict[tuple[str, str, str], Job] = {}
+    for job in jobs:
+        first.setdefault((job.subject, job.case, job.variant), job)
+    return list(first.values())
 
 
 def _case(sizes: Sizes, arch: str, batch: int, precision: str) -> str:

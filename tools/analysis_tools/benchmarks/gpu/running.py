@@ -57,7 +57,9 @@ def run_jobs(jobs: Sequence[Job], sizes: Sizes, out: Path, deadline: float) -> l
                 run.add(Entry(job, skipped=f'{left:.0f} s left, about {job.estimate:g} needed'))
                 continue
             before = time.monotonic()
-            timeout = min(left, PATIENCE * job.estimate + GRACE)
+            # Estimates are of GPUs.
+            patience = left if sizes.emulated else PATIENCE * job.estimate + GRACE
+            timeout = min(left, patience)
             if job.part == TESTS:
                 share = TESTS_SHARE * (deadline - started)
                 entry = run.test(job, sizes, min(left, share))
