@@ -32,6 +32,7 @@ VALUES = [
     (MSViT, 'frozen_stages', [99, 4, -2, None, True]),
     (MSViT, 'with_cp', [None, 'yes', 1]),
     (MSViT, 'attention_kernel', [None, 'cuda', True]),
+    (MSViT, 'grouped_conv_kernel', [None, 'cuda', True]),
     (PartPoolingNeck, 'num_parts', [-1, None, 1.5, True, 'a']),
     (PartPoolingNeck, 'part_mode', [None, 'rows']),
     (GlobalPoolingNeck, 'power', [0, -1, None, 'a', float('nan')]),

@@ -56,7 +56,14 @@ LOADING = (
 
 #: Keys of a section, at any depth, with which the weights stay the same.
 WITHOUT_EFFECT: dict[str, tuple[str, ...]] = {
-    'model': (*INITIAL, 'checkpoint_path', 'with_cp', 'attention_kernel', 'num_classes'),
+    'model': (
+        *INITIAL,
+        'checkpoint_path',
+        'with_cp',
+        'attention_kernel',
+        'grouped_conv_kernel',
+        'num_classes',
+    ),
     'train_dataloader': (*LOCATIONS, *LOADING, 'on_count_mismatch', 'metainfo'),
     'optim_wrapper': ('foreach', 'fused', 'capturable'),
     'param_scheduler': ('verbose',),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
+from msvitreid.models.kernels import use_grouped_conv_kernel
 from msvitreid.registry import MODELS
 from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Count
@@ -62,6 +63,8 @@ class MSViT(BaseModule):
         attention_kernel: 'triton' computes the attention on a GPU by Triton kernels, the same
             up to rounding; on the CPU and in float64 it changes nothing. See
             :class:`SparseGridAttention`.
+        grouped_conv_kernel: 'triton' computes the 3x3 convolutions with four channels a group by
+            kernels of our own where maps are on a GPU; 'torch' leaves them to cuDNN.
         init_cfg: mmengine initialization; Kaiming-normal (fan-in) by default.
 
     Raises:
@@ -71,7 +74,13 @@ class MSViT(BaseModule):
     """
 
     #: Options that do not matter to a trained net.
-    training_options = ('drop_path_rate', 'frozen_stages', 'with_cp', 'attention_kernel')
+    training_options = (
+        'drop_path_rate',
+        'frozen_stages',
+        'with_cp',
+        'attention_kernel',
+        'grouped_conv_kernel',
+    )
 
     arch_zoo = {
         's': {'dims': (32, 64, 128, 256), 'blocks': (3, 6, 15, 3), 'heads': (2, 4, 8)},
@@ -91,6 +100,7 @@ class MSViT(BaseModule):
         frozen_stages: Annotated[int, Ge(-1), Le(3)] = -1,
         with_cp: bool = False,
         attention_kernel: Literal['plain', 'triton'] = 'plain',
+        grouped_conv_kernel: Literal['torch', 'triton'] = 'torch',
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = INIT_CFG,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -140,6 +150,8 @@ class MSViT(BaseModule):
             conv_head = conv_x(dims[3], out_channels, act_cfg=act_cfg)
             self.branches.append(nn.Sequential(OrderedDict(stage=stage, conv_head=conv_head)))
         self._freeze()
+        if grouped_conv_kernel == 'triton':
+            use_grouped_conv_kernel(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """``(N, 3, H, W)`` images to one ``(N, out_channels, h, w)`` map a branch.

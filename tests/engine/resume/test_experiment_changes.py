@@ -80,6 +80,7 @@ def test_averaging_and_processes(tmp_path):
         ('val_evaluator.ap', 'plain'),
         ('model.backbone.with_cp', True),
         ('model.backbone.attention_kernel', 'triton'),
+        ('model.backbone.grouped_conv_kernel', 'triton'),
         ('model.pretrained', 'weights.pth'),
         ('env_cfg', dict(mp_cfg=dict(mp_start_method='spawn'))),
         ('log_level', 'DEBUG'),

@@ -91,6 +91,13 @@ def test_one_net_is_altered_and_keeps_its_weights():
     assert not any(isinstance(layer, GroupedConv2d) for layer in other.modules())
 
 
+def test_the_option_of_msvit():
+    """Config: one option turns the kernels on, whatever the heads are."""
+    for kernel, count in (('torch', 0), ('triton', 18)):
+        net = tiny_tested_net(grouped_conv_kernel=kernel)
+        assert sum(isinstance(layer, GroupedConv2d) for layer in net.modules()) == count
+
+
 def test_a_compiled_net_takes_it_whole():
     """torch.compile: one graph, on the CPU as well."""
     layers = nn.Sequential(conv(), nn.ReLU(), conv(stride=2))

@@ -170,8 +170,11 @@ def _whole_runs(sizes: Sizes) -> Iterator[Job]:
         loaded = dict(options=options)
         what = f'loading of {case}'
         yield Job('loading', 'training', what, variant, 'training:loading', loaded, 20, 'ours')
-    kernels: dict[str, Any] = {'model.backbone.attention_kernel': 'triton'}
-    for variant, options in (('module', {}), ('attention by a kernel', kernels)):
+    kernels: dict[str, Any] = {
+        'model.backbone.attention_kernel': 'triton',
+        'model.backbone.grouped_conv_kernel': 'triton',
+    }
+    for variant, options in (('module', {}), ('kernels', kernels)):
         trained = dict(options=options, timeout=240)
         what = f'msvit_s, epochs of {case}'
         yield Job(
