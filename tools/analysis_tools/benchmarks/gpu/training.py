@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -61,8 +60,8 @@ def training(
     return [
         job.result(
             tuple(seconds),
-            note=f'{sizes.images / seconds[-1]:,.0f} images/s in the last epoch, busy '
-            f'{1 - waiting:.0%} of it; {elapsed:.0f} s with start and end',
+            note=f'{count * sizes.trained_batch / seconds[-1]:,.0f} images/s in the last '
+            f'epoch, busy {1 - waiting:.0%} of it; {elapsed:.0f} s with start and end',
         )
     ]
 
@@ -130,6 +129,7 @@ def run(command: list[str], timeout: float) -> str:
     Raises:
         RuntimeError: it failed, or took longer.
     """
+    # Of the worker's process group, so that it ends with it.
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -142,12 +142,11 @@ def run(command: list[str], timeout: float) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     )
     try:
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
         raise RuntimeError(f'stopped after {timeout:.0f} s') from None
     if process.returncode:
