@@ -1,16 +1,23 @@
 # Two commands: `make demo` and `make test`. Both set up .venv first; a second run starts at once.
+# On a machine with a GPU a third, `make gpu`, which takes the Python that is there and no network.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHROMIUM_READY := $(VENV)/.chromium
 
-.PHONY: demo test lint types unit format clean
+GPU_PYTHON ?= python3
+
+.PHONY: demo test gpu lint types unit format clean
 
 demo: $(READY)
 	$(BIN)/msvitreid demo
 
 test: lint types unit
+
+# With torch >= 2.4 and CUDA; ARGS='--minutes 4 --out FOLDER', for instance.
+gpu:
+	$(GPU_PYTHON) -m msvitreid benchmark gpu $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -45,12 +45,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subjects = parser.add_subparsers(dest='subject', required=True, metavar='SUBJECT')
+    unavailable: list[str] = []
     for info in pkgutil.iter_modules(find_subjects().__path__):
-        module = importlib.import_module(f'benchmarks.{info.name}')
+        try:
+            module = importlib.import_module(f'benchmarks.{info.name}')
+        except ImportError as error:
+            # What one subject needs, the others do without.
+            unavailable.append(f'{info.name} ({error})')
+            continue
         if not hasattr(module, 'NAME'):
             continue
         summary = (module.__doc__ or '').partition('\n')[0]
         subject = subjects.add_parser(module.NAME, help=summary, description=module.__doc__)
+        if hasattr(module, 'main'):
+            # It has many files and times of its own.
+            module.add_arguments(subject)
+            subject.set_defaults(main=module.main)
+            continue
         subject.add_argument(
             '--rounds',
             type=int,
@@ -69,11 +80,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         module.add_arguments(subject)
         # Those that do not let choose run on the CPU.
         subject.set_defaults(run=module.run, device='cpu')
+    if unavailable:
+        parser.epilog = f'Not importable here: {", ".join(unavailable)}.'
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    if hasattr(args, 'main'):
+        args.main(args)
+        return
+
     from benchmarks.device import find_device, gpu_name
     from benchmarks.ranges import check_at_least
     from benchmarks.results import as_table, environment, write_csv

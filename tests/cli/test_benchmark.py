@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import sys
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from tests.tools.user import REPOSITORY, run
 
 TOOL = 'analysis_tools/benchmark.py'
 SUBJECTS = {'forward', 'train-step', 'ranking', 'rerank', 'pipeline', 'startup', 'scaling'}
-SUBJECTS |= {'profile'}
+SUBJECTS |= {'profile', 'gpu'}
 TRAINED = {'plain', 'module', 'module, with_cp'}
 
 
@@ -42,6 +43,17 @@ def test_help_names_all_subjects():
     assert outcome.code == 0
     words = outcome.out.replace(',', ' ').split()
     assert set(words) >= SUBJECTS
+
+
+def test_what_one_subject_needs_the_others_do_without(monkeypatch):
+    """The class: an import of one subject that ends the command for all, as on a bare machine."""
+    importlib.import_module('benchmarks')
+    monkeypatch.delitem(sys.modules, 'benchmarks.serving', False)
+    monkeypatch.setitem(sys.modules, 'uvicorn', None)
+    outcome = run(TOOL, '--help')
+    assert outcome.code == 0
+    assert 'Not importable here: serving' in ' '.join(outcome.out.split())
+    assert 'train-step' in outcome.out
 
 
 def test_forward(tmp_path):

@@ -23,9 +23,10 @@ COPIED_BYTES = 256 << 20
 COPIES = 4
 
 
-def copy_bandwidth(setting: Setting) -> float:
+def copy_bandwidth(setting: Setting, size: int | None = None) -> float:
     """Bytes read and written in a second when a large buffer is copied, at best."""
-    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=setting.device)
+    size = COPIED_BYTES if size is None else size
+    source = torch.zeros(size, dtype=torch.uint8, device=setting.device)
     target = torch.empty_like(source)
 
     def copy() -> None:
@@ -33,7 +34,7 @@ def copy_bandwidth(setting: Setting) -> float:
             target.copy_(source)
         setting.wait()
 
-    return 2 * COPIED_BYTES * COPIES / min(paired({'copy': copy})['copy'])
+    return 2 * size * COPIES / min(paired({'copy': copy})['copy'])
 
 
 def moved_bytes(model: nn.Module, batch: Tensor, setting: Setting) -> int:

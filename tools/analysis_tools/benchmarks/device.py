@@ -51,10 +51,11 @@ def gpu_name(device: torch.device) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """A device, and whether nets run on it in mixed precision."""
+    """A device, and whether nets run on it in mixed precision, by the usual type or another."""
 
     device: torch.device
     amp: bool = False
+    dtype: torch.dtype | None = None
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Setting:
@@ -96,4 +97,6 @@ class Setting:
 
     @property
     def _dtype(self) -> torch.dtype:
+        if self.dtype is not None:
+            return self.dtype
         return torch.float16 if self.device.type == 'cuda' else torch.bfloat16

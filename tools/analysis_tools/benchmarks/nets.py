@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 import torch
@@ -19,7 +19,10 @@ SIZE = (384, 128)
 
 
 def published(
-    arch: str, num_classes: int | None = None, attention_kernel: str = 'torch'
+    arch: str | Mapping[str, Sequence[int]],
+    num_classes: int | None = None,
+    attention_kernel: str = 'torch',
+    split_size: tuple[int, int] = (8, 8),
 ) -> ReIDModel:
     """The re-identification net of the person sets, with BatchNorm that is not the identity."""
     torch.manual_seed(0)
@@ -29,7 +32,7 @@ def published(
             backbone=dict(
                 type='MSViT',
                 arch=arch,
-                split_size=(8, 8),
+                split_size=split_size,
                 sparse_ratio=0.3,
                 drop_path_rate=0.1,
                 frozen_stages=0,
@@ -47,9 +50,11 @@ def published(
     return model
 
 
-def images(count: int, device: torch.device | str = 'cpu') -> Tensor:
-    """``(count, 3, 384, 128)`` in [0, 1]."""
-    made = torch.rand(count, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+def images(
+    count: int, device: torch.device | str = 'cpu', size: tuple[int, int] = SIZE
+) -> Tensor:
+    """``(count, 3, *size)`` in [0, 1]."""
+    made = torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(0))
     return made.to(device)
 
 

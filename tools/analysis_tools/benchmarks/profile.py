@@ -34,6 +34,7 @@ KINDS = {
 }
 OTHER = 'other'
 COLOURS = ('#3f6fa8', '#c2703d', '#6a9f58', '#9a6fb0', '#c9a227', '#8c8c8c', '#d9d9d9')
+COLOURS += ('#5aa5a5', '#b05a7a')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,28 +83,35 @@ def one_call(function: Callable[[], object]) -> Counter[str]:
     return total
 
 
-def kind_of(operation: str) -> str:
-    for kind, parts in KINDS.items():
+def kind_of(operation: str, kinds: Mapping[str, Sequence[str]] = KINDS) -> str:
+    for kind, parts in kinds.items():
         if any(part in operation for part in parts):
             return kind
     return OTHER
 
 
-def draw(shares: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+def draw(
+    shares: Mapping[str, Mapping[str, Sequence[float]]],
+    path: Path,
+    label: str = '',
+    height: float = 2.8,
+) -> None:
     """One bar a variant, its kinds' medians end to end."""
     # Here, as nothing else needs it; a figure of its own leaves pyplot's backend alone.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 2.8), dpi=110, layout='constrained')
+    figure = Figure(figsize=(9, height), dpi=110, layout='constrained')
     ax = figure.subplots()
     names = list(shares)
     left = [0.0] * len(names)
-    for kind, color in zip((*KINDS, OTHER), COLOURS, strict=True):
+    kinds = dict.fromkeys(kind for share in shares.values() for kind in share)
+    for kind, color in zip(kinds, COLOURS, strict=False):
         widths = [median(shares[name][kind]) for name in names]
         ax.barh(names, widths, left=left, color=color, label=kind)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     ax.invert_yaxis()
-    ax.set_xlabel(f'seconds of the calling thread, CPU threads: {torch.get_num_threads()}')
+    threads = torch.get_num_threads()
+    ax.set_xlabel(label or f'seconds of the calling thread, CPU threads: {threads}')
     ax.spines[['top', 'right']].set_visible(False)
     figure.legend(loc='outside upper center', ncols=4, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -55,27 +55,33 @@ def measure(arch: str, size: int, setting: Setting, rounds: int) -> list[Result]
         return model(batch, samples, mode='loss')['loss']
 
     calls = {
-        'plain': stepper(arch, setting, lambda model: plain.loss(model, batch, labels)),
-        'module': stepper(arch, setting, own_loss),
-        'module, with_cp': stepper(arch, setting, own_loss, with_cp=True),
+        'plain': stepper(
+            net(arch, setting), setting, lambda model: plain.loss(model, batch, labels)
+        ),
+        'module': stepper(net(arch, setting), setting, own_loss),
+        'module, with_cp': stepper(net(arch, setting, with_cp=True), setting, own_loss),
     }
     if setting.device.type == 'cuda':
-        calls['module, triton'] = stepper(arch, setting, own_loss, attention_kernel='triton')
+        triton = net(arch, setting, attention_kernel='triton')
+        calls['module, triton'] = stepper(triton, setting, own_loss)
     seconds = paired(calls, rounds)
     memory = {name: setting.peak_memory(call) for name, call in calls.items()}
     return net_results(NAME, arch, size, setting, seconds, memory, limits={})
 
 
-def stepper(
-    arch: str,
-    setting: Setting,
-    loss: Callable[[ReIDModel], Tensor],
-    with_cp: bool = False,
-    attention_kernel: str = 'plain',
-) -> Callable[[], None]:
-    """A function that makes one step with a net and an optimizer of its own."""
-    model = published(arch, 702, attention_kernel).train().to(setting.device)
+def net(
+    arch: str, setting: Setting, with_cp: bool = False, attention_kernel: str = 'plain'
+) -> ReIDModel:
+    model = published(arch, 702, attention_kernel).to(setting.device)
     model.backbone.with_cp = with_cp
+    return model
+
+
+def stepper(
+    model: ReIDModel, setting: Setting, loss: Callable[[ReIDModel], Tensor]
+) -> Callable[[], None]:
+    """A function that makes one step of a net with an optimizer of its own."""
+    model.train()
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(
         weights, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
