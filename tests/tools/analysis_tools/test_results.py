@@ -121,3 +121,13 @@ def test_a_call_that_fails_is_reported(timing, capfd):
     with pytest.raises(RuntimeError, match='exit code 1'):
         timing.peak_memory(lambda: 1 / 0)
     assert 'ZeroDivisionError' in capfd.readouterr().err
+
+
+def test_what_took_no_time_is_not_so_many_times_as_fast(module):
+    """A kind of operation that a variant does not have, in a profile."""
+    results = [
+        module.Result('profile', 'pooling', 'plain', (0.2, 0.4), 'plain'),
+        module.Result('profile', 'pooling', 'ours', (0.0, 0.1), 'plain'),
+    ]
+    assert results[1].speedup(results) is None
+    assert results[0].speedup(results) == 1

@@ -55,8 +55,11 @@ class Result:
     def speedup(self, results: Sequence[Result]) -> float | None:
         """How many times as fast it is as the reference among ``results``, if it is there.
 
-        The median of the rounds' ratios, since a round's calls stood next to each other.
+        The median of the rounds' ratios, since a round's calls stood next to each other. A kind of
+        operation that took no time, as one may in a profile, is not so many times as fast.
         """
+        if not all(self.seconds):
+            return None
         for other in results:
             if (other.case, other.variant) == (self.case, self.reference) and other.seconds:
                 if len(other.seconds) == len(self.seconds):

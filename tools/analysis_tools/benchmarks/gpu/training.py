@@ -50,7 +50,8 @@ def training(
         if not logs:
             raise RuntimeError('no training log; the end of the output: ' + output[-400:])
         steps = [json.loads(line) for line in logs[0].read_text().splitlines()]
-    steps = [step for step in steps if 'data_time' in step]
+    # Lines of a test have no epoch.
+    steps = [step for step in steps if {'data_time', 'epoch'} <= step.keys()]
     epochs = sorted({step['epoch'] for step in steps})
     # Each line of the log is a mean of the steps since the last one.
     count = steps[-1]['iter'] / len(epochs)
