@@ -39,7 +39,7 @@ def profiled(sizes: Sizes, job: Job, batch: int, by: str, train: bool) -> list[R
     else:
         pictures = images(batch, sizes.device, sizes.image)
         call = forward_call(sizes, setting, 's', by, pictures)
-    turns = device_seconds(call, setting)
+    turns = device_seconds(call, setting, 1 if sizes.emulated else CALLS)
     return [
         Result(
             job.subject,
@@ -51,15 +51,17 @@ def profiled(sizes: Sizes, job: Job, batch: int, by: str, train: bool) -> list[R
     ]
 
 
-def device_seconds(call: Callable[[], object], setting: Setting) -> list[Counter[str]]:
+def device_seconds(
+    call: Callable[[], object], setting: Setting, calls: int
+) -> list[Counter[str]]:
     """Seconds of the device in each kind of operation, call by call."""
     on_device = setting.device.type == 'cuda'
     activities = [ProfilerActivity.CPU]
     activities += [ProfilerActivity.CUDA] if on_device else []
-    for _ in range(CALLS):
+    for _ in range(calls):
         call()
     turns = []
-    for _ in range(CALLS):
+    for _ in range(calls):
         setting.wait()
         with profile(activities=activities) as recorded:
             call()
