@@ -48,7 +48,7 @@ setup(
         'pillow>=11.3',
         # Compares the values of a config with annotations.
         'pydantic>=2.9',
-        'safetensors>=0.4',
+        'safetensors>=0.4.5',
         'scipy>=1.11',
         'scikit-learn>=1.4',
     ],
@@ -65,7 +65,7 @@ setup(
         'wandb': ['wandb>=0.18,<1'],
         # An approximate index for large galleries; a Qdrant server in place of a folder.
         'gallery-index': ['faiss-cpu>=1.8,<2'],
-        'gallery-qdrant': ['qdrant-client>=1.16,<2'],
+        'gallery-qdrant': ['qdrant-client>=1.20,<2'],
         # The search page, msvitreid serve.
         'serve': [
             'fastapi>=0.121,<1',

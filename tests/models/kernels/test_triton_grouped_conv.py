@@ -26,7 +26,7 @@ from msvitreid.models.kernels.grouped_conv import (
     use_grouped_conv_kernel,
 )
 
-pytest.importorskip('triton')
+pytest.importorskip('triton', minversion='3.1')  # of torch 2.5
 
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 ON_GPU = pytest.param(

@@ -10,6 +10,7 @@ least in part, and may take less time than this.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +42,10 @@ def moved_bytes(model: nn.Module, batch: Tensor, setting: Setting) -> int:
     """Bytes that the layers of an unfused net read and write in one forward pass."""
     total = 0
 
-    def count(layer: nn.Module, inputs: Sequence[Tensor], output: Tensor) -> None:
+    def count(layer: nn.Module, inputs: Sequence[Any], output: Tensor) -> None:
         nonlocal total
-        tensors = (*inputs, *layer.parameters(), output)
+        # Attention is given its activation, too.
+        tensors = filter(torch.is_tensor, (*inputs, *layer.parameters(), output))
         total += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     layers = [
