@@ -1,6 +1,6 @@
 # Your own crops of persons, hundreds to some ten thousand, on a CPU: a narrow MSViT from scratch.
-# Unlike in the published recipe attention is dense and nothing is erased or frozen: with few images
-# that is better, as docs/en/custom_data.md shows, and a random stem must learn.
+# Unlike in the published recipe nothing is erased, which is better with few images; attention is
+# dense and nothing is frozen, which makes no clear difference (docs/evidence.md).
 _base_ = [
     '../_base_/models/msvit-s.py',
     '../_base_/datasets/own_data.py',

@@ -51,7 +51,7 @@ def draw_variants(tests: Mapping[str, Sequence[VariantRow]]) -> Figure:
             _differences(right, variants)
             prefix = f'{name}: ' if len(tests) > 1 else ''
             left.set_title(f'{prefix}mAP (%), a dot for each run', loc='left')
-            right.set_title('against the base, 95 % interval', loc='left')
+            right.set_title('difference, 95 %', loc='left')
         return figure
 
 
