@@ -70,7 +70,7 @@ def measure(arch: str, size: int, setting: Setting, rounds: int) -> list[Result]
 
 
 def net(
-    arch: str, setting: Setting, with_cp: bool = False, attention_kernel: str = 'plain'
+    arch: str, setting: Setting, with_cp: bool = False, attention_kernel: str = 'torch'
 ) -> ReIDModel:
     model = published(arch, 702, attention_kernel).to(setting.device)
     model.backbone.with_cp = with_cp
