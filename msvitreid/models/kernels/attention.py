@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -14,14 +12,13 @@ from torch import Tensor
 
 from msvitreid.errors import ConfigError
 
+from .triton_use import INTERPRETED, on_device
+
 #: Largest group and head that a program holds in its registers.
 MOST_TOKENS = 64
 MOST_DIMS = 64
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-
-#: Whether Triton computes on the CPU, by NumPy and slowly; Triton asks when it is imported.
-INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 
 
 def takes_triton(
@@ -225,10 +222,7 @@ class _Launch:
             return
         kernel = getattr(_kernels(), name)
         strides = [stride for tensor in strided for stride in tensor.stride()]
-        device: AbstractContextManager[Any] = nullcontext()
-        if self.device.type == 'cuda':
-            device = torch.cuda.device(self.device)
-        with device:
+        with on_device(self.device):
             kernel[(self.programs,)](
                 *tensors, *strides, *self.sizes, has_add, relu, num_warps=self.warps
             )

@@ -6,8 +6,6 @@ convolution computes them.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import Any
 
 import torch
@@ -16,8 +14,8 @@ from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
 
-#: Whether Triton's interpreter runs the kernels, which Triton settles when it is imported.
-INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
+from .triton_use import INTERPRETED, on_device
+
 #: Channels of a group.
 GROUP = 4
 
@@ -143,7 +141,7 @@ def _grouped_conv3x3(
     packed = packed and x.dtype != torch.float32
     if shift is not None:
         shift = shift.detach().contiguous()
-    with _on(x):
+    with on_device(x.device):
         launch.convolution(
             x, pack_weight(weight, x.dtype), shift, out, stride, relu, packed
         ).run()
@@ -164,7 +162,7 @@ def _input_gradient(
     out = launch.empty_map(gradient, height, width)
     transposed = pack_transposed_weight(weight, gradient.dtype)
     packed = packed and gradient.dtype != torch.float32
-    with _on(gradient):
+    with on_device(gradient.device):
         if stride == 1:
             turned = transposed.flip(0, 1)
             launch.convolution(gradient, turned, None, out, packed=packed).run()
@@ -184,7 +182,7 @@ def _weight_gradient(x: Tensor, gradient: Tensor, stride: int) -> Tensor:
     x, gradient = _channels_last(x), _channels_last(gradient)
     parts = launch.count_parts(gradient[:, 0].numel(), x.shape[1])
     out = torch.empty(parts, 3, 3, GROUP, x.shape[1], device=x.device)
-    with _on(x):
+    with on_device(x.device):
         launch.weight_gradient_parts(x, gradient, out, stride).run()
     return out.sum(0).permute(3, 2, 0, 1).contiguous()
 
@@ -249,8 +247,3 @@ def _launch() -> Any:
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.detach().contiguous(memory_format=torch.channels_last)
-
-
-def _on(x: Tensor) -> contextlib.AbstractContextManager[Any]:
-    """Triton runs a kernel on the current device, which need not be that of the maps."""
-    return torch.cuda.device(x.device) if x.is_cuda else contextlib.nullcontext()

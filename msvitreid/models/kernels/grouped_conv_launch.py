@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import triton_grouped_conv as kernels
-from .grouped_conv import INTERPRETED
+from .triton_use import INTERPRETED
 
 #: Channels of a dense group of the packed form and of the weight's gradient; 16 is the least.
 PACKED_CHANNELS = 16
