@@ -1,6 +1,6 @@
 """Serve a page and a REST interface to search a gallery, and to review what is found.
 
-It is for this machine only (http://127.0.0.1:8000) unless --host says otherwise; then a token is
+It is for this machine only (http://127.0.0.1) unless --host says otherwise; then a token is
 needed, which is made and printed if --token gives none. The connection is not encrypted. Marks of
 the review are kept in GALLERY.marks.sqlite; without --images nothing else is written. SIGTERM and
 Ctrl-C end it after the running requests.
@@ -65,7 +65,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--marks', metavar='FILE', help='where marks are kept (GALLERY.marks.sqlite)')
     add('--root', metavar='FOLDER', help='where the images of the gallery are, if moved')
     add('--host', default='127.0.0.1', metavar='ADDRESS', help='(default: %(default)s)')
-    add('--port', type=port, default=8000, metavar='N', help='(default: 8000; 0: any free one)')
+    add(
+        '--port',
+        type=port,
+        default=8000,
+        metavar='N',
+        help='(default: %(default)s; 0: any free one)',
+    )
     add('--token', metavar='TEXT', help='what clients must know, 16 characters or more')
     add(
         '--allow-host',

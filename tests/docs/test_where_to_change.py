@@ -17,7 +17,7 @@ ROWS = [
 
 
 def test_the_classic_tasks_are_there():
-    assert len(ROWS) == 39
+    assert len(ROWS) == 43
     assert {len(row) for row in ROWS} == {4}
 
 
@@ -40,10 +40,11 @@ def test_the_options_of_the_page_exist():
         pair.split('=')
         for cell in (row[3] for row in ROWS)
         for pair in re.findall(
-            r'(?<![\w(])((?:model|default_hooks|val_evaluator|test_evaluator)[\w.]*=\w+)', cell
+            r'(?<![\w(])((?:model|default_hooks|train_cfg|val_evaluator|test_evaluator)[\w.]*=\w+)',
+            cell,
         )
     ]
-    assert len(stated) == 4
-    values = {'False': False, 'None': None, '2000': 2000}
-    changes = {key: values[value] for key, value in stated}
+    assert len(stated) == 8
+    values = {'False': False, 'None': None, '2000': 2000, '10': 10, '1': 1}
+    changes = {key: values.get(value, value) for key, value in stated}
     check_config(load_config(REPOSITORY / 'configs/msvit/msvit-s_market1501.py', changes))
