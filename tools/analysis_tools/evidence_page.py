@@ -6,7 +6,7 @@ A table of the page stands between two lines:
     <!-- end -->
 
 and gets those variants of ``docs/benchmarks/evidence/pku_short/summary.csv``, which ``msvitreid
-experiments`` wrote. A variant without a finished run is left out.
+experiments`` wrote. ``table pku_short with intervals: ...`` also has the 95 % intervals of mAP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ PAGE = ROOT / 'docs' / 'evidence.md'
 FIGURES = ROOT / 'docs' / 'benchmarks' / 'evidence'
 
 TABLE = re.compile(
-    r'(?P<begin><!-- table (?P<name>\w+): (?P<variants>[\w. -]+?) -->\n).*?(?P<end><!-- end -->)',
+    r'(?P<begin><!-- table (?P<name>\w+)(?P<intervals> with intervals)?: '
+    r'(?P<variants>[\w. -]+?) -->\n)'
+    r'.*?(?P<end><!-- end -->)',
     re.DOTALL,
 )
 
@@ -46,14 +48,21 @@ def filled(page: str, figures: Path) -> str:
             figures / found['name'] / 'summary.csv', encoding='utf-8', newline=''
         ) as file:
             rows = list(csv.DictReader(file))
-        lines = table_lines(rows, found['variants'].split())
+        lines = table_lines(rows, found['variants'].split(), bool(found['intervals']))
         return '\n'.join([found['begin'].rstrip('\n'), '', *lines, '', found['end']])
 
     return TABLE.sub(table, page)
 
 
-def table_lines(rows: Sequence[Row], variants: Sequence[str]) -> list[str]:
+def table_lines(
+    rows: Sequence[Row], variants: Sequence[str], intervals: bool = False
+) -> list[str]:
     """A table in Markdown: mean and standard deviation, and the difference to the base.
+
+    Args:
+        rows: of a ``summary.csv``.
+        variants: those shown, in this order.
+        intervals: with those of mAP.
 
     Raises:
         KeyError: no row is of such a variant.
@@ -69,14 +78,21 @@ def table_lines(rows: Sequence[Row], variants: Sequence[str]) -> list[str]:
         cells = [first['title'], first['runs']]
         for test in tests:
             row = found[variant, test]
-            cells += [_spread(row, 'mAP'), _spread(row, 'rank-1'), _difference(row)]
+            mean = _spread(row, 'mAP')
+            if intervals:
+                mean += f' ({_percent(row, "mAP_low")} to {_percent(row, "mAP_high")})'
+            cells += [mean, _spread(row, 'rank-1'), _difference(row)]
         lines.append(f'| {" | ".join(cells)} |')
     return lines
 
 
 def _spread(row: Row, figure: str) -> str:
-    mean = f'{100 * float(row[figure]):.1f}'
-    return mean if int(row['runs']) < 2 else f'{mean} ± {100 * float(row[f"{figure}_std"]):.1f}'
+    mean = _percent(row, figure)
+    return mean if int(row['runs']) < 2 else f'{mean} ± {_percent(row, f"{figure}_std")}'
+
+
+def _percent(row: Row, figure: str) -> str:
+    return f'{100 * float(row[figure]):.1f}'
 
 
 def _difference(row: Row) -> str:

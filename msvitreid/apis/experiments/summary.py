@@ -37,10 +37,11 @@ class Comparison:
         seeds: of its runs.
         figures: by name.
         minutes: of training, mean.
+        spread: 95 % interval of mAP, the mean of the seeds, where other identities could have been
+            tested; without what other seeds would give.
         difference: of mAP to the base's, over the seeds that both have; ``None`` of the base
             itself, or where they share no seed.
-        interval: 95 % of the difference, where other identities could have been tested. What
-            other seeds would give is not in it: that is what ``figures`` spread.
+        interval: 95 % of the difference, in the same sense.
     """
 
     variant: str
@@ -48,6 +49,7 @@ class Comparison:
     seeds: list[int]
     figures: dict[str, Spread]
     minutes: float
+    spread: tuple[float, float]
     difference: float | None = None
     interval: tuple[float, float] | None = None
 
@@ -84,10 +86,11 @@ def compare(
             if name != base and shared:
                 pairs = [(runs[seed], by_variant[base][seed]) for seed in shared]
                 difference, interval = _paired(pairs, resamples)
-            spread = {key: _spread(members, key) for key in members[0].figures.metrics}
+            figures = {key: _spread(members, key) for key in members[0].figures.metrics}
             minutes = mean(one.minutes for one in members)
+            own = _interval([_precisions(one) for one in members], members[0], resamples)
             found.append(
-                Comparison(name, test, list(runs), spread, minutes, difference, interval)
+                Comparison(name, test, list(runs), figures, minutes, own, difference, interval)
             )
     return found
 
@@ -121,7 +124,8 @@ def summary_csv(experiment: Experiment, found: Sequence[Comparison]) -> str:
     """A row for each variant and test: unrounded means and deviations."""
     keys = list(dict.fromkeys(key for one in found for key in one.figures))
     heads = ['variant', 'title', 'test', 'runs', 'seeds', 'minutes', 'base']
-    heads += ['mAP_difference', 'low', 'high', *(f'{k}{e}' for k in keys for e in ('', '_std'))]
+    heads += ['mAP_difference', 'low', 'high', 'mAP_low', 'mAP_high']
+    heads += [f'{key}{end}' for key in keys for end in ('', '_std')]
     rows: list[list[object]] = []
     for one in found:
         low, high = one.interval or ('', '')
@@ -139,6 +143,7 @@ def summary_csv(experiment: Experiment, found: Sequence[Comparison]) -> str:
                 difference,
                 low,
                 high,
+                *one.spread,
                 *(v for f in figures for v in ((f.mean, f.deviation) if f else ('', ''))),
             ]
         )
@@ -182,10 +187,24 @@ def _paired(
                 f'test {one.test!r}: {one.variant}, seed {one.seed}, has other queries than the '
                 'base; a variant may change the net, not the test set'
             )
-    differences = np.mean([_precisions(one) - _precisions(base) for one, base in pairs], axis=0)
-    _, pids = np.unique(first.identities, return_inverse=True)
-    interval = bootstrap_intervals({'mAP': differences}, pids, resamples)['mAP']
-    return float(np.nanmean(differences)), interval
+    differences = [_precisions(one) - _precisions(base) for one, base in pairs]
+    interval = _interval(differences, pairs[0][1], resamples)
+    return float(np.nanmean(np.mean(differences, axis=0))), interval
+
+
+def _interval(
+    of_queries: Sequence[np.ndarray], run: TestedRun, resamples: int
+) -> tuple[float, float]:
+    """95 % of the mean over queries, where other identities of ``run`` could have been tested.
+
+    Args:
+        of_queries: a number for each query, ``(Q,)``, for each seed.
+        run: whose queries they are.
+        resamples: of the identities.
+    """
+    _, pids = np.unique(run.figures.identities, return_inverse=True)
+    means = np.mean(of_queries, axis=0)
+    return bootstrap_intervals({'mAP': means}, pids, resamples)['mAP']
 
 
 def _precisions(run: TestedRun) -> np.ndarray:

@@ -67,7 +67,8 @@ def test_identities_are_drawn_not_queries(experiment):
         made('base', 0, BASE),
         made('other', 0, [a + b for a, b in zip(BASE, gain, strict=True)]),
     ]
-    other = compare(experiment, runs, 20_000)[1]
+    base, other = compare(experiment, runs, 20_000)
+    assert base.spread == pytest.approx((0.15, 0.5))
     assert other.difference == pytest.approx(0.05)
     size, total = np.array([2, 1, 3]), np.array([0.6, 0.0, -0.3])
     draws = np.array(np.meshgrid(*[range(3)] * 3)).reshape(3, -1).T

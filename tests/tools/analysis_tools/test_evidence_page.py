@@ -30,6 +30,8 @@ def made(variant, difference, low, high, runs='3'):
         'mAP_difference': difference,
         'low': low,
         'high': high,
+        'mAP_low': '0.44',
+        'mAP_high': '0.556',
     }
 
 
@@ -46,6 +48,9 @@ def test_a_table():
         '| UNCLEAR | 1 | 50.0 | 75.0 | -1.0 (-5.0 to +3.0) |',
         '| BETTER | 3 | 50.0 ± 1.2 | 75.0 ± 0.0 | **+3.1 (+0.2 to +6.0)** |',
     ]
+    assert table_lines(rows, ['base'], intervals=True)[2] == (
+        '| BASE | 3 | 50.0 ± 1.2 (44.0 to 55.6) | 75.0 ± 0.0 | base |'
+    )
     with pytest.raises(KeyError, match='worse'):
         table_lines(rows, ['worse'])
 
