@@ -52,6 +52,7 @@ COMMANDS = {
     ),
     'doctor': Command('doctor', 'check that every way to an embedding gives one ranking here'),
     'convert': Command('convert', "a model file of a checkpoint; the authors' weights files"),
+    'join': Command('join', 'several model files as one net'),
     'benchmark': Command('benchmark', 'measure speed on this machine (from a checkout)'),
 }
 

@@ -21,7 +21,11 @@ from msvitreid.cli.running import (
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='msvitreid test', description=__doc__)
     add_config_argument(parser, 'config the checkpoint was trained with: its name or path')
-    parser.add_argument('checkpoint', help='checkpoint file, e.g. work_dirs/NAME/averaged.pth')
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint file, e.g. work_dirs/NAME/averaged.pth, or a model file (*.safetensors), '
+        'whose net and preprocessing take the place of those of the config',
+    )
     parser.add_argument(
         '--out',
         metavar='FILE.json',
@@ -64,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mmengine.dist import is_main_process
 
     from msvitreid.checkpoints import digest
+    from msvitreid.checkpoints.model_file import is_model_file
     from msvitreid.engine import (
         check_config,
         default_test_dir,
@@ -73,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         require_sections,
         use_backend,
         use_bootstrap,
+        use_model_file,
         use_rerank,
         use_test_only,
     )
@@ -85,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = data_options(args)
     cfg = load_config(config, options)
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
+    if is_model_file(args.checkpoint):
+        use_model_file(cfg, args.checkpoint)
     check_config(cfg)
     # Not the training run's own folder, whose config file must stay.
     cfg.work_dir = args.work_dir or default_test_dir(cfg, config, args.checkpoint)

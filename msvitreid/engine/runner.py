@@ -23,7 +23,9 @@ from msvitreid.checkpoints import (
     extract_state_dict,
     fill_model,
     read_checkpoint,
+    read_model_file,
 )
+from msvitreid.checkpoints.model_file import is_model_file
 from msvitreid.datasets.loading.seeded_loader import own_worker_warning, warn_of_many_workers
 from msvitreid.errors import CheckpointError, ConfigError, OutputError
 from msvitreid.registry import LOOPS, MODEL_WRAPPERS, MODELS, RUNNERS
@@ -310,7 +312,10 @@ class ReIDRunner(Runner):
                 'ReIDRunner loads strictly and without renaming; rename or select weights in the '
                 f'file {filename!r} itself'
             )
-        checkpoint = read_checkpoint(filename, map_location)
+        if is_model_file(filename):
+            checkpoint = {'state_dict': dict(read_model_file(filename).tensors)}
+        else:
+            checkpoint = read_checkpoint(filename, map_location)
         # Hooks may exchange them, as mmengine's EMAHook does where a run is resumed.
         checkpoint['state_dict'] = extract_state_dict(checkpoint, filename)
         if self._resume:

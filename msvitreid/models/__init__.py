@@ -3,9 +3,9 @@
 Knows no dataset, metric or runner.
 """
 
-from .backbones import MSViT, SparseGridAttention
+from .backbones import JoinedNets, MSViT, SparseGridAttention
 from .batch_augments import BatchRandomErasing
-from .heads import BNNeckHead, ImageNetHead, SingleBNNeckHead
+from .heads import BNNeckHead, FeatureHead, ImageNetHead, SingleBNNeckHead
 from .losses import BatchHardTripletLoss, CrossEntropyLoss, MetricLearningLoss
 from .necks import GlobalPoolingNeck, PartPoolingNeck
 from .preprocessor import ReIDDataPreprocessor
@@ -16,8 +16,10 @@ __all__ = [
     'BatchHardTripletLoss',
     'BatchRandomErasing',
     'CrossEntropyLoss',
+    'FeatureHead',
     'GlobalPoolingNeck',
     'ImageNetHead',
+    'JoinedNets',
     'MSViT',
     'MetricLearningLoss',
     'PartPoolingNeck',

@@ -131,6 +131,12 @@ def test_a_checkpoint_of_training_and_a_wrapped_one_do_as_well(evaluate, trained
     assert set(evaluate(checkpoint=trained / 'epoch_1.pth')) == set(evaluate())
 
 
+def test_a_model_file_is_tested_with_its_own_net_and_preprocessing(evaluate, trained):
+    """Class of faults: a file's weights in the net, or behind the pipeline, of another config."""
+    changes = {'model.flip_test': False, 'image_size': (128, 128)}
+    assert evaluate(checkpoint=trained / 'model.safetensors', **changes) == evaluate()
+
+
 def test_plain_average_precision_is_an_option(evaluate):
     assert evaluate(**{'test_evaluator.ap': 'plain'})['mAP'] != evaluate()['mAP']
 

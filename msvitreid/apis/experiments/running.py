@@ -21,9 +21,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from msvitreid.apis.tested_net import open_run, open_tested
 from msvitreid.checkpoints.run_lock import run_lock
 from msvitreid.engine import check_config, load_config
 from msvitreid.errors import PREEMPTED, ConfigError, ReIDError
+from msvitreid.models.joining import join_model_files
 from msvitreid.utils.config_files import find_config
 from msvitreid.utils.files import make_folder, write_text_atomically
 from msvitreid.utils.printable import counted, printable
@@ -34,6 +36,9 @@ from .testing import QueryFigures, query_figures
 
 #: Between two looks at whether a training has ended.
 POLL_SECONDS = 1.0
+
+#: In a run's folder: the seconds that its training took.
+CLOCK = 'train_seconds.txt'
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Run:
         config: path or name of its config.
         options: of training and tests.
         settings: digest of the resolved config with the options.
+        members: runs whose nets it joins, in place of training one.
     """
 
     variant: str
@@ -55,6 +61,7 @@ class Run:
     config: str
     options: dict[str, Any]
     settings: str
+    members: tuple[Run, ...] = ()
 
     @property
     def name(self) -> str:
@@ -66,8 +73,16 @@ class Run:
         return self.folder / 'train'
 
     @property
+    def model_file(self) -> Path:
+        """The net that it leaves."""
+        return self.work_dir / 'model.safetensors'
+
+    @property
     def command(self) -> list[str]:
-        """What trains it, after ``msvitreid``; it continues what was cut off."""
+        """What trains or joins it, after ``msvitreid``; it continues what was cut off."""
+        if self.members:
+            files = [str(member.model_file) for member in self.members]
+            return ['join', *files, '--out', str(self.model_file)]
         place = ['--work-dir', str(self.work_dir), '--resume']
         return ['train', self.config, *place, '--cfg-options', *option_texts(self.options)]
 
@@ -118,23 +133,25 @@ class Experiment:
         Raises:
             ConfigError: a config does not exist or an option is wrong.
         """
-        table = self.table
-        return [
-            self._run(name, seed, table.config_of(name), table.options_of(name, seed))
-            for seed in table.seeds
-            for name in table.variants
-        ]
+        found: dict[tuple[str, int], Run] = {}
+        for seed in self.table.seeds:
+            for name, variant in self.table.variants.items():
+                members = [found[member, seed] for member in variant.join or ()]
+                found[name, seed] = self._run(name, seed, members)
+        return list(found.values())
 
-    def _run(self, name: str, seed: int, config: str, options: dict[str, Any]) -> Run:
+    def _run(self, name: str, seed: int, members: Sequence[Run]) -> Run:
+        config, options = self.table.config_of(name), self.table.options_of(name, seed)
         try:
             resolved = load_config(find_config(config), options)
             check_config(resolved)
         except ConfigError as error:
             raise ConfigError(f'variant {name!r}: {error}') from error
         folder = self.out / name / f'seed-{seed}'
-        return Run(
-            name, seed, folder, config, options, _digest(resolved.dump(), option_texts(options))
-        )
+        settings = _digest(resolved.dump(), option_texts(options))
+        if members:
+            settings = _digest(settings, [member.settings for member in members])
+        return Run(name, seed, folder, config, options, settings, tuple(members))
 
 
 def run_experiment(
@@ -185,8 +202,10 @@ def run_experiment(
 
     with ThreadPoolExecutor(len(devices)) as pool:
         try:
-            for future in [pool.submit(work, run) for run in waiting]:
-                future.result()
+            for is_joined in (False, True):
+                ready = [run for run in waiting if bool(run.members) == is_joined]
+                for future in [pool.submit(work, run) for run in ready]:
+                    future.result()
         except BaseException:
             # Ctrl-C reaches this thread only.
             failed.set()
@@ -244,11 +263,15 @@ def _wait_until_free(run: Run, failed: threading.Event, follow: Callable[[str], 
 
 
 def _train_and_test(table: ExperimentTable, run: Run, device: str) -> list[TestedRun]:
-    minutes = _train(run, device)
+    minutes = _join(run) if run.members else _train(run, device)
     tested = []
     for test in table.tests:
         if (found := _result(table, run, test)) is None:
             options = {**run.options, **table.tests[test]}
+            if run.members:
+                net = open_tested(run.config, run.model_file, options, device)
+            else:
+                net = open_run(run.work_dir, options, device)
             found = TestedRun(
                 run.variant,
                 run.seed,
@@ -256,7 +279,7 @@ def _train_and_test(table: ExperimentTable, run: Run, device: str) -> list[Teste
                 _settings(table, run, test),
                 shlex.join(['msvitreid', *run.command]),
                 minutes,
-                query_figures(run.work_dir, options, device),
+                query_figures(net),
                 versions(),
             )
             text = json.dumps(asdict(found), indent=1, allow_nan=False)
@@ -265,12 +288,30 @@ def _train_and_test(table: ExperimentTable, run: Run, device: str) -> list[Teste
     return tested
 
 
+def _join(run: Run) -> float:
+    """Minutes of training of all nets that are joined."""
+    make_folder(run.work_dir)
+    for member in run.members:
+        if not member.model_file.is_file():
+            raise ReIDError(
+                f'{run.name}: {member.name} left no {member.model_file}; train it with '
+                'default_hooks.model_file as it is by default'
+            )
+    join_model_files([member.model_file for member in run.members], run.model_file)
+    return sum(_seconds(member) for member in run.members) / 60
+
+
+def _seconds(run: Run) -> float:
+    """Of training so far."""
+    clock = run.folder / CLOCK
+    return float(clock.read_text(encoding='ascii')) if clock.is_file() else 0.0
+
+
 def _train(run: Run, device: str) -> float:
     """Minutes of all starts."""
     make_folder(run.folder)
     log = run.folder / 'train.txt'
-    clock = run.folder / 'train_seconds.txt'
-    before = float(clock.read_text(encoding='ascii')) if clock.is_file() else 0.0
+    before = _seconds(run)
     started = time.monotonic()
     with open(log, 'ab') as output:
         code = subprocess.run(
@@ -282,7 +323,7 @@ def _train(run: Run, device: str) -> float:
             check=False,
         ).returncode
     seconds = before + time.monotonic() - started
-    write_text_atomically(clock, f'{seconds:.1f}\n')
+    write_text_atomically(run.folder / CLOCK, f'{seconds:.1f}\n')
     if code == PREEMPTED:
         raise ReIDError(f'{run.name} was stopped and has saved; the same command continues it')
     if code:

@@ -33,6 +33,9 @@ class Variant(BaseModel):
         config: path or name of its config; by default that of the table.
         options: as of ``--cfg-options``, after those of the table.
         title: what tables and pictures call it; by default its name.
+        join: names of variants above whose nets of the same seed are joined, in place of training
+            one; then there are no options, and config names the one of the test set (by default
+            that of the first).
     """
 
     model_config = _STRICT
@@ -40,6 +43,7 @@ class Variant(BaseModel):
     config: str = ''
     options: Options = {}
     title: str = ''
+    join: Annotated[list[Name], Field(min_length=2)] | None = None
 
 
 class ExperimentTable(BaseModel):
@@ -74,7 +78,9 @@ class ExperimentTable(BaseModel):
 
     def config_of(self, name: str) -> str:
         """Path or name of a variant's config."""
-        return self.variants[name].config or self.config
+        variant = self.variants[name]
+        joined = self.variants[variant.join[0]].config if variant.join else ''
+        return variant.config or joined or self.config
 
     def options_of(self, name: str, seed: int) -> Options:
         """All options of one run."""
@@ -144,10 +150,13 @@ def _faults(table: ExperimentTable) -> list[str]:
         for name in table.variants
         if lower.count(name.lower()) > 1
     ]
-    for name in table.variants:
+    for name, variant in table.variants.items():
+        if variant.join is not None:
+            faults += _faults_of_join(table, name, variant)
+            continue
         if not table.config_of(name):
             faults.append(f'variants.{name}.config: neither it nor the table names a config')
-        if 'randomness.seed' in {**table.options, **table.variants[name].options}:
+        if 'randomness.seed' in {**table.options, **variant.options}:
             faults.append(f'variants.{name}: randomness.seed is what "seeds" says')
     groups = {
         'options': table.options,
@@ -159,6 +168,20 @@ def _faults(table: ExperimentTable) -> list[str]:
             option_texts(options)
         except ValueError as error:
             faults.append(f'{where}.{error}')
+    return faults
+
+
+def _faults_of_join(table: ExperimentTable, name: str, variant: Variant) -> list[str]:
+    above = list(table.variants)[: list(table.variants).index(name)]
+    trained = [other for other in above if table.variants[other].join is None]
+    faults = [
+        f'variants.{name}.join: no trained variant above it is called {other!r}'
+        + did_you_mean(other, trained)
+        for other in variant.join or ()
+        if other not in trained
+    ]
+    if variant.options:
+        faults.append(f'variants.{name}.options: nets that are joined are not trained again')
     return faults
 
 

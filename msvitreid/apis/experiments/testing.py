@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from msvitreid.apis.tested_net import open_run, ranking_of
+from msvitreid.apis.tested_net import TestedNet, ranking_of
 
 
 @dataclass(frozen=True)
@@ -37,21 +34,13 @@ class QueryFigures:
     fingerprint: str
 
 
-def query_figures(
-    folder: Path, options: Mapping[str, Any], device: str = 'auto'
-) -> QueryFigures:
-    """Test the net that a run left.
-
-    Args:
-        folder: a work directory of ``msvitreid train``.
-        options: as of ``--cfg-options``, for the test.
-        device: see :class:`ReIDInferencer`.
+def query_figures(net: TestedNet) -> QueryFigures:
+    """Test a net on its test set.
 
     Raises:
         ConfigError: the test ranks no fixed gallery.
-        ReIDError: see :func:`open_run`.
+        DatasetError: an image cannot be read.
     """
-    net = open_run(folder, options, device)
     images = net.test_set
     searched, ranking = ranking_of(net)
     embedded = images.embedded(net.embed(progress=False))

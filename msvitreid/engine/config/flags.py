@@ -16,12 +16,13 @@ from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from msvitreid.checkpoints.checkpoint_names import saved_checkpoints
-from msvitreid.checkpoints.model_file import SUFFIX
+from msvitreid.checkpoints.model_file import SUFFIX, read_model_file
 from msvitreid.engine.resume.newest_checkpoint import newest_complete
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.evaluation.functional.reranking import RERANK_DEFAULTS
 from msvitreid.registry import HOOKS, METRICS, OPTIM_WRAPPERS
 
+from .completion import datasets_in
 from .initial_weights import without_initial_weights
 
 #: The folder of a start's log, named by its time.
@@ -165,6 +166,25 @@ def use_test_only(cfg: Config, checkpoint: str | os.PathLike[str] | None) -> Non
     cfg.resume = False
     cfg.load_from = None if checkpoint is None else str(checkpoint)
     cfg.model = without_initial_weights(cfg.model)
+
+
+def use_model_file(cfg: Config, path: str | os.PathLike[str]) -> None:
+    """Have a test compute a model file's net, with its own preprocessing, on the config's test set.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+    """
+    description = read_model_file(path).description
+    cfg.model = {**description['architecture'], 'flip_test': description['flip']}
+    value_range = description['preprocessing']['value_range']
+    pipeline = [
+        {'type': 'LoadImage', **({'value_range': tuple(value_range)} if value_range else {})},
+        *description['pipeline'],
+        {'type': 'PackReIDInputs'},
+    ]
+    cfg.test_pipeline = pipeline
+    for dataset in datasets_in(cfg.test_dataloader.dataset):
+        dataset['pipeline'] = pipeline
 
 
 def _only_trains(hook: Any) -> bool:

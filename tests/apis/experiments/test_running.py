@@ -36,12 +36,21 @@ def trainings(monkeypatch):
         stdout.write(b'the last line\n')
         return SimpleNamespace(returncode=seen.codes.get(len(seen.commands), 0))
 
-    def test(folder, options, device):
+    def open_run(folder, options, device):
         seen.tests.append((folder.parent.parent.name, folder.parent.name, options, device))
+        return options
+
+    def open_tested(config, checkpoint, options, device):
+        assert checkpoint.name == 'model.safetensors'
+        return open_run(checkpoint.parent, options, device)
+
+    def test(options):
         value = options.get('model.backbone.sparse_ratio', 0.3) / 2
         return QueryFigures({'mAP': value}, ['q'], ['p'], [value], 'images: 1', 'c', 'f')
 
     monkeypatch.setattr(module.subprocess, 'run', train)
+    for function in (open_run, open_tested):
+        monkeypatch.setattr(module, function.__name__, function)
     monkeypatch.setattr(module, 'query_figures', test)
     return seen
 
@@ -171,6 +180,37 @@ def test_one_run_at_a_time_on_each_device(trainings, tmp_path):
     assert visible <= {'0', '3'}
     assert len(trainings.commands) == 4
     assert {device for *_, device in trainings.tests} <= {'cuda:0', 'cuda:3'}
+
+
+def test_nets_are_joined_after_they_are_trained(trainings, tmp_path, monkeypatch):
+    joined = []
+
+    def join(files, out):
+        assert all(file.is_file() for file in files)
+        joined.append((*(file.relative_to(tmp_path).parts[0] for file in files), out))
+
+    monkeypatch.setattr(module, 'join_model_files', join)
+    variants = {'one': {}, 'two': {}, 'both': {'join': ['one', 'two']}, 'three': {}}
+    experiment = Experiment(table(variants=variants), tmp_path)
+    with pytest.raises(ReIDError, match=r'both, seed 0: one, seed 0 left no .*model_file'):
+        run_experiment(experiment)
+    for run in experiment.runs:
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        run.model_file.touch()
+        (run.folder / 'train_seconds.txt').write_text('60')
+    found = run_experiment(experiment)
+    assert [one.variant for one in found][4:6] == ['both', 'both']
+    assert [one.minutes for one in found][4:6] == [2, 2]
+    assert joined == [
+        ('one', 'two', tmp_path / f'both/seed-{seed}/train/model.safetensors')
+        for seed in (0, 1)
+    ]
+    assert found[4].command == (
+        f'msvitreid join {tmp_path}/one/seed-0/train/model.safetensors '
+        f'{tmp_path}/two/seed-0/train/model.safetensors '
+        f'--out {tmp_path}/both/seed-0/train/model.safetensors'
+    )
+    assert len(trainings.commands) == 6
 
 
 def test_a_training_that_outlives_a_killed_start_is_waited_for(

@@ -81,6 +81,16 @@ def test_option_texts_are_read_back(options):
         (changed(variants={'a': {'option': {}}}), r"variants.a.option: .*'options'"),
         (changed(variants={'a': {'options': [1]}}), 'variants.a.options'),
         (changed(config=''), 'variants.sparse.config'),
+        (changed(variants={'a': {}, 'b': {'join': ['a', 'c']}}), r"variants.b.join: .*'c'"),
+        (changed(variants={'a': {'join': ['a', 'a']}}), 'variants.a.join'),
+        (changed(variants={'a': {}, 'b': {'join': ['a']}}), 'variants.b.join'),
+        (changed(variants={'a': {}, 'b': {'join': []}}), 'variants.b.join'),
+        (
+            changed(
+                variants={'a': {}, 'b': {}, 'c': {'join': ['a', 'b'], 'options': {'x': 1}}}
+            ),
+            'variants.c.options',
+        ),
         (changed(options={'randomness.seed': 1}), 'randomness.seed'),
         (changed(options={'a': '1'}), r"options.a cannot be .*'1'"),
         (changed(tests={}), 'tests'),

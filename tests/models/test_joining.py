@@ -1,0 +1,120 @@
+"""Model files joined. Class of faults: a net that is fed or weighted otherwise than by itself."""
+
+import shutil
+
+import pytest
+import torch
+
+from msvitreid.checkpoints import write_model_file
+from msvitreid.cli.main import COMMANDS
+from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.models import FeatureHead
+from msvitreid.models.joining import join_model_files
+from msvitreid.models.model_description import load_model
+from msvitreid.structures import ReIDDataSample
+from tests.cli.command import command
+from tests.models.test_model_description import PREPROCESSING, description
+from tests.models.tiny import tiny_tested_net
+
+MEAN, STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.5]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a model file; nets of different seeds have other weights."""
+
+    def write(name, seed, **changes):
+        torch.manual_seed(seed)
+        net = tiny_tested_net()
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.mul_(1 + torch.rand_like(parameter) * seed)
+        path = tmp_path / f'{name}.safetensors'
+        write_model_file(path, net, {**description(), **changes})
+        return path
+
+    return write
+
+
+@pytest.fixture
+def normalized(written):
+    """A net with a mean and deviation of its own."""
+    preprocessor = {'type': 'ReIDDataPreprocessor', 'mean': MEAN, 'std': STD}
+    return written(
+        'other',
+        1,
+        architecture=description(data_preprocessor=preprocessor)['architecture'],
+        preprocessing={**PREPROCESSING, 'mean': MEAN, 'std': STD},
+        training_data=[{'name': 'Market1501', 'images': 3}],
+        license='for research',
+    )
+
+
+def test_similarities_are_the_mean_of_the_nets(written, normalized, tmp_path):
+    plain = written('plain', 0)
+    join_model_files([plain, normalized], tmp_path / 'both.safetensors')
+    model, found = load_model(tmp_path / 'both.safetensors')
+    assert found['dimension'] == 160
+    assert found['flip'] is True
+    assert found['training_data'] == [{'name': 'Market1501', 'images': 3}]
+    assert found['license'] == 'for research'
+    images = torch.randint(0, 256, (3, 3, 64, 32), dtype=torch.uint8)
+    similarities = []
+    with torch.no_grad():
+        for net in (model, load_model(plain)[0], load_model(normalized)[0]):
+            batch = net.data_preprocessor({'inputs': images})['inputs']
+            embeddings = net.embed(batch, flip=False)
+            similarities.append(embeddings @ embeddings.T)
+    both, one, other = similarities
+    assert not torch.allclose(one, other, atol=1e-3)
+    torch.testing.assert_close(both, (one + other) / 2)
+
+
+def test_a_joined_file_is_joined_again(written, normalized, tmp_path):
+    plain, both = written('plain', 0), tmp_path / 'both.safetensors'
+    join_model_files([plain, normalized], both)
+    join_model_files([both, written('third', 2)], tmp_path / 'three.safetensors')
+    assert load_model(tmp_path / 'three.safetensors')[1]['dimension'] == 240
+
+
+def test_nets_that_cannot_be_joined(written, tmp_path):
+    out = tmp_path / 'out.safetensors'
+    plain = written('plain', 0)
+    copy = shutil.copy(plain, tmp_path / 'copy.safetensors')
+    larger = written('larger', 1, preprocessing={**PREPROCESSING, 'image_size': [128, 64]})
+    resized = written('resized', 1, pipeline=[{'type': 'Resize', 'scale': [32, 64]}])
+    (tmp_path / 'damaged.safetensors').write_bytes(plain.read_bytes()[:-9])
+    with pytest.raises(ConfigError, match='two model files or more'):
+        join_model_files([plain], out)
+    with pytest.raises(ConfigError, match=r'copy\.safetensors.* given twice'):
+        join_model_files([plain, copy], out)
+    with pytest.raises(ConfigError, match=r'image_size: \[64, 32\] and \[128, 64\]'):
+        join_model_files([plain, larger], out)
+    with pytest.raises(ConfigError, match='pipeline'):
+        join_model_files([plain, resized], out)
+    with pytest.raises(CheckpointError, match='damaged'):
+        join_model_files([plain, tmp_path / 'damaged.safetensors'], out)
+    assert not out.exists()
+
+
+def test_the_command(written, tmp_path):
+    files = written('one', 0), written('two', 1)
+    out = tmp_path / 'both.safetensors'
+    found = command('join', *files, '--out', out)
+    assert (found.code, found.err) == (0, '')
+    assert found.out.startswith(f'2 nets joined in {out}; fingerprint ')
+    assert 'join' in COMMANDS
+    for arguments in ((files[0], '--out', out), (*files, '--out', tmp_path / 'both.pth')):
+        assert command('join', *arguments).code == 2
+    missing = command('join', files[0], tmp_path / 'none.safetensors', '--out', out)
+    assert missing.code == 2
+    assert 'none.safetensors' in missing.err
+    assert len(missing.err.splitlines()) == 1
+
+
+def test_what_is_joined_is_not_trained():
+    head = FeatureHead()
+    vectors = [torch.rand(2, 3)]
+    assert head(vectors)[0] is vectors[0]
+    with pytest.raises(ConfigError, match='FeatureHead has no classifier'):
+        head.loss(vectors, [ReIDDataSample(), ReIDDataSample()])
