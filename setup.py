@@ -48,6 +48,8 @@ setup(
         'pillow>=11.3',
         # Compares the values of a config with annotations.
         'pydantic>=2.9',
+        # Reads tables of experiments; mmengine needs it, too.
+        'pyyaml>=6.0.1',
         'safetensors>=0.4.5',
         'scipy>=1.11',
         'scikit-learn>=1.4',

@@ -80,7 +80,7 @@ def batches(
                     collate_fn=list,
                     worker_init_fn=_one_thread,
                 )
-    return _in_turn(iter(images), preparation, batch_size, color)
+    return in_batches((_prepared(one, preparation, color) for one in images), batch_size)
 
 
 @contextmanager
@@ -103,12 +103,11 @@ def progress_bar(shown: bool | None, total: int) -> Iterator[Callable[[int], Non
         sys.stderr.write('\n')
 
 
-def _in_turn(
-    images: Iterator[ImageInput], preparation: ImagePreparation, size: int, color: str | None
-) -> Iterator[list[Prepared]]:
-    size = min(size, sys.maxsize)
-    while chunk := [_prepared(one, preparation, color) for one in islice(images, size)]:
-        yield chunk
+def in_batches(prepared: Iterable[Prepared], size: int) -> Iterator[list[Prepared]]:
+    """Lists of ``size`` images, and the rest; no more are taken than are asked for."""
+    left = iter(prepared)
+    while batch := list(islice(left, min(size, sys.maxsize))):
+        yield batch
 
 
 def _prepared(image: ImageInput, preparation: ImagePreparation, color: str | None) -> Prepared:

@@ -23,7 +23,7 @@ from msvitreid.utils.checks import require_whole
 from msvitreid.utils.printable import counted
 
 from .image_inputs import Color, ImageInput, image_inputs, pixels_of, require_color
-from .image_stream import Prepared, batches, progress_bar
+from .image_stream import Prepared, batches, in_batches, progress_bar
 from .model_zoo import get_config
 from .results import Embeddings
 from .torch_net import PRECISIONS, TorchNet
@@ -156,7 +156,7 @@ class ReIDInferencer:
             for i, (box, crop) in enumerate(_crops(pixels, xyxy))
         )
         prepared = (self._prepare_crop(crop) for crop in crops)
-        return self._embed(_chunks(prepared, batch_size), flip, on_error, False, 0)
+        return self._embed(in_batches(prepared, batch_size), flip, on_error, False, 0)
 
     def describe(self) -> dict[str, Any]:
         """What the net is, how images are prepared, and what computes it."""
@@ -331,14 +331,3 @@ def _crops(pixels: np.ndarray, xyxy: Any) -> Iterable[tuple[list[float], np.ndar
         (box.tolist(), pixels[top:bottom, left:right])
         for box, (left, top, right, bottom) in zip(boxes, clipped, strict=True)
     ]
-
-
-def _chunks(prepared: Iterable[Prepared], size: int) -> Iterable[list[Prepared]]:
-    chunk: list[Prepared] = []
-    for one in prepared:
-        chunk.append(one)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

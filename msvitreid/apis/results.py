@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from msvitreid.errors import ConfigError
-from msvitreid.utils.files import atomic_write
+from msvitreid.utils.files import atomic_write, require_suffix
 from msvitreid.utils.printable import printable
 
 #: Of files that hold embeddings.
@@ -113,25 +113,12 @@ class Embeddings:
             ConfigError: the name does not end with one of :data:`SUFFIXES`, or see the method.
             OutputError: the file cannot be written; its folder must exist.
         """
-        suffix = require_suffix(path)
+        suffix = require_suffix(path, SUFFIXES)
         {'.npz': self.save, '.csv': self.to_csv, '.parquet': self.to_parquet}[suffix](path)
-
-
-def require_suffix(path: str | os.PathLike[str]) -> str:
-    """The suffix of a file that :meth:`Embeddings.write` can write.
-
-    Raises:
-        ConfigError: it is another one.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ConfigError(f'{str(path)!r} must end with one of {", ".join(SUFFIXES)}')
-    return suffix
 
 
 @contextmanager
 def _writing(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
-    if Path(path).suffix.lower() != suffix:
-        raise ConfigError(f'{str(path)!r} must end with {suffix}')
+    require_suffix(path, [suffix])
     with atomic_write(path) as temporary:
         yield temporary

@@ -188,7 +188,7 @@ def check_description(description: Any) -> None:
         MalformedError: a key is missing, or a value is not of its kind or could name a file or
             an import.
     """
-    integer(FORMAT, FORMAT)(_item(description, 'format'), 'format')
+    fields({'format': integer(FORMAT, FORMAT)})(description, 'description')
     fields(
         {
             'architecture': mapping(_plain),
@@ -223,11 +223,6 @@ def check_description(description: Any) -> None:
             raise MalformedError(part, len(values), f'of at most {MAX_VALUES:,} values')
         for path, key, value in values:
             _check_option(path, key, value, limit)
-
-
-def _item(description: Any, key: str) -> Any:
-    fields({key: lambda value, path: None})(description, 'description')
-    return description[key]
 
 
 def _plain(value: Any, path: str) -> None:

@@ -16,7 +16,7 @@ from msvitreid.errors import CheckpointError
 from msvitreid.utils.files import atomic_write
 from msvitreid.utils.printable import printable
 
-from .kinds import MalformedError, fields, integer, mapping, sequence, text
+from .kinds import MalformedError, anything, fields, integer, mapping, sequence, text
 from .reading import size_of_checkpoint, unreadable
 
 #: Bytes of a file, and of its header; a net of ours has 16 to 100 MB and 60 kB.
@@ -128,7 +128,7 @@ def _checked_header(content: bytes) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise ValueError('its header is not UTF-8') from error
     header = parse_json(encoded, 'its header')
-    mapping(lambda value, path: None)(header, 'the header')
+    mapping(anything)(header, 'the header')
     metadata = header.pop('__metadata__', {})
     mapping(text)(metadata, '__metadata__')
     if len(header) > MAX_TENSORS:

@@ -15,7 +15,9 @@ from types import ModuleType
 
 import msvitreid
 from msvitreid.errors import ConfigError
-from msvitreid.utils.files import require_writable
+from msvitreid.utils.files import require_suffix, require_writable
+
+from .running import make_parser
 
 ROOT = Path(msvitreid.__file__).parents[1]
 
@@ -39,11 +41,7 @@ def find_subjects() -> ModuleType:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid benchmark',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('benchmark', __doc__)
     subjects = parser.add_subparsers(dest='subject', required=True, metavar='SUBJECT')
     unavailable: list[str] = []
     for info in pkgutil.iter_modules(find_subjects().__path__):
@@ -96,8 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from benchmarks.results import as_table, environment, write_csv
 
     check_at_least(args, 1, 'rounds')
-    if args.out.suffix != '.csv':
-        raise ConfigError(f"--out is '{args.out}', name a file that ends in .csv")
+    require_suffix(args.out, ['.csv'], '--out')
     require_writable(args.out)
 
     gpu = gpu_name(find_device(args.device))

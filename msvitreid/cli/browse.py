@@ -16,6 +16,8 @@ from msvitreid.cli.running import (
     add_config_options,
     add_data_root_option,
     data_options,
+    make_parser,
+    quiet_log,
 )
 from msvitreid.errors import ConfigError, DatasetError
 
@@ -35,7 +37,7 @@ MOST_SIZES = 2_000
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='msvitreid browse', description=__doc__)
+    parser = make_parser('browse', __doc__)
     add_config_argument(parser)
     parser.add_argument(
         '--out',
@@ -73,7 +75,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
-    from mmengine.logging import MMLogger
     from mmengine.runner import set_random_seed
 
     from msvitreid.engine import (
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.utils.config_files import find_config
     from msvitreid.visualization import draw_contact_sheet, draw_dataset_plots
 
-    MMLogger.get_instance('browse_dataset', log_level='WARNING')
+    quiet_log('browse_dataset')
     config = find_config(args.config)
     cfg = complete_config(load_config(config, data_options(args)))
     is_train = args.split == 'train'

@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import ConfigError, OutputError
+from msvitreid.errors import OutputError
 from msvitreid.utils.printable import printable
 
 from .arguments import positive
@@ -24,10 +24,10 @@ from .image_options import (
     Done,
     add_json_option,
     finish,
-    make_parser,
     note,
     report_failures,
 )
+from .running import make_parser
 
 if TYPE_CHECKING:
     from msvitreid.apis.verification import CalibrationCard
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 WORST_SHOWN = 5
 
 EXAMPLE = """\
+example:
   msvitreid calibrate work_dirs/demo/train/model.safetensors work_dirs/demo/data/Occluded_Duke \\
       --fmr 1e-2 --out card.json --det det.png
 """
@@ -94,17 +95,14 @@ def run(args: argparse.Namespace) -> Done:
     from msvitreid.apis.indexing import require_outside
     from msvitreid.apis.verification import calibrate
     from msvitreid.apis.verification.calibration import check_options
-    from msvitreid.utils.files import require_writable
+    from msvitreid.utils.files import require_suffix, require_writable
 
     from .labeled_images import read_labeled_images
 
     check_options(args.fmr, args.fnmr, args.fpir, args.resamples, args.seed)
-    if args.det is not None and not args.det.lower().endswith('.png'):
-        raise ConfigError(f'--det {args.det!r} must end with .png')
-    if not args.out.lower().endswith('.json'):
-        raise ConfigError(f'--out {args.out!r} must end with .json')
-    for name, path in (('--out', args.out), ('--det', args.det)):
+    for name, path, suffix in (('--out', args.out, '.json'), ('--det', args.det, '.png')):
         if path is not None:
+            require_suffix(path, [suffix], name)
             require_outside(path, filter(None, (args.model, args.data, args.root)), name)
             require_writable(path)
     data = read_labeled_images(args.data, args.root, args.camera_pattern)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msvitreid.cli.running import add_config_options, folder_or_list
+from msvitreid.cli.running import add_config_options, folder_or_list, make_parser, quiet_log
 from msvitreid.errors import ConfigError
 from msvitreid.utils.config_files import config_names, configs_folder, find_config
 
@@ -40,12 +40,7 @@ exit code 2, with one sentence: the dataset cannot be used at all, because its r
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid check-data',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('check-data', __doc__, EPILOG)
     parser.add_argument(
         'target',
         metavar='NAME_OR_CONFIG',
@@ -82,15 +77,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ConfigError(f'--json {args.json!r} is a folder; name a file to write')
 
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
-    from mmengine.logging import MMLogger
-
     from msvitreid.datasets import inspection
     from msvitreid.utils.files import require_writable, write_text_atomically
 
     if args.json is not None:
         require_writable(args.json)
     # The table says what the datasets would log while they are read.
-    MMLogger.get_instance('check_dataset', log_level='ERROR')
+    quiet_log('check_dataset', 'ERROR')
     given = {} if args.root is None else folder_or_list(args.root)
     if args.ignore_counts:
         given['on_count_mismatch'] = 'ignore'

@@ -13,21 +13,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import ConfigError, OutputError
+from msvitreid.errors import OutputError
 
 from .image_options import (
     NOT_DONE,
     Done,
     add_json_option,
     finish,
-    make_parser,
     note,
 )
+from .running import make_parser
 
 if TYPE_CHECKING:
     from msvitreid.apis.clustering import GalleryClusters
 
 EXAMPLE = """\
+example:
   msvitreid cluster people.gallery --card card.json --fmr 1e-3 --out clusters.csv --show sheet.jpg
 """
 EXIT_CODES = f"""\
@@ -75,23 +76,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def cluster(args: argparse.Namespace) -> Done:
-    if Path(args.out).suffix.lower() != '.csv':
-        raise ConfigError(f'--out {args.out!r} must end with .csv')
-
     from msvitreid.apis.clustering import (
-        check_picture_name,
         cluster_gallery,
         draw_clusters,
         read_list,
         write_list,
     )
     from msvitreid.apis.indexing import require_no_image_of, require_outside
+    from msvitreid.apis.indexing.searching import PICTURES
+    from msvitreid.apis.verification.card import CalibrationCard
     from msvitreid.gallery import open_gallery
-    from msvitreid.utils.files import make_folder, require_writable
+    from msvitreid.utils.files import make_folder, require_suffix, require_writable
 
+    require_suffix(args.out, ['.csv'], '--out')
     outputs = [args.out] if args.show is None else [args.out, args.show]
     if args.show is not None:
-        check_picture_name(args.show)
+        require_suffix(args.show, PICTURES, '--show')
     for path in outputs:
         require_outside(path, filter(None, (args.gallery, args.card)), 'the result')
         require_writable(path)
@@ -99,9 +99,12 @@ def cluster(args: argparse.Namespace) -> Done:
     with open_gallery(args.gallery, readonly=True) as gallery:
         for path in outputs:
             require_no_image_of(gallery, path, args.root, 'the result')
+        threshold = args.threshold
+        if args.card is not None:
+            threshold = CalibrationCard.load(args.card, gallery.fingerprint).threshold(args.fmr)
         found = cluster_gallery(
             gallery,
-            threshold_of(args, gallery.fingerprint),
+            threshold,
             previous=previous,
             tracklet_column=args.tracklet_column,
             frame_column=args.frame_column,
@@ -127,27 +130,6 @@ def cluster(args: argparse.Namespace) -> Done:
         note(f'not drawn: {len(missing)} images, such as {missing[0]!r}')
     document = {**facts, 'out': args.out, 'show': args.show, 'not_drawn': missing}
     return Done(document, '\n'.join([as_text(facts), ', '.join(outputs)]), bool(missing))
-
-
-def threshold_of(args: argparse.Namespace, fingerprint: str) -> float:
-    """The similarity by the options.
-
-    Raises:
-        CalibrationError: the card cannot be used, or is of another model than the gallery.
-    """
-    if args.card is None:
-        return args.threshold
-
-    from msvitreid.apis.verification.card import CalibrationCard
-    from msvitreid.errors import CalibrationError
-
-    card = CalibrationCard.load(args.card)
-    if card.fingerprint != fingerprint:
-        raise CalibrationError(
-            f'{args.card!r} is the card of the model {card.fingerprint[:12]}, the gallery holds '
-            f'embeddings of {fingerprint[:12]}; calibrate the model of the gallery'
-        )
-    return card.threshold(args.fmr)
 
 
 def summary(found: GalleryClusters, fingerprint: str) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .image_options import NOT_DONE, Done, add_json_option, finish, make_parser
+from .image_options import NOT_DONE, Done, add_json_option, finish
+from .running import make_parser
 
 EXAMPLE = """\
+example:
   msvitreid compare work_dirs/demo/train/model.safetensors a.jpg b.jpg --card card.json
 """
 EXIT_CODES = f"""\

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from msvitreid.errors import ConfigError
 
+from .running import make_parser
+
 if TYPE_CHECKING:
     from msvitreid.visualization import RunRecord
 
@@ -22,7 +24,7 @@ DRAWN = ('mAP', 'rank-1', 'recall@1', 'NMI')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='msvitreid compare-runs', description=__doc__)
+    parser = make_parser('compare-runs', __doc__)
     add = parser.add_argument
     several: dict[str, Any] = {'nargs': '+', 'default': []}
     add('runs', nargs='*', metavar='RUN', help='a run of its own')

@@ -8,15 +8,15 @@ features, so they add parameters only.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.running import add_config_argument, add_config_options
+from msvitreid.cli.arguments import positive
+from msvitreid.cli.running import add_config_argument, add_config_options, make_parser
 from msvitreid.errors import ConfigError
+from msvitreid.utils.printable import aligned
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -26,22 +26,18 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid complexity',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('complexity', __doc__)
     add_config_argument(parser)
     parser.add_argument(
         '--shape',
-        type=int,
+        type=positive,
         nargs=2,
         metavar=('H', 'W'),
         help="size of the image (default: that of the config's test pipeline)",
     )
     parser.add_argument(
         '--num-classes',
-        type=int,
+        type=positive,
         metavar='N',
         help="classes of the head's classifiers (default: none, as for retrieval, or as many "
         'as the config says)',
@@ -49,10 +45,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='FILE', help='write to a .json or .csv')
     add_config_options(parser)
     args = parser.parse_args(argv)
-    if args.shape is not None and min(args.shape) < 1:
-        parser.error(f'--shape takes two numbers from 1 on, got {args.shape}')
-    if args.num_classes is not None and args.num_classes < 1:
-        parser.error(f'--num-classes must be at least 1, got {args.num_classes}')
     if args.out is not None and args.out.suffix not in ('.json', '.csv'):
         parser.error(f"--out must name a .json or .csv file, got '{args.out}'")
     return args
@@ -65,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from msvitreid.models.complexity import count_complexity, total_complexity
     from msvitreid.utils.config_files import find_config
     from msvitreid.utils.files import write_text_atomically
+    from msvitreid.utils.spreadsheets import csv_text
 
     cfg = load_config(find_config(args.config), args.cfg_options)
     require_sections(cfg, 'model')
@@ -77,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out is None:
         return
     if args.out.suffix == '.csv':
-        text = as_csv(rows)
+        text = csv_text([('part', 'parameters', 'macs'), *rows])
     else:
         facts = {
             'config': args.config,
@@ -130,16 +123,4 @@ def as_table(rows: Sequence[Complexity]) -> str:
     """Lines of aligned columns."""
     header = ('part', 'parameters', 'MACs')
     cells = [header, *((row.name, f'{row.parameters:,}', f'{row.macs:,}') for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return '\n'.join(
-        f'{name:{widths[0]}}  {parameters:>{widths[1]}}  {macs:>{widths[2]}}'
-        for name, parameters, macs in cells
-    )
-
-
-def as_csv(rows: Sequence[Complexity]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(('part', 'parameters', 'macs'))
-    writer.writerows(rows)
-    return text.getvalue()
+    return aligned(cells)

@@ -22,6 +22,7 @@ from typing import Any
 from msvitreid.errors import CheckpointError
 
 from .image_options import Done, finish
+from .running import make_parser
 
 EPILOG = """\
 examples:
@@ -35,12 +36,7 @@ exit codes: 0 done, 2 not done, because of what one sentence on stderr says
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid convert',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('convert', __doc__, EPILOG)
     parser.add_argument('src', metavar='SRC', help='file to read')
     parser.add_argument('dst', metavar='DST', help='file to write')
     parser.add_argument(

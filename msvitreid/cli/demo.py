@@ -16,15 +16,11 @@ from pathlib import Path
 
 from msvitreid.errors import CalibrationError
 
-from .running import add_config_options
+from .running import add_config_options, make_parser
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid demo',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('demo', __doc__)
     parser.add_argument(
         '--work-dir',
         type=Path,

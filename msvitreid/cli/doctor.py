@@ -19,15 +19,18 @@ from .image_options import (
     Done,
     add_json_option,
     finish,
-    make_parser,
     note,
     report_failures,
 )
+from .running import make_parser
 
 if TYPE_CHECKING:
     from msvitreid.apis.doctor import Diagnosis
 
-EXAMPLE = '  msvitreid doctor model.safetensors crops/\n'
+EXAMPLE = """\
+example:
+  msvitreid doctor model.safetensors crops/
+"""
 EXIT_CODES = f"""\
 exit codes:
   0  all ways that are installed agree

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .image_options import (
+    EXIT_CODES,
     INPUTS_HELP,
     Done,
     add_error_option,
@@ -20,18 +21,19 @@ from .image_options import (
     finish,
     joined_processes,
     load_inferencer,
-    make_parser,
     report_failures,
 )
+from .running import make_parser
 
 EXAMPLE = """\
+example:
   msvitreid embed model.safetensors crops/ --out embeddings.npz
   torchrun --nproc-per-node 8 -m msvitreid embed model.safetensors crops/ --out embeddings.npz
 """
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = make_parser('embed', __doc__, EXAMPLE)
+    parser = make_parser('embed', __doc__, EXAMPLE, EXIT_CODES)
     parser.add_argument('model', metavar='MODEL', help='a model file, or a config')
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help=INPUTS_HELP)
     parser.add_argument(
@@ -49,13 +51,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def embed(args: argparse.Namespace) -> Done | None:
     from msvitreid.apis.indexing import image_paths, require_outside
-    from msvitreid.apis.results import require_suffix
+    from msvitreid.apis.results import SUFFIXES
     from msvitreid.apis.shares import embed_in_shares
-    from msvitreid.utils.files import make_folder, require_writable
+    from msvitreid.utils.files import make_folder, require_suffix, require_writable
     from msvitreid.utils.printable import counted
 
     # Before the work, which may take hours.
-    require_suffix(args.out)
+    require_suffix(args.out, SUFFIXES, '--out')
     read = (args.model, args.weights, *args.inputs)
     require_outside(args.out, filter(None, read), '--out')
     require_writable(args.out)

@@ -19,12 +19,12 @@ from .image_options import (
     add_model_options,
     finish,
     load_inferencer,
-    make_parser,
-    note,
     report_failures,
 )
+from .running import make_parser
 
 EXAMPLE = """\
+example:
   msvitreid embed-tracks model.safetensors MOT17-02/img1 tracks.txt --out tracks.npz
   msvitreid embed-tracks model.safetensors MOT17-02/img1 tracks.txt --gallery tracks.gallery \\
       --video MOT17-02 --camera 2
@@ -77,12 +77,12 @@ def embed(args: argparse.Namespace) -> Done:
         find_frames,
         read_tracks,
     )
-    from msvitreid.apis.tracking.tracklets import require_suffix, shown_failures
-    from msvitreid.utils.files import make_folder, require_writable
+    from msvitreid.apis.tracking.tracklets import SUFFIXES
+    from msvitreid.utils.files import make_folder, require_suffix, require_writable
 
     inputs = [one for one in (args.model, args.weights, args.frames, args.tracks) if one]
     if args.out is not None:
-        require_suffix(args.out)
+        require_suffix(args.out, SUFFIXES, '--out')
         require_outside(args.out, inputs + [args.gallery] * bool(args.gallery), '--out')
         require_writable(args.out)
     if args.gallery is not None:
@@ -114,8 +114,7 @@ def embed(args: argparse.Namespace) -> Done:
             video = args.video or str(Path(args.tracks).with_suffix(''))
             facts['added'], facts['updated'] = add_tracks(gallery, found, video, args.camera)
     report_failures(found.unreadable)
-    for line in shown_failures(found.failed):
-        note(line)
+    report_failures({f'track {id_}': why for id_, why in found.failed.items()})
     places = ' and '.join(filter(None, (args.out, args.gallery)))
     text = (
         f'{facts["tracks"]:,} tracks of {facts["boxes"]:,} boxes ({facts["used"]:,} used) in '

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import positive
+from .running import make_parser
+
 if TYPE_CHECKING:
     from msvitreid.apis.experiments import Comparison, Experiment, TestedRun
 
@@ -38,12 +41,7 @@ example:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid experiments',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('experiments', __doc__, EPILOG)
     add = parser.add_argument
     add('table', metavar='TABLE', help='what to run')
     add('--out', required=True, type=Path, metavar='FOLDER', help='where everything goes')
@@ -56,7 +54,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add(
         '--resamples',
-        type=int,
+        type=positive,
         default=10_000,
         metavar='N',
         help='of the identities, for intervals (default: %(default)s)',
@@ -67,8 +65,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='run nothing; write the tables of what is done',
     )
     args = parser.parse_args(argv)
-    if args.resamples < 1:
-        parser.error(f'--resamples must be at least 1, got {args.resamples}')
     if len(set(args.devices)) < len(args.devices):
         parser.error('--devices names one twice')
     return args

@@ -17,15 +17,18 @@ from .image_options import (
     Done,
     add_json_option,
     finish,
-    make_parser,
     note,
     report_failures,
 )
+from .running import make_parser
 
 if TYPE_CHECKING:
     from msvitreid.apis.exporting import ExportReport
 
-EXAMPLE = '  msvitreid export model.safetensors --format onnx --out net.onnx --check crops/\n'
+EXAMPLE = """\
+example:
+  msvitreid export model.safetensors --format onnx --out net.onnx --check crops/
+"""
 EXIT_CODES = f"""\
 exit codes:
   0  the file is written

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msvitreid.utils.printable import escaped, failure, printable
+from msvitreid.utils.printable import aligned, escaped, failure, printable
 
 from .arguments import positive
 
@@ -39,18 +39,6 @@ class Done(NamedTuple):
     document: dict[str, Any]
     text: str
     has_failed: bool = False
-
-
-def make_parser(
-    name: str, doc: str | None, example: str, exit_codes: str = EXIT_CODES
-) -> argparse.ArgumentParser:
-    """The parser of ``msvitreid NAME``, with an example and the exit codes in its help."""
-    return argparse.ArgumentParser(
-        prog=f'msvitreid {name}',
-        description=doc,
-        epilog=f'example:\n{example}\n{exit_codes}',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -195,13 +183,7 @@ def report_failures(failed: Mapping[str, str]) -> None:
 def table(rows: Sequence[Sequence[str]], indent: str = '') -> str:
     """Lines of aligned columns, without what a terminal would obey."""
     cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return '\n'.join(
-        (
-            indent + '  '.join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    )
+    return aligned(cells, text=True, indent=indent)
 
 
 def metadata_text(metadata: Mapping[str, Any]) -> str:

@@ -21,10 +21,11 @@ from .image_options import (
     add_metadata_options,
     add_model_options,
     finish,
-    make_parser,
 )
+from .running import make_parser
 
 EXAMPLE = """\
+example:
   msvitreid index add people.gallery model.safetensors crops/ --metadata crops.csv
   msvitreid index verify people.gallery
   torchrun --nproc-per-node 8 -m msvitreid index add people.gallery model.safetensors crops/
@@ -32,7 +33,7 @@ EXAMPLE = """\
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = make_parser('index', __doc__, EXAMPLE)
+    parser = make_parser('index', __doc__, EXAMPLE, EXIT_CODES)
     subs = parser.add_subparsers(metavar='COMMAND', required=True, dest='command')
 
     def sub(name: str, run: Any, summary: str, example: str) -> argparse.ArgumentParser:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.utils.printable import printable
 
+from .running import quiet_log
+
 if TYPE_CHECKING:
     from msvitreid.datasets import ReIDDataset
 
@@ -55,11 +57,8 @@ def read_labeled_images(
         ConfigError: there is no such data, or an option does not fit it.
         DatasetError: they cannot be read.
     """
-    from mmengine.logging import MMLogger
-
     # The command says itself what it has read.
-    if not MMLogger.check_instance_created('labeled_images'):
-        MMLogger.get_instance('labeled_images', log_level='ERROR')
+    quiet_log('labeled_images', 'ERROR')
     dataset = labeled_dataset(target, root, camera_pattern)
     entries = [dataset.get_data_info(index) for index in range(len(dataset))]
     queries = {entry['pid'] for entry in entries if entry['split'] == 'query'}

@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from .running import make_parser
+
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid list-configs',
-        description=__doc__,
-        epilog="example: msvitreid list-configs '*market1501'",
+    parser = make_parser(
+        'list-configs', __doc__, "example: msvitreid list-configs '*market1501'"
     )
     parser.add_argument(
         'pattern',

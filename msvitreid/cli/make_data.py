@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from msvitreid.demo.drawn import make_synthetic
 from msvitreid.errors import ReIDError
 
+from .running import make_parser
+
 OPTIONS = {
     '--train-ids': ('num_train_ids', int, 'identities to train on'),
     '--test-ids': ('num_test_ids', int, 'other identities, in query and gallery'),
@@ -29,7 +31,7 @@ OPTIONS = {
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='msvitreid make-data', description=__doc__)
+    parser = make_parser('make-data', __doc__)
     parser.add_argument('root', help='folder to make, e.g. data/synthetic')
     defaults = inspect.signature(make_synthetic).parameters
     for flag, (name, kind, what) in OPTIONS.items():

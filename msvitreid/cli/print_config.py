@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.running import add_config_argument, add_config_options
+from msvitreid.cli.running import add_config_argument, add_config_options, make_parser
+from msvitreid.utils.printable import aligned
 
 if TYPE_CHECKING:
     from msvitreid.utils.config_diff import Difference
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid print-config',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('print-config', __doc__)
     add_config_argument(parser)
     parser.add_argument(
         '--diff',
@@ -65,9 +62,4 @@ def as_table(differences: Sequence[Difference], left: str, right: str) -> str:
     """A line a key, in aligned columns under the names of both sides."""
     if not differences:
         return 'no difference'
-    rows = [('', left, right), *differences]
-    key_width, left_width = (max(len(row[i]) for row in rows) for i in (0, 1))
-    return '\n'.join(
-        f'{key:{key_width}}  {ours:{left_width}}  {theirs}'.rstrip()
-        for key, ours, theirs in rows
-    )
+    return aligned([('', left, right), *differences], text=True)

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.arguments import require_distinct
-from msvitreid.cli.running import add_config_options
+from msvitreid.cli.arguments import positive, require_distinct, whole_number
+from msvitreid.cli.running import add_config_options, make_parser
 from msvitreid.errors import CalibrationError, ConfigError
 
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ example:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid report',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('report', __doc__, EPILOG)
     add = parser.add_argument
     add('runs', nargs='+', type=Path, metavar='RUN', help='work directory, or test result')
     add(
@@ -74,23 +69,19 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='thumbnails become fewer and smaller until the page fits (default: %(default)g)',
     )
     add('--device', default='auto', help='auto, cpu or cuda:0 (default: %(default)s)')
-    add('--batch-size', type=int, metavar='N', help="default: the config's")
+    add('--batch-size', type=positive, metavar='N', help="default: the config's")
     add(
         '--resamples',
-        type=int,
+        type=whole_number,
         default=1000,
         metavar='N',
         help='of identities, for intervals; 0 for none (default: %(default)s)',
     )
-    add('--seed', type=int, default=0, metavar='N', help='draws the random queries')
+    add('--seed', type=whole_number, default=0, metavar='N', help='draws the random queries')
     add_config_options(parser)
     args = parser.parse_args(argv)
     if args.names and len(args.names) != len(args.runs):
         parser.error(f'--names has {len(args.names)} names for {len(args.runs)} RUNs')
-    for option, least in (('batch_size', 1), ('resamples', 0), ('seed', 0)):
-        value = getattr(args, option)
-        if value is not None and value < least:
-            parser.error(f'--{option.replace("_", "-")} must be at least {least}, got {value}')
     if not (args.max_mb > 0 and math.isfinite(args.max_mb)):
         parser.error(f'--max-mb must be a number above 0, got {args.max_mb:g}')
     return args
@@ -102,11 +93,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Heavy imports after the arguments, so that --help and a typing error answer at once.
     from dataclasses import replace
 
-    from msvitreid.utils.files import require_writable
+    from msvitreid.utils.files import require_suffix, require_writable
     from msvitreid.visualization.report import Report, write_report
-    from msvitreid.visualization.report.writing import require_html
 
-    require_html(args.out)
+    require_suffix(args.out, ['.html'], '--out')
     read = [*args.runs, *args.robustness, *map(Path, filter(None, (args.card, args.groups)))]
     for path in (args.out, args.out.with_suffix('.json')):
         require_writable(path)

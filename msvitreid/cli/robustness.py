@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msvitreid.cli.arguments import require_distinct, whole_number
-from msvitreid.cli.running import add_config_options
+from msvitreid.cli.arguments import positive, require_distinct, whole_number
+from msvitreid.cli.running import add_config_options, make_parser, quiet_log
 from msvitreid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,12 +35,7 @@ examples:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid robustness',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('robustness', __doc__, EPILOG)
     add = parser.add_argument
     add('nets', nargs='+', metavar='NET', help='CONFIG CHECKPOINT, or MODEL IMAGES')
     add('--out', required=True, type=Path, metavar='DIR', help='folder of the results')
@@ -67,7 +62,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='of identities, for the bands; 0 for none (default: %(default)s)',
     )
     add('--device', default='auto', help='auto (default), cpu or cuda:0')
-    add('--batch-size', type=whole_number, metavar='N', help="default: the config's, or 32")
+    add('--batch-size', type=positive, metavar='N', help="default: the config's, or 32")
     add('--workers', type=whole_number, metavar='N', help='processes that decode images')
     add_config_options(parser)
     args = parser.parse_args(argv)
@@ -75,15 +70,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error('each NET is two arguments: CONFIG CHECKPOINT, or MODEL IMAGES')
     if args.names is not None and len(args.names) != len(args.nets) // 2:
         parser.error(f'--names takes {len(args.nets) // 2}, one for each NET')
-    if args.batch_size == 0:
-        parser.error('--batch-size must be at least 1')
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-
-    from mmengine.logging import MMLogger
 
     from msvitreid.apis.robustness import joined_results, measure_robustness
     from msvitreid.evaluation.robustness import (
@@ -102,8 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = {kind: args.out / f'robustness.{kind}' for kind in ('json', 'csv', 'png')}
     for file in files.values():
         require_writable(file)
-    if not MMLogger.check_instance_created('robustness'):
-        MMLogger.get_instance('robustness', log_level='WARNING')
+    quiet_log('robustness')
     results = []
     for number, pair in enumerate(zip(args.nets[::2], args.nets[1::2], strict=True)):
         net = _opened(*pair, args)

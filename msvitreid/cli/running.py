@@ -41,6 +41,24 @@ def run_tool(main: Callable[[Sequence[str] | None], None]) -> None:
     sys.exit(2)
 
 
+def make_parser(name: str, doc: str | None, *epilog: str) -> argparse.ArgumentParser:
+    """The parser of ``msvitreid NAME``, whose help has these texts, line by line."""
+    return argparse.ArgumentParser(
+        prog=f'msvitreid {name}',
+        description=doc,
+        epilog='\n'.join(epilog),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def quiet_log(name: str, level: str = 'WARNING') -> None:
+    """Log from ``level`` on only, in a process that does not log as ``name`` already."""
+    from mmengine.logging import MMLogger
+
+    if not MMLogger.check_instance_created(name):
+        MMLogger.get_instance(name, log_level=level)
+
+
 def exit_when_preempted() -> None:
     """From now on, let SIGTERM end the process with code 75, "try again".
 

@@ -11,34 +11,34 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import ConfigError
-
 from .arguments import positive
 from .image_options import (
+    EXIT_CODES,
     Done,
     add_json_option,
     add_model_options,
     finish,
     load_inferencer,
-    make_parser,
     metadata_text,
     note,
     report_failures,
     table,
 )
+from .running import make_parser
 
 if TYPE_CHECKING:
     from msvitreid.apis.indexing import ImageSearch
     from msvitreid.gallery import GalleryStore
 
 EXAMPLE = """\
+example:
   msvitreid search people.gallery model.safetensors query.jpg -k 5 --show ranking.jpg
   msvitreid search people.gallery --id cam1/0001.jpg --where camera=c2 'time>=10'
 """
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = make_parser('search', __doc__, EXAMPLE)
+    parser = make_parser('search', __doc__, EXAMPLE, EXIT_CODES)
     add = parser.add_argument
     add('gallery', metavar='GALLERY', help='folder or URL of a gallery')
     add('model', nargs='?', metavar='MODEL', help='the model that the gallery was made with')
@@ -93,11 +93,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def search(args: argparse.Namespace) -> Done:
     from msvitreid.apis.indexing import draw_search, parse_conditions, search_images
+    from msvitreid.apis.verification.card import CalibrationCard
     from msvitreid.gallery import open_gallery
 
     where = parse_conditions(args.where)
     with open_gallery(args.gallery, readonly=True) as gallery:
-        threshold = card_threshold(args, gallery) if args.card else args.threshold
+        threshold = args.threshold
+        if args.card is not None:
+            threshold = CalibrationCard.load(args.card, gallery.fingerprint).threshold(args.fmr)
         if args.show is not None:
             require_picture(args, gallery)
         found = search_images(
@@ -133,27 +136,13 @@ def search(args: argparse.Namespace) -> Done:
     return Done(document, as_text(found, threshold), bool(found.failed))
 
 
-def card_threshold(args: argparse.Namespace, gallery: GalleryStore) -> float:
-    """The threshold of the calibration card, which must be of the gallery's model."""
-    from msvitreid.apis.verification import CalibrationCard
-
-    card = CalibrationCard.load(args.card)
-    if card.fingerprint != gallery.fingerprint:
-        raise ConfigError(
-            f'the card {args.card!r} is of another model ({card.fingerprint}) than the gallery '
-            f'({gallery.fingerprint}); calibrate the model of the gallery'
-        )
-    return card.threshold(args.fmr)
-
-
 def require_picture(args: argparse.Namespace, gallery: GalleryStore) -> None:
     """Check, before the search, that --show overwrites nothing that is read."""
     from msvitreid.apis.indexing import require_no_image_of, require_outside
     from msvitreid.apis.indexing.searching import PICTURES
-    from msvitreid.utils.files import require_writable
+    from msvitreid.utils.files import require_suffix, require_writable
 
-    if not args.show.lower().endswith(PICTURES):
-        raise ConfigError(f'--show {args.show!r} must end with one of {", ".join(PICTURES)}')
+    require_suffix(args.show, PICTURES, '--show')
     inputs = (args.gallery, args.model, args.card, *args.queries)
     require_outside(args.show, filter(None, inputs), '--show')
     require_no_image_of(gallery, args.show, args.root, '--show')

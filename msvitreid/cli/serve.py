@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msvitreid.errors import CalibrationError, ConfigError
+from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import counted
 
 from .image_options import (
@@ -33,6 +33,7 @@ from .image_options import (
     report_failures,
 )
 from .index_commands import columns_of
+from .running import make_parser
 
 if TYPE_CHECKING:
     from msvitreid.apis import ReIDInferencer
@@ -44,12 +45,7 @@ example:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid serve',
-        description=__doc__,
-        epilog=EXAMPLE + '\n' + EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('serve', __doc__, EXAMPLE, EXIT_CODES)
     add = parser.add_argument
     add('gallery', metavar='GALLERY', help='folder or URL of a gallery')
     add('model', metavar='MODEL', help='the model that the gallery was made with')
@@ -119,12 +115,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             inferencer = load_inferencer(args)
             add_images(args, inferencer)
         gallery = stack.enter_context(open_gallery(args.gallery, readonly=True))
-        card = None if args.card is None else CalibrationCard.load(args.card)
-        if card is not None and card.fingerprint != gallery.fingerprint:
-            raise CalibrationError(
-                f'the card {args.card!r} is of another model than the gallery {args.gallery!r}; '
-                'calibrate the model of the gallery'
-            )
+        card = None
+        if args.card is not None:
+            card = CalibrationCard.load(args.card, gallery.fingerprint)
         inferencer = inferencer or load_inferencer(args)
         marks = MarkStore(marks_file)
         stack.callback(marks.close)

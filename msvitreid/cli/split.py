@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .image_options import Done, finish, table
+from .running import make_parser
 
 EPILOG = r"""
 examples:
@@ -31,12 +32,7 @@ exit codes: 0 done, 2 not done, because of what one sentence on stderr says
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid split',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('split', __doc__, EPILOG)
     parser.add_argument(
         'source',
         metavar='FOLDER_OR_CSV',

@@ -15,11 +15,12 @@ from msvitreid.cli.running import (
     add_data_root_option,
     add_launcher_option,
     data_options,
+    make_parser,
 )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='msvitreid test', description=__doc__)
+    parser = make_parser('test', __doc__)
     add_config_argument(parser, 'config the checkpoint was trained with: its name or path')
     parser.add_argument(
         'checkpoint',

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .running import quiet_log
+
 if TYPE_CHECKING:
     from msvitreid.apis.tested_net import TestedNet
     from msvitreid.visualization.report import TestedRun
@@ -24,15 +26,12 @@ def tested_run(folder: Path, args: argparse.Namespace) -> TestedRun:
     Raises:
         ReIDError: see :func:`msvitreid.apis.tested_net.open_run` and :meth:`TestedNet.embed`.
     """
-    from mmengine.logging import MMLogger
-
     from msvitreid.apis.tested_net import open_run, without_places
     from msvitreid.utils.versions import versions
     from msvitreid.visualization.report import TestedRun
 
     # The page says itself what was read and measured.
-    if not MMLogger.check_instance_created('report'):
-        MMLogger.get_instance('report', log_level='ERROR')
+    quiet_log('report', 'ERROR')
     net = open_run(folder, args.cfg_options, args.device, args.batch_size)
     test_set = net.test_set
     columns = columns_of(args.groups, net)

@@ -13,17 +13,18 @@ from msvitreid.cli.running import (
     add_launcher_option,
     data_options,
     exit_when_preempted,
+    make_parser,
 )
 
 #: Where results go.
-EPILOG = (
-    'The work directory gets a log, checkpoints (epoch_N.pth) and the result: averaged.pth, or '
-    'best_*.pth where the config says save_best. Test it by msvitreid test.'
-)
+EPILOG = """\
+The work directory gets a log, checkpoints (epoch_N.pth) and the result: averaged.pth, or
+best_*.pth where the config says save_best. Test it by msvitreid test.
+"""
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='msvitreid train', description=__doc__, epilog=EPILOG)
+    parser = make_parser('train', __doc__, EPILOG)
     add_config_argument(parser)
     parser.add_argument(
         '--work-dir',

@@ -7,16 +7,14 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+#: At most, where standard output is no terminal.
+LINES = 4
+
 
 class TrainingProgress(Hook):
-    """One line that shows epoch, loss and time left; where there is no terminal, a few lines.
+    """One line that shows epoch, loss and time left; where there is no terminal, a few lines."""
 
-    Args:
-        most_lines: how many lines at most where standard output is no terminal.
-    """
-
-    def __init__(self, most_lines: int = 4) -> None:
-        self.most_lines = most_lines
+    def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
         self._started = 0.0
         self._loss: Any = 0.0
@@ -32,8 +30,8 @@ class TrainingProgress(Hook):
             print(f'\r  {self._state(runner, runner.iter + 1)}', end='\033[K', flush=True)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        done, epochs, lines = runner.epoch + 1, runner.max_epochs, self.most_lines
-        if not self._is_terminal and done in {epochs * n // lines for n in range(1, lines + 1)}:
+        done, epochs = runner.epoch + 1, runner.max_epochs
+        if not self._is_terminal and done in {epochs * n // LINES for n in range(1, LINES + 1)}:
             print(f'  {self._state(runner, runner.iter)}', flush=True)
 
     def after_train(self, runner: Runner) -> None:

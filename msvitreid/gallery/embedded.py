@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from msvitreid.errors import GalleryError
 from msvitreid.registry import GALLERIES
 from msvitreid.utils.files import (
     cannot_write,
+    flush_folder,
     remove_leftovers,
     remove_temporary,
     temporary_path,
@@ -26,15 +26,13 @@ from . import approximate, database, maintenance
 from .base import GalleryStore
 from .checks import check_fingerprint, check_header, check_index, read_metadata
 from .database import State, damaged
+from .embedded_filters import Filters
 from .exact import nearest
 from .items import Batch, Hit, Item, Plan, Report
 from .session import Session, Snapshot
 from .stored_precision import encode, measure
 from .vectors import append, file_name
 from .where import Condition, as_sql
-
-#: Conditions of searches whose rows are remembered, a byte for each row of the gallery.
-MOST_MASKS = 8
 
 
 @GALLERIES.register_module()
@@ -53,9 +51,8 @@ class EmbeddedGallery(GalleryStore):
     def __init__(self, path: str | Path, readonly: bool, fingerprint: str | None) -> None:
         self.path = Path(path)
         self._index: tuple[approximate.IndexFacts, Any] | None = None
-        self._masks: dict[bytes, np.ndarray] = {}
-        self._masks_version = -1
         self._session = Session(self.path, readonly)
+        self._filters = Filters(self._session)
         with self._session.reading() as snapshot:
             state = snapshot.state
         self.dimension, self.fingerprint = state.dimension, state.fingerprint
@@ -90,9 +87,9 @@ class EmbeddedGallery(GalleryStore):
             made.mkdir()
             database.create(made, int(dimension), fingerprint, precision)
             (made / file_name(1)).touch()
-            maintenance.flush_folder(made)
+            flush_folder(made)
             os.rename(made, path)
-            maintenance.flush_folder(path.parent)
+            flush_folder(path.parent)
         except OSError as error:
             raise cannot_write(path, error) from error
         finally:
@@ -115,10 +112,10 @@ class EmbeddedGallery(GalleryStore):
         with self._session.reading() as snapshot:
             state, vectors, allowed = snapshot
             if plan.conditions:
-                allowed = self._allowed(plan.conditions, state)
+                allowed = self._filters.allowed(plan.conditions, state)
             excluded = None
             if any(plan.exclude):
-                excluded = self._excluded(plan.exclude, state.rows)
+                excluded = self._filters.excluded(plan.exclude, state.rows)
             filters = plan.k, plan.threshold, allowed, excluded
             exactness = self._stored_exactness(state)
             if plan.recall is None or plan.k is None:
@@ -188,7 +185,8 @@ class EmbeddedGallery(GalleryStore):
             self._session.recover()
 
     def close(self) -> None:
-        self._index, self._masks = None, {}
+        self._index = None
+        self._filters = Filters(self._session)
         self._session.close()
 
     def _add(self, batch: Batch) -> None:
@@ -279,47 +277,6 @@ class EmbeddedGallery(GalleryStore):
             Hit(found[slot][0], value, read_metadata(found[slot][1], found[slot][0]))
             for slot, value in pairs
         ]
-
-    def _allowed(self, conditions: tuple[Condition, ...], state: State) -> np.ndarray:
-        """``(rows,)`` bool: which rows meet conditions; of the last ones it is remembered.
-
-        Without an index SQLite reads every item for them.
-        """
-        if state.version != self._masks_version:
-            self._masks, self._masks_version = {}, state.version
-        # By the SQL: of conditions themselves, those with 1 and with True are equal.
-        key = hashlib.sha256(json.dumps(as_sql(conditions)).encode()).digest()
-        mask = self._masks.pop(key, None)
-        if mask is None:
-            mask = np.zeros(state.rows, dtype=bool)
-            mask[self._slots(conditions, state.rows)] = True
-        self._masks[key] = mask
-        if len(self._masks) > MOST_MASKS:
-            del self._masks[next(iter(self._masks))]
-        return mask
-
-    def _slots(
-        self, conditions: tuple[Condition, ...], rows: int, joined: str = 'AND'
-    ) -> np.ndarray:
-        where, parameters = as_sql(conditions, joined)
-        # Sorted here: for its own order SQLite would read every row instead of an index.
-        query = f'SELECT slot FROM items WHERE {where}'
-        found = self._session.database.execute(query, parameters)
-        slots = np.sort(np.fromiter((row[0] for row in found), np.int64))
-        if len(slots) and not 0 <= slots[0] <= slots[-1] < rows:
-            raise damaged(self.path, 'an item has no vector')
-        return slots
-
-    def _excluded(
-        self, exclude: Sequence[tuple[Condition, ...]], rows: int
-    ) -> list[np.ndarray]:
-        """Rows that each query leaves out; equal conditions are looked up once."""
-        found: dict[str, np.ndarray] = {'': np.zeros(0, np.int64)}
-        keys = [json.dumps(as_sql(one, 'OR')) if one else '' for one in exclude]
-        for key, conditions in zip(keys, exclude, strict=True):
-            if key not in found:
-                found[key] = self._slots(conditions, rows, 'OR')
-        return [found[key] for key in keys]
 
     def _slots_of(self, ids: list[str]) -> dict[str, int]:
         query = f'SELECT id, slot FROM items WHERE id IN {_BOUND_LIST}'

@@ -158,18 +158,6 @@ def write_index(
     return facts._replace(sha256=sha256_of(path))
 
 
-def flush_folder(folder: Path) -> None:
-    """Have the folder's entries survive a loss of power, where folders can be opened."""
-    if os.name == 'nt':
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # Some network file systems cannot.
-            os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _checked_batches(
     connection: sqlite3.Connection, folder: Path, vectors: VectorFile
 ) -> Iterator[tuple[int, np.ndarray]]:

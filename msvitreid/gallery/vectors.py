@@ -16,6 +16,7 @@ import torch
 
 from msvitreid.errors import GalleryError
 from msvitreid.utils.files import cannot_write
+from msvitreid.utils.regular_file import FLAGS
 
 from .stored_precision import decode, row_bytes
 
@@ -43,8 +44,7 @@ class VectorFile:
         self._row_bytes = row_bytes(precision, dimension)
         self._segment = max(32, _SEGMENT_BYTES // (4 * dimension) // 32 * 32)
         self._maps: list[np.ndarray] = []
-        flags = os.O_RDONLY | getattr(os, 'O_NOFOLLOW', 0) | getattr(os, 'O_BINARY', 0)
-        with open(os.open(path, flags | getattr(os, 'O_NONBLOCK', 0)), 'rb') as file:
+        with open(os.open(path, FLAGS | getattr(os, 'O_NOFOLLOW', 0)), 'rb') as file:
             status = os.fstat(file.fileno())
             needed = rows * self._row_bytes
             if not stat.S_ISREG(status.st_mode) or status.st_size < needed:

@@ -11,11 +11,11 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from msvitreid.errors import OutputError
+from msvitreid.errors import ConfigError, OutputError
 
 #: Errors of a write that no path explains: the disk or the quota is full, a limit is reached.
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -52,7 +52,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         with open(temporary, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -149,6 +149,26 @@ def make_folder(path: str | os.PathLike[str]) -> None:
         raise cannot_write(path, error) from error
 
 
+def require_suffix(
+    path: str | os.PathLike[str], suffixes: Sequence[str], what: str = ''
+) -> str:
+    """The suffix of a file to write, in lower case.
+
+    Args:
+        path: of the file.
+        suffixes: those that can be written.
+        what: the option that names it, for the message.
+
+    Raises:
+        ConfigError: it has another one.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        shown = f'{what} {str(path)!r}'.lstrip()
+        raise ConfigError(f'{shown} must end with {" or ".join(suffixes)}')
+    return suffix
+
+
 def require_writable(path: str | os.PathLike[str]) -> None:
     """Check, before long work, that its result can be written to the file ``path``.
 
@@ -181,8 +201,8 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     return OutputError(f'{str(path)!r} cannot be written ({error.strerror or error}); {advice}')
 
 
-def _flush_folder(folder: Path) -> None:
-    """Have the folder's entry survive a loss of power, where folders can be opened."""
+def flush_folder(folder: Path) -> None:
+    """Have the folder's entries survive a loss of power, where folders can be opened."""
     if os.name == 'nt':
         return
     handle = os.open(folder, os.O_RDONLY)

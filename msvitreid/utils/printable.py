@@ -19,12 +19,13 @@ def printable(name: str, limit: int = 200) -> str:
     return shown if len(shown) <= limit else f'{shown[:limit]}...'
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Lines of cells in columns; the first is aligned to the left, the others to the right."""
+def aligned(rows: Sequence[Sequence[str]], *, text: bool = False, indent: str = '') -> str:
+    """Lines of cells in columns, numbers to the right of the first one, or ``text`` in all."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return '\n'.join(
-        '  '.join(
-            cell.rjust(width) if index else cell.ljust(width)
+        indent
+        + '  '.join(
+            cell.ljust(width) if text or not index else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

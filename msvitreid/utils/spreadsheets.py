@@ -1,6 +1,17 @@
-"""What a spreadsheet would run, of a CSV file that is opened in one."""
+"""Tables as CSV, and what a spreadsheet would run of them."""
 
 from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """The text of a CSV file with these rows."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerows(rows)
+    return text.getvalue()
 
 
 def is_formula(text: str) -> bool:

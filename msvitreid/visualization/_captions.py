@@ -6,9 +6,11 @@ import textwrap
 from functools import cache
 from pathlib import Path
 
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from msvitreid.utils.printable import escaped
+
+from . import style
 
 #: Beyond so many characters a text is cut before it is measured.
 _LONGEST = 400
@@ -62,6 +64,32 @@ def fitted(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
         else:
             too_many = kept
     return _without_middle(text, fits)
+
+
+def missing_tile(name: str, size: tuple[int, int]) -> Image.Image:
+    """What stands in place of an image that cannot be read: its name on gray.
+
+    Args:
+        name: of the image.
+        size: ``(width, height)`` in pixels.
+    """
+    tile = Image.new('RGB', size, (205, 208, 212))
+    font = load_font(max(9, size[0] // 5 - 3))
+    lines: list[str] = []
+    rest = drawable(name)
+    while rest and len(lines) < size[1] // (font.size + 3) - 2:
+        fits = next(
+            n
+            for n in range(len(rest), 0, -1)
+            if n == 1 or font.getlength(rest[:n]) <= size[0] - 4
+        )
+        lines.append(rest[:fits])
+        rest = rest[fits:]
+    middle = size[0] // 2, size[1] // 2
+    ImageDraw.Draw(tile).text(
+        middle, '\n'.join(lines), style.rgb(style.INK), font, anchor='mm', align='center'
+    )
+    return tile
 
 
 def _without_middle(text: str, kept: int) -> str:

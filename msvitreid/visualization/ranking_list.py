@@ -17,14 +17,13 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from msvitreid.errors import DatasetError
 
 from . import style
-from ._captions import drawable, fitted, load_font
+from ._captions import fitted, load_font, missing_tile
 
 SAME = style.rgb(style.SAME)
 DIFFERENT = style.rgb(style.DIFFERENT)
 LEFT_OUT = style.rgb(style.LEFT_OUT)
 _PAPER = style.rgb(style.PAPER)
 _EMPTY = style.rgb(style.EMPTY)
-_MISSING = (205, 208, 212)
 _INK = style.rgb(style.INK)
 _FAINT = style.rgb(style.FAINT)
 UNKNOWN = _FAINT
@@ -255,27 +254,8 @@ def _framed(
         if missing is None:
             raise
         missing.append(str(path))
-        thumbnail = _tile(Path(path).name, layout)
+        thumbnail = missing_tile(Path(path).name, layout.thumb)
     return ImageOps.expand(thumbnail, layout.frame, color)
-
-
-def _tile(name: str, layout: RankingListLayout) -> Image.Image:
-    """What stands in place of an image that cannot be read."""
-    tile = Image.new('RGB', layout.thumb, _MISSING)
-    font = load_font(max(9, layout.font_size - 3))
-    width, height = layout.thumb[0] - 4, font.size + 3
-    lines: list[str] = []
-    rest = drawable(name)
-    while rest and len(lines) < layout.thumb[1] // height - 2:
-        fits = next(
-            n for n in range(len(rest), 0, -1) if n == 1 or font.getlength(rest[:n]) <= width
-        )
-        lines.append(rest[:fits])
-        rest = rest[fits:]
-    middle = layout.thumb[0] // 2, layout.thumb[1] // 2
-    draw = ImageDraw.Draw(tile)
-    draw.text(middle, '\n'.join(lines), font=font, fill=_INK, anchor='mm', align='center')
-    return tile
 
 
 def _write_below(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
+
+from msvitreid.utils.spreadsheets import csv_text
 
 from .run_record import RunRecord
 
@@ -40,19 +40,17 @@ def markdown_table(series: Series, metrics: Sequence[str]) -> str:
 
 def csv_table(series: Series, metrics: Sequence[str]) -> str:
     """The figures unrounded, a row for each run, and two for the mean and ``std`` of several."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['group', 'run', 'figures_of', *metrics])
+    rows: list[list[object]] = [['group', 'run', 'figures_of', *metrics]]
     for name, runs in series.items():
         group = name if len(runs) > 1 else ''
         for run in runs:
             figures = [run.final.get(metric, '') for metric in metrics]
-            writer.writerow([group, run.name, run.source, *figures])
+            rows.append([group, run.name, run.source, *figures])
         if group:
             found = [mean_and_deviation(runs, metric) or ('', '') for metric in metrics]
             for column, title in enumerate(('mean', 'std')):
-                writer.writerow([name, title, runs[0].source, *(f[column] for f in found)])
-    return text.getvalue()
+                rows.append([name, title, runs[0].source, *(f[column] for f in found)])
+    return csv_text(rows)
 
 
 def is_share(metric: str) -> bool:

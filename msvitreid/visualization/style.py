@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from msvitreid.errors import ConfigError
-from msvitreid.utils.files import atomic_write, make_folder
+from msvitreid.utils.files import atomic_write, make_folder, require_suffix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,28 +92,14 @@ def without_axes(ax: Axes) -> None:
         spine.set_visible(False)
 
 
-def require_format(out: str | os.PathLike[str]) -> str:
-    """The suffix of a picture's file.
-
-    Raises:
-        ConfigError: pictures are not written with it.
-    """
-    suffix = Path(out).suffix.lower()
-    if suffix not in FORMATS:
-        raise ConfigError(
-            f'{str(out)!r} must end with {", ".join(FORMATS[:-1])} or {FORMATS[-1]}'
-        )
-    return suffix
-
-
 def save(picture: Any, out: str | os.PathLike[str]) -> None:
     """Write a picture of matplotlib or Pillow by its suffix; its folder is made if need be.
 
     Raises:
-        ConfigError: see :func:`require_format`.
+        ConfigError: pictures are not written with its suffix.
         OutputError: it cannot be written.
     """
-    suffix = require_format(out)
+    suffix = require_suffix(out, FORMATS)
     # Encoded in memory: Pillow itself does not notice that a full disk took only a part.
     content = io.BytesIO()
     if hasattr(picture, 'savefig'):

@@ -216,7 +216,7 @@ def test_scaling_draws_a_picture(tmp_path):
     ('command', 'message'),
     [
         ('ranking --rounds 0', '--rounds is 0, give at least 1'),
-        ('ranking --out table.txt', "--out is 'table.txt', name a file that ends in .csv"),
+        ('ranking --out table.txt', "--out 'table.txt' must end with .csv"),
         ('ranking --streamed 0', '--streamed is 0, give at least 1'),
         ('rerank --images 600 2', '--images is 2, give at least 3'),
         ('forward --batch-sizes 1 0', '--batch-sizes is 0, give at least 1'),

@@ -111,8 +111,8 @@ def test_what_cannot_be_counted_is_one_sentence(arguments, sentence):
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (['--shape', 0, 128], '--shape takes two numbers from 1 on, got [0, 128]'),
-        (['--num-classes', 0], '--num-classes must be at least 1, got 0'),
+        (['--shape', 0, 128], "argument --shape: '0' is no whole number from 1 on"),
+        (['--num-classes', 0], "argument --num-classes: '0' is no whole number from 1 on"),
         (['--out', 'a.txt'], "--out must name a .json or .csv file, got 'a.txt'"),
     ],
 )

@@ -150,7 +150,7 @@ def test_a_body_that_is_no_undo(client, content):
 
 def test_a_file_that_is_in_use_is_named_without_its_folder(client, tmp_path, marks):
     """Searches and the health of the server waited for 30 seconds each, one after the other."""
-    marks._database.execute('PRAGMA busy_timeout = 50')
+    marks._log._database.execute('PRAGMA busy_timeout = 50')
     other = sqlite3.connect(tmp_path / 'marks.sqlite', isolation_level=None)
     other.execute('BEGIN EXCLUSIVE')
     answer = client.get('/api/marks')

@@ -6,8 +6,13 @@ import stat
 
 import pytest
 
-from msvitreid.errors import OutputError
-from msvitreid.utils.files import atomic_write, require_writable, write_text_atomically
+from msvitreid.errors import ConfigError, OutputError
+from msvitreid.utils.files import (
+    atomic_write,
+    require_suffix,
+    require_writable,
+    write_text_atomically,
+)
 
 
 def refusing(number):
@@ -143,3 +148,9 @@ def test_names_are_no_patterns(tmp_path, dead):
         (tmp_path / name).touch()
     write_text_atomically(tmp_path / '[ab]*', 'x')
     assert sorted(os.listdir(tmp_path)) == sorted([others, '[ab]*'])
+
+
+def test_the_suffix_of_a_file_to_write():
+    assert require_suffix('a/b.CSV', ['.json', '.csv']) == '.csv'
+    with pytest.raises(ConfigError, match=r"--out 'a\.txt' must end with \.json or \.csv"):
+        require_suffix('a.txt', ['.json', '.csv'], '--out')

@@ -8,14 +8,13 @@
 from .clusters import METHODS, Clusters, assign, cluster
 from .labels_file import read_list, write_list
 from .of_gallery import GalleryClusters, cluster_gallery
-from .sheet import check_picture_name, draw_clusters
+from .sheet import draw_clusters
 
 __all__ = [
     'METHODS',
     'Clusters',
     'GalleryClusters',
     'assign',
-    'check_picture_name',
     'cluster',
     'cluster_gallery',
     'draw_clusters',

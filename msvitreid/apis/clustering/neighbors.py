@@ -28,7 +28,6 @@ def similar_pairs(
     embeddings: np.ndarray,
     threshold: float,
     k: int,
-    reciprocal: bool = True,
     progress: Callable[[float], None] | None = None,
 ) -> Pairs:
     """Pairs of a similarity from ``threshold`` on, each of the other's ``k`` nearest images.
@@ -41,7 +40,6 @@ def similar_pairs(
         k: neighbors of an image, itself not counted. Among equally similar ones those nearest
             in the order of the images count, so that a row of any number of exact duplicates
             hangs together; the lowest indices would leave all but the first ones alone.
-        reciprocal: whether both images of a pair must be a neighbor of the other, or one.
         progress: is called with the share of the rows that are done.
     """
     count = len(embeddings)
@@ -55,10 +53,9 @@ def similar_pairs(
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     rows, columns, values = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     codes = np.minimum(rows, columns) * count + np.maximum(rows, columns)
-    # Each pair stands here once or twice, from one side or both; the order is by code.
+    # A pair stands here twice where each is a neighbor of the other; the order is by code.
     codes, first, seen = np.unique(codes, return_index=True, return_counts=True)
-    if reciprocal:
-        codes, first = codes[seen == 2], first[seen == 2]
+    codes, first = codes[seen == 2], first[seen == 2]
     similarity = values[first]
     order = np.argsort(-similarity, kind='stable')
     left, right = np.divmod(codes[order], count)

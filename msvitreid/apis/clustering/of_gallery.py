@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from msvitreid.datasets.readers.spellings import stands_for_nothing
+from msvitreid.datasets.readers.spellings import named
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.evaluation.functional import clustering_metrics
 from msvitreid.gallery import GalleryStore
@@ -185,9 +185,7 @@ def _per_camera(items: Sequence[Any], column: str | None) -> list[Hashable | Non
 
 def _name(metadata: Mapping[str, Any], column: str | None) -> str:
     """What a column names, '' for nothing."""
-    value = None if column is None else metadata.get(column)
-    name = '' if value is None else str(value)
-    return '' if stands_for_nothing(name) else name
+    return '' if column is None else named(metadata.get(column))
 
 
 def _figures(

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageOps
 
 from msvitreid.apis.indexing import image_path
+from msvitreid.apis.indexing.searching import PICTURES
 from msvitreid.datasets.transforms.image_decoding import read_image
-from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.utils.printable import counted, printable
+from msvitreid.errors import DatasetError
+from msvitreid.utils.files import require_suffix
+from msvitreid.utils.printable import counted
 
 from .of_gallery import GalleryClusters
 
-SUFFIXES = ('.jpg', '.jpeg', '.png')
-TILE = (160, 80)
+#: Width and height of an image.
+TILE = (80, 160)
 ROWS, COLUMNS = 20, 12
-GRAY = (200, 200, 200)
-
-
-def check_picture_name(out: str | os.PathLike[str]) -> None:
-    """Check the name of a picture.
-
-    Raises:
-        ConfigError: it says no format that can be written.
-    """
-    if Path(out).suffix.lower() not in SUFFIXES:
-        raise ConfigError(f'{str(out)!r} must end with one of {", ".join(SUFFIXES)}')
 
 
 def draw_clusters(
@@ -56,10 +46,10 @@ def draw_clusters(
         DatasetError: there is no image.
         OutputError: the picture cannot be written.
     """
-    from msvitreid.visualization import SheetRow, draw_contact_sheet
+    from msvitreid.visualization import SheetRow, draw_contact_sheet, missing_tile
     from msvitreid.visualization.style import save
 
-    check_picture_name(out)
+    require_suffix(out, PICTURES)
     if not found.ids:
         raise DatasetError('the gallery has no image to draw')
     rows, missing = [], []
@@ -69,21 +59,24 @@ def draw_clusters(
         members = np.flatnonzero(found.clusters.labels == label)[:COLUMNS].tolist()
         for member in members:
             id_ = found.ids[member]
+            place = _place(id_, found.metadata[member], root)
             try:
-                place = _place(id_, found.metadata[member], root)
-                image = _tile(read_image(place, None)) if place else None
+                if place is None:
+                    raise DatasetError(f'{id_}: nobody knows where the image is')
+                image = ImageOps.pad(
+                    Image.fromarray(read_image(place, None)), TILE, color='white'
+                )
             except DatasetError:
-                image = None
-            if image is None:
+                image = missing_tile(id_, TILE)
                 missing.append(id_)
-            images.append(_gray_tile(id_) if image is None else image)
+            images.append(np.asarray(image))
             captions.append(found.cameras[member])
         label_text = f'{found.pids[members[0]]}: {counted(size, "image")}'
         rows.append(SheetRow(label_text, images, captions))
     title = f'{counted(len(found.clusters), "cluster")}, the {len(rows)} largest'
     if any(found.cameras):
         title += '; below an image its camera'
-    picture = draw_contact_sheet(rows, title, TILE[0])
+    picture = draw_contact_sheet(rows, title, TILE[1])
     save(picture, out)
     return missing
 
@@ -96,21 +89,3 @@ def _place(
         return image_path(id_, metadata, root)
     path = metadata.get('path')
     return path if isinstance(path, str) and path else id_
-
-
-def _tile(pixels: np.ndarray) -> np.ndarray:
-    """The image within :data:`TILE`, its aspect kept."""
-    image = Image.fromarray(pixels)
-    image.thumbnail(TILE[::-1], Image.Resampling.BILINEAR)
-    tile = Image.new('RGB', TILE[::-1], (255, 255, 255))
-    tile.paste(image, ((TILE[1] - image.width) // 2, (TILE[0] - image.height) // 2))
-    return np.asarray(tile)
-
-
-def _gray_tile(name: str) -> np.ndarray:
-    tile = Image.new('RGB', TILE[::-1], GRAY)
-    lines: Sequence[str] = [
-        printable(name)[start : start + 12] for start in range(0, min(len(name), 96), 12)
-    ]
-    ImageDraw.Draw(tile).multiline_text((4, 4), '\n'.join(lines), fill=(60, 60, 60))
-    return np.asarray(tile)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import numpy as np
 
 from msvitreid.errors import ConfigError
 from msvitreid.evaluation.functional import bootstrap_intervals
+from msvitreid.utils.spreadsheets import csv_text
 
 from .running import Experiment, TestedRun
 
@@ -95,16 +94,14 @@ def compare(
     return found
 
 
-def markdown_summary(
-    experiment: Experiment, found: Sequence[Comparison], shown: Sequence[str] = SHOWN
-) -> str:
+def markdown_summary(experiment: Experiment, found: Sequence[Comparison]) -> str:
     """Two columns for each test, mean ± deviation in per cent, and the difference to the base."""
     tests = list(experiment.table.tests)
     multiple = len(tests) > 1
     heads = ['variant', 'runs', 'minutes']
     for test in tests:
         prefix = f'{test} ' if multiple else ''
-        heads += [f'{prefix}{key} (%)' for key in shown] + [f'{prefix}mAP against base']
+        heads += [f'{prefix}{key} (%)' for key in SHOWN] + [f'{prefix}mAP against base']
     lines = [heads, ['---', *['---:'] * (len(heads) - 1)]]
     for name in experiment.table.variants:
         rows = {one.test: one for one in found if one.variant == name}
@@ -115,7 +112,7 @@ def markdown_summary(
         cells += [str(len(first.seeds)), f'{first.minutes:.1f}']
         for test in tests:
             one = rows.get(test)
-            cells += [_cell(one, key) for key in shown] + [_difference(one)]
+            cells += [_cell(one, key) for key in SHOWN] + [_difference(one)]
         lines.append(cells)
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
 
@@ -147,7 +144,7 @@ def summary_csv(experiment: Experiment, found: Sequence[Comparison]) -> str:
                 *(v for f in figures for v in ((f.mean, f.deviation) if f else ('', ''))),
             ]
         )
-    return _csv(heads, rows)
+    return csv_text([heads, *rows])
 
 
 def runs_csv(experiment: Experiment, tested: Sequence[TestedRun]) -> str:
@@ -174,7 +171,7 @@ def runs_csv(experiment: Experiment, tested: Sequence[TestedRun]) -> str:
         ]
         for one in tested
     ]
-    return _csv(heads, rows)
+    return csv_text([heads, *rows])
 
 
 def _paired(
@@ -229,11 +226,3 @@ def _difference(one: Comparison | None) -> str:
         return ''
     low, high = one.interval
     return f'{100 * one.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})'
-
-
-def _csv(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(heads)
-    writer.writerows(rows)
-    return text.getvalue()

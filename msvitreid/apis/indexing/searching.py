@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from msvitreid.apis.inferencer import ReIDInferencer
 from msvitreid.errors import ConfigError, DatasetError, GalleryError
 from msvitreid.gallery import GalleryStore
 from msvitreid.gallery.where import check_column
+from msvitreid.utils.files import require_suffix
 from msvitreid.utils.printable import failure, printable
 
 from .conditions import require_columns
@@ -185,8 +185,7 @@ def draw_search(
     from msvitreid.visualization import draw_ranking_lists
     from msvitreid.visualization.style import save
 
-    if Path(out).suffix.lower() not in PICTURES:
-        raise ConfigError(f'{str(out)!r} must end with one of {", ".join(PICTURES)}')
+    require_suffix(out, PICTURES)
     count = min(len(search.queries), MOST_ROWS)
     width = min(max([1, *map(len, search.ids)]), MOST_COLUMNS)
     matches = np.full((count, width), -1)

@@ -10,7 +10,7 @@ import numpy as np
 from msvitreid.apis.indexing import image_path
 from msvitreid.apis.tested_net import open_tested
 from msvitreid.datasets.readers.id_names import IdNames
-from msvitreid.datasets.readers.spellings import stands_for_nothing
+from msvitreid.datasets.readers.spellings import named
 from msvitreid.errors import ConfigError, DatasetError, GalleryError
 from msvitreid.evaluation.functional import rank_metrics
 from msvitreid.evaluation.metrics import searched
@@ -145,8 +145,8 @@ def images_of_gallery(
         raise GalleryError(
             f'the gallery has {len(items)} images, and one to search with needs more'
         )
-    pids = [_label(item.metadata.get('pid')) for item in items]
-    cameras = [_label(item.metadata.get('camera')) for item in items]
+    pids = [named(item.metadata.get('pid')) for item in items]
+    cameras = [named(item.metadata.get('camera')) for item in items]
     known, numbers = np.unique([one for one in pids if one], return_inverse=True)
     pid_names = dict(enumerate(known.tolist()))
     labels = np.arange(len(items)) + len(known)
@@ -167,8 +167,3 @@ def images_of_gallery(
         rows,
         names=IdNames(pid_names, dict(enumerate(camera_names.tolist()))),
     )
-
-
-def _label(value: Any) -> str:
-    text = '' if value is None else str(value)
-    return '' if stands_for_nothing(text) else text

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from msvitreid.datasets.readers.spellings import stands_for_nothing
+from msvitreid.datasets.readers.spellings import named
 from msvitreid.errors import ConfigError, GalleryError
 from msvitreid.gallery import GalleryStore
 
@@ -72,7 +72,7 @@ def points_of_test_set(images: EmbeddedTestSet) -> MapPoints:
     return MapPoints(images.embeddings, labels)
 
 
-def points_of_gallery(gallery: GalleryStore, column: str = 'pid') -> MapPoints:
+def points_of_gallery(gallery: GalleryStore) -> MapPoints:
     """All images of a gallery, with the column ``pid`` of their metadata as labels.
 
     Raises:
@@ -82,8 +82,7 @@ def points_of_gallery(gallery: GalleryStore, column: str = 'pid') -> MapPoints:
     if not items:
         raise GalleryError('the gallery is empty; add images first')
     items.sort(key=lambda item: item.id)
-    given = [str(item.metadata.get(column, '')) for item in items]
-    labels = ['' if stands_for_nothing(name) else name for name in given]
+    labels = [named(item.metadata.get('pid')) for item in items]
     return MapPoints(np.stack([np.asarray(item.embedding) for item in items]), labels)
 
 

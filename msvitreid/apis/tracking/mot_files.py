@@ -13,8 +13,8 @@ import numpy as np
 
 from msvitreid.datasets.readers.listed_values import shown
 from msvitreid.datasets.readers.text_files import read_lines
-from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.utils.files import atomic_write
+from msvitreid.errors import DatasetError
+from msvitreid.utils.files import atomic_write, require_suffix
 
 from .encoder import as_boxes
 
@@ -118,9 +118,7 @@ def write_detections(
             float32.
         OutputError: the file cannot be written; its folder must exist.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in ('.npy', '.txt'):
-        raise ConfigError(f'{str(path)!r} must end with .npy or .txt')
+    suffix = require_suffix(path, ['.npy', '.txt'])
     if embeddings.ndim != 2 or len(embeddings) != len(tracks):
         raise DatasetError(
             f'there are {len(tracks)} boxes, but embeddings of shape {embeddings.shape}'

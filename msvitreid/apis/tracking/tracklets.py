@@ -14,9 +14,9 @@ import numpy as np
 from msvitreid.apis.image_inputs import image_inputs
 from msvitreid.apis.image_stream import progress_bar
 from msvitreid.datasets.transforms.image_decoding import read_image
-from msvitreid.errors import ConfigError, DatasetError
-from msvitreid.utils.files import atomic_write
-from msvitreid.utils.printable import failure, printable
+from msvitreid.errors import DatasetError
+from msvitreid.utils.files import atomic_write, require_suffix
+from msvitreid.utils.printable import failure
 
 from .adapters import to_xyxy
 from .encoder import TrackerEncoder
@@ -69,7 +69,7 @@ class TrackEmbeddings:
             ConfigError: the name has another end.
             OutputError: the file cannot be written; its folder must exist.
         """
-        suffix = require_suffix(path)
+        suffix = require_suffix(path, SUFFIXES)
         facts = (
             self.ids,
             self.boxes,
@@ -98,18 +98,6 @@ class TrackEmbeddings:
                     # Nine digits tell all float32 numbers apart.
                     shown = [f'{number:.9g}' for number in embedding]
                     writer.writerow([*row[:-1], f'{row[-1]:.9g}', self.fingerprint, *shown])
-
-
-def require_suffix(path: str | os.PathLike[str]) -> str:
-    """The end of a file that :meth:`TrackEmbeddings.write` can write.
-
-    Raises:
-        ConfigError: it is another one.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ConfigError(f'{str(path)!r} must end with one of {", ".join(SUFFIXES)}')
-    return suffix
 
 
 def find_frames(frames: str | os.PathLike[str]) -> dict[int, str]:
@@ -261,9 +249,3 @@ def _agreement(embeddings: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _line_of(tracks: Tracks, frame: int) -> str:
     assert tracks.lines is not None
     return f', line {int(tracks.lines[np.flatnonzero(tracks.frames == frame)[0]])}'
-
-
-def shown_failures(failed: dict[int, str], limit: int = 5) -> list[str]:
-    """Lines for people: which tracklets have no embedding, and why."""
-    lines = [f'track {id_}: {printable(why)}' for id_, why in list(failed.items())[:limit]]
-    return lines + [f'... and {len(failed) - limit} more'] * (len(failed) > limit)

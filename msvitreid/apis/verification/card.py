@@ -268,16 +268,28 @@ class CalibrationCard:
             temporary.write_text(text + '\n', encoding='utf-8')
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> CalibrationCard:
+    def load(
+        cls, path: str | os.PathLike[str], fingerprint: str | None = None
+    ) -> CalibrationCard:
         """Read and check a card; nothing in it is executed.
 
+        Args:
+            path: of the file.
+            fingerprint: of the gallery that it is used with; None where that is not known.
+
         Raises:
-            CalibrationError: the file is missing, too large or no card; the sentence names the
-                key that is wrong.
+            CalibrationError: the file is missing, too large or no card, of which the sentence
+                names the key that is wrong; or the card is of another model.
         """
         from .card_file import read_card
 
-        return read_card(path)
+        card = read_card(path)
+        if fingerprint not in (None, card.fingerprint):
+            raise CalibrationError(
+                f'{str(path)!r} is the card of the model {card.fingerprint[:12]}, the gallery has '
+                f'embeddings of {fingerprint[:12]}; calibrate the model of the gallery'
+            )
+        return card
 
 
 def pairs_needed(rate: float) -> int:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from msvitreid.cli.running import make_parser, quiet_log
+
 from .cameras import add_cameras
 from .cameras import draw as draw_cameras
 from .curves import add_curves, check_curves
@@ -50,12 +52,7 @@ PICTURES = {
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='msvitreid show',
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser('show', __doc__, EPILOG)
     kinds = parser.add_subparsers(dest='what', metavar='WHAT', required=True)
     for picture in PICTURES.values():
         picture.add(kinds)
@@ -67,14 +64,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from mmengine.logging import MMLogger
+    from msvitreid.utils.files import require_suffix, require_writable
+    from msvitreid.visualization.style import FORMATS
 
-    from msvitreid.utils.files import require_writable
-    from msvitreid.visualization.style import require_format
-
-    require_format(args.out)
+    require_suffix(args.out, FORMATS, '--out')
     require_writable(args.out)
-    if not MMLogger.check_instance_created('show'):
-        MMLogger.get_instance('show', log_level='WARNING')
+    quiet_log('show')
     written = PICTURES[args.what].draw(args)
     print('\n'.join(written))

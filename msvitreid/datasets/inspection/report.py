@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from msvitreid.datasets.split_statistics import About, SplitStatistics, count_entries
-from msvitreid.utils.printable import escaped, printable
+from msvitreid.utils.printable import aligned, escaped, printable
 
 from .contents import Contents
 from .findings import Finding, Item
@@ -28,7 +28,8 @@ def as_text(contents: Sequence[Contents], findings: Sequence[Finding]) -> str:
     """
     lines: list[str] = []
     for one in contents:
-        lines += [escaped(f'{one.name} in {one.root}'), '', *_table(_rows(one)), '']
+        table = aligned([*_rows(one)], text=True, indent='  ')
+        lines += [escaped(f'{one.name} in {one.root}'), '', table, '']
     roots = {one.root for one in contents}
     # Below a single root, paths are given from there.
     prefix = f'{roots.pop()}{os.sep}' if len(roots) == 1 else ''
@@ -85,14 +86,6 @@ def _rows(contents: Contents) -> Iterator[tuple[str, ...]]:
             f'{len(single):,}',
             f'{len(one_camera):,}' if found.cameras else '-',
         )
-
-
-def _table(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    cells = list(rows)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f'  {"  ".join(padded)}'.rstrip()
 
 
 def _count(found: int, expected: int | None) -> str:

@@ -20,7 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 OPTIONAL_KINDS = {'AVIF': ('.avif',), 'HEIF': ('.heic', '.heif')}
 EXTRAS = {'AVIF': 'avif', 'HEIF': 'heif'}
 
-if 'avif' in features.modules and features.check('avif'):  # built in since Pillow 11.3
+if features.check('avif'):
     KINDS['AVIF'] = OPTIONAL_KINDS['AVIF']
 if find_spec('pillow_heif') is not None:
     KINDS['HEIF'] = OPTIONAL_KINDS['HEIF']

@@ -45,6 +45,12 @@ def number_names(names: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(sorted(set(names), key=_place))}
 
 
+def named(value: object) -> str:
+    """What a value of a column names, as text; '' where it stands for nothing."""
+    name = '' if value is None else str(value)
+    return '' if stands_for_nothing(name) else name
+
+
 def stands_for_nothing(name: str) -> bool:
     """Whether this is what people and programs write where they know no identity or camera.
 

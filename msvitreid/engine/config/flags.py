@@ -156,9 +156,8 @@ def use_test_only(cfg: Config, checkpoint: str | os.PathLike[str] | None) -> Non
     """Test ``checkpoint``, or the net as it is built; no training data is needed."""
     # For the start summary, which compares the test's identities with them.
     cfg.training_dataset = (cfg.get('train_dataloader') or {}).get('dataset')
-    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
-        cfg[key] = None
-    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+    training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
+    for key in (*training, 'val_dataloader', 'val_cfg', 'val_evaluator'):
         cfg[key] = None
     cfg.custom_hooks = [
         hook for hook in cfg.get('custom_hooks') or () if not _only_trains(hook)

@@ -15,29 +15,12 @@ from msvitreid.registry import RUNNERS
 from msvitreid.utils.files import OUT_OF_SPACE, cannot_write
 from msvitreid.utils.near_names import did_you_mean
 
-from .completion import SHARED_DATASET_OPTIONS, repeat_option
+from .completion import repeat_option
 from .lazy import without_classes
 from .option_paths import require_place, with_full_paths
 from .package_bases import package_bases
-from .pipelines import PIPELINES, prepare_option, require_effect, resolve
-
-#: Top-level keys that our runner, mmengine's and its config reader look up by themselves.
-RUNNER_SECTIONS = (
-    *SHARED_DATASET_OPTIONS,
-    *PIPELINES.values(),
-    'accept_changes',
-    'activation_checkpointing',
-    'compile',
-    'custom_imports',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'image_size',
-    'load_except',
-    'model_wrapper_cfg',
-    'prepare_on_device',
-    'runner_type',
-    'sync_bn',
-)
+from .pipelines import prepare_option, require_effect, resolve
+from .sections import RUNNER_OPTIONS
 
 
 def load_config(
@@ -128,7 +111,7 @@ def _check_section(cfg: Config, key: str) -> None:
         ConfigError: its first part is unknown; near names are suggested.
     """
     section = key.split('.')[0]
-    known = {*cfg.keys(), *inspect.signature(Runner).parameters, *RUNNER_SECTIONS}
+    known = {*cfg.keys(), *inspect.signature(Runner).parameters, *RUNNER_OPTIONS}
     if section not in known:
         hint = with_full_paths(cfg, key) or did_you_mean(section, known)
         raise ConfigError(f'option {key!r} names no section of the config{hint}')

@@ -71,6 +71,11 @@ class WeightAverageHook(Hook):
         self.count = 0
         self.average: dict[str, Tensor] = {}
 
+    def averaging(self, runner: Runner) -> str:
+        """What it averages, in the summary of a run's start."""
+        epochs = f'epochs {self.begin} to {runner.max_epochs}'
+        return f'uniform mean of the weights after {epochs}, to {self.filename}'
+
     def before_train(self, runner: Runner) -> None:
         if isinstance(runner.train_loop, IterBasedTrainLoop):
             raise ConfigError(

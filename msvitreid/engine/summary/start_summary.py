@@ -19,7 +19,6 @@ from msvitreid.engine.config.completion import fill_shared_options
 from msvitreid.engine.config.initial_weights import is_timm, pretrained_entries
 from msvitreid.engine.distributed.unwrap_model import unwrap_model
 from msvitreid.engine.hooks.inference_net_hook import InferenceNetHook
-from msvitreid.engine.hooks.weight_average_hook import WeightAverageHook
 from msvitreid.errors import ReIDError
 from msvitreid.models.weights.pretrained_part import LOADED_PARTS
 from msvitreid.registry import DATASETS
@@ -220,9 +219,8 @@ def _rates(runner: Runner, name: str | None, optimizer: torch.optim.Optimizer) -
 
 def _averaging(runner: Runner) -> Iterator[str]:
     for hook in runner.hooks:
-        if isinstance(hook, WeightAverageHook):
-            first, last = hook.begin, runner.max_epochs
-            yield f'uniform mean of the weights after epochs {first} to {last}, to {hook.filename}'
+        if hasattr(hook, 'averaging'):
+            yield hook.averaging(runner)
         elif isinstance(hook, EMAHook):
             begin = (
                 f'epoch {hook.begin_epoch}' if hook.begin_epoch else f'step {hook.begin_iter}'

@@ -182,13 +182,13 @@ def as_indices(indices: Labels, length: int, size: int, name: str) -> np.ndarray
     return vector
 
 
-def as_topk(topk: Iterable[int], name: str = 'topk') -> tuple[int, ...]:
+def as_topk(topk: Iterable[int]) -> tuple[int, ...]:
     """The k of ``rank-k``, ``recall@k`` and the like.
 
     Raises:
         ValueError: not at least one whole number from 1 on.
     """
-    message = f'{name} must be a list of whole numbers from 1 on, got {topk!r}'
+    message = f'topk must be a list of whole numbers from 1 on, got {topk!r}'
     if isinstance(topk, (str, bytes)):
         raise ValueError(message)
     try:

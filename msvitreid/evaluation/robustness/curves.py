@@ -106,7 +106,6 @@ def make_curve(
     values: Mapping[float, Mapping[str, np.ndarray]],
     query_pids: np.ndarray,
     resamples: int = 0,
-    seed: int = 0,
 ) -> Curve:
     """A curve with its bands.
 
@@ -115,10 +114,9 @@ def make_curve(
         values: by level, in order and the clean one first, what :meth:`Ranking.values` gives.
         query_pids: ``(Q,)`` identities, which the bootstrap draws.
         resamples: how many; 0 for no intervals.
-        seed: of the draws.
     """
     levels = [
-        Level(level, _with_intervals(found, query_pids, resamples, seed))
+        Level(level, _with_intervals(found, query_pids, resamples))
         for level, found in values.items()
     ]
     weights = np.ones(len(levels))
@@ -127,12 +125,12 @@ def make_curve(
     areas = {
         name: weights @ np.stack([found[name] for found in values.values()]) for name in FIGURES
     }
-    return Curve(condition, levels, _with_intervals(areas, query_pids, resamples, seed))
+    return Curve(condition, levels, _with_intervals(areas, query_pids, resamples))
 
 
 def _with_intervals(
-    values: Mapping[str, np.ndarray], pids: np.ndarray, resamples: int, seed: int
+    values: Mapping[str, np.ndarray], pids: np.ndarray, resamples: int
 ) -> dict[str, Figure]:
     means = mean_values(values)
-    ends = bootstrap_intervals(values, pids, resamples, seed) if resamples else {}
+    ends = bootstrap_intervals(values, pids, resamples) if resamples else {}
     return {name: Figure(means[name], *ends.get(name, ())) for name in values}

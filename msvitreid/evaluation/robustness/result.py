@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from typing import Any
 
 from msvitreid.errors import ConfigError
 from msvitreid.utils.printable import printable
+from msvitreid.utils.spreadsheets import csv_text
 from msvitreid.version import __version__
 
 from .conditions import CONDITIONS
@@ -107,17 +106,15 @@ def result_dict(result: RobustnessResult) -> dict[str, Any]:
 
 def result_csv(result: RobustnessResult) -> str:
     """One line for each net, condition and level; areas have the level ``area``."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator='\n').writerow
     ends = [f'{name}{end}' for name in FIGURES for end in ('', '_low', '_high')]
-    write(['net', 'condition', 'level', *ends])
+    lines: list[list[object]] = [['net', 'condition', 'level', *ends]]
     for net in result.nets:
         for curve in net.curves:
             rows = [*((str(one.level), one.figures) for one in curve.levels)]
             for level, figures in [*rows, ('area', curve.area)]:
                 cells = [value for name in FIGURES for value in figures[name]]
-                write([net.name, curve.condition, level, *cells])
-    return out.getvalue()
+                lines.append([net.name, curve.condition, level, *cells])
+    return csv_text(lines)
 
 
 def read_result(path: Path) -> RobustnessResult:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from msvitreid.errors import ReviewError
 
 from .entries import Image, Mark
-from .state import ReviewState, shown
+from .state import ReviewState, reached_from, shown
 
 MOST_NAMED = 3
 """Contradictions that a sentence names."""
@@ -34,20 +32,8 @@ def require_no_contradiction(state: ReviewState) -> None:
         )
 
 
-def _reached_from(start: Image, neighbors: dict[Image, list[Image]]) -> dict[Image, Image]:
-    """All images that are joined with one, and the image from which each was reached first."""
-    came_from, waiting = {start: start}, deque([start])
-    while waiting:
-        image = waiting.popleft()
-        for other in neighbors[image]:
-            if other not in came_from:
-                came_from[other] = image
-                waiting.append(other)
-    return came_from
-
-
 def _chain(mark: Mark, neighbors: dict[Image, list[Image]]) -> str:
-    came_from = _reached_from(mark.query, neighbors)
+    came_from = reached_from(mark.query, neighbors)
     chain = [mark.hit]
     while chain[-1] != mark.query:
         chain.append(came_from[chain[-1]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msvitreid.datasets.readers.spellings import stands_for_nothing
+from msvitreid.datasets.readers.spellings import named
 
 from .entries import Image
 from .state import ReviewState
@@ -17,10 +17,7 @@ PID = 'pid'
 def recorded_pid(metadata: Mapping[str, Any]) -> str | None:
     """The identity that the gallery records for an image, if any."""
     value = metadata.get(PID)
-    if value is None or isinstance(value, list | dict | bool):
-        return None
-    text = str(value)
-    return None if stands_for_nothing(text) else text
+    return None if isinstance(value, list | dict | bool) else named(value) or None
 
 
 def labels(state: ReviewState, recorded: Iterable[tuple[str, str | None]]) -> dict[str, int]:

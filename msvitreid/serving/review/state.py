@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
@@ -171,20 +172,26 @@ def joined(marks: Iterable[Mark]) -> dict[Image, list[Image]]:
     return neighbors
 
 
+def reached_from(start: Image, neighbors: dict[Image, list[Image]]) -> dict[Image, Image]:
+    """All images that are joined with one, and the image from which each was reached first."""
+    came_from, waiting = {start: start}, deque([start])
+    while waiting:
+        image = waiting.popleft()
+        for other in neighbors[image]:
+            if other not in came_from:
+                came_from[other] = image
+                waiting.append(other)
+    return came_from
+
+
 def components(neighbors: dict[Image, list[Image]]) -> Iterator[list[Image]]:
     """What hangs together, each sorted."""
     seen: set[Image] = set()
     for start in sorted(neighbors):
-        if start in seen:
-            continue
-        found, waiting = {start}, [start]
-        while waiting:
-            for other in neighbors[waiting.pop()]:
-                if other not in found:
-                    found.add(other)
-                    waiting.append(other)
-        seen |= found
-        yield sorted(found)
+        if start not in seen:
+            found = reached_from(start, neighbors)
+            seen.update(found)
+            yield sorted(found)
 
 
 def shown(image: Image) -> str:

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from msvitreid.apis.clustering.labels_file import write_list
-from msvitreid.datasets.readers.spellings import readings, stands_for_nothing
+from msvitreid.datasets.readers.spellings import named, readings
 from msvitreid.errors import ReviewError
 from msvitreid.gallery import GalleryStore
 
@@ -44,11 +44,9 @@ def training_list(state: ReviewState, gallery: GalleryStore) -> bytes:
     for ids, name in kept:
         pid = name or next(numbers)
         for id_ in ids:
-            camera = known[id_].metadata.get('camera')
-            text = '' if camera is None else str(camera)
             paths.append(id_)
             pids.append(pid)
-            cameras.append('' if stands_for_nothing(text) else text)
+            cameras.append(named(known[id_].metadata.get('camera')))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, 'marks.csv')
         write_list(file, paths, pids, cameras)

@@ -115,22 +115,21 @@ def histogram(edges: Sequence[float], same: Sequence[int], different: Sequence[i
     return _chart('Similarity of pairs of one identity and of two', x, y, shapes)
 
 
-def robustness_chart(nets: Sequence[tuple[int, Curve]], name: str = 'mAP') -> Markup:
-    """A figure over the levels of a condition, with bands; levels are equally far apart.
+def robustness_chart(nets: Sequence[tuple[int, Curve]]) -> Markup:
+    """MAP over the levels of a condition, with bands; levels are equally far apart.
 
     Args:
         nets: of each, the number of its color and its curve; of one condition.
-        name: of the figure.
     """
     curve = nets[0][1]
     condition = CONDITIONS[curve.condition]
     shown = ['none', *(condition.shown(one.level) for one in curve.levels[1:])]
     ticks = range(len(shown))
     x = Axis(condition.quantity, 0, len(shown) - 1, ticks, lambda value: shown[round(value)])
-    y = Axis(f'{name}, %', 0, 1, SHARE.ticks, per_cent)
+    y = Axis('mAP, %', 0, 1, SHARE.ticks, per_cent)
     shapes = Markup()
     for number, one in nets:
-        figures = [level.figures[name] for level in one.levels]
+        figures = [level.figures['mAP'] for level in one.levels]
         low = [(_x(x, i), _y(y, f.low)) for i, f in enumerate(figures) if f.low is not None]
         high = [(_x(x, i), _y(y, f.high)) for i, f in enumerate(figures) if f.high is not None]
         line = [(_x(x, i), _y(y, f.value)) for i, f in enumerate(figures)]
@@ -138,7 +137,7 @@ def robustness_chart(nets: Sequence[tuple[int, Curve]], name: str = 'mAP') -> Ma
             band = Markup('<path class="band s{}" d="{}Z"/>')
             shapes += band.format(number % SERIES, _path([*low, *reversed(high)]))
         shapes += Markup('<path class="line s{}" d="{}"/>').format(number % SERIES, _path(line))
-    return _chart(f'{name}, {condition.title}', x, y, shapes)
+    return _chart(f'mAP, {condition.title}', x, y, shapes)
 
 
 def reliability_chart(probabilities: Sequence[float], shares: Sequence[float]) -> Markup:

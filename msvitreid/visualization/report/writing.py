@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from msvitreid.errors import ConfigError
 from msvitreid.evaluation.robustness import CONDITIONS
-from msvitreid.utils.files import atomic_write, make_folder
+from msvitreid.utils.files import atomic_write, make_folder, require_suffix
 from msvitreid.utils.printable import counted
 from msvitreid.version import __version__
 from msvitreid.visualization.run_table import is_share
@@ -50,7 +50,7 @@ def write_report(report: Report, out: str | Path, max_mb: float = 20) -> list[Pa
         OutputError: a file cannot be written.
     """
     out = Path(out)
-    require_html(out)
+    require_suffix(out, ['.html'], '--out')
     page = fitting_page(report, max_mb)
     numbers = {'format': 1, 'msvitreid': __version__, **as_plain(report)}
     numbers_file = out.with_suffix('.json')
@@ -61,16 +61,6 @@ def write_report(report: Report, out: str | Path, max_mb: float = 20) -> list[Pa
         page_file.write_text(page, encoding='utf-8')
         json_file.write_text(text, encoding='utf-8')
     return [out, numbers_file]
-
-
-def require_html(out: Path) -> None:
-    """Check the name of a page.
-
-    Raises:
-        ConfigError: it does not end with ``.html``.
-    """
-    if out.suffix.lower() != '.html':
-        raise ConfigError(f'--out {str(out)!r} must end with .html')
 
 
 def fitting_page(report: Report, max_mb: float) -> str:

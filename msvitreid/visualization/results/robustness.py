@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from msvitreid.evaluation.robustness import CONDITIONS, FIGURES, RobustnessResult
+from msvitreid.evaluation.robustness import CONDITIONS, RobustnessResult
 from msvitreid.visualization._captions import drawable
 from msvitreid.visualization.style import COLORS, DASHES, drawing
 
@@ -14,31 +14,25 @@ if TYPE_CHECKING:
 COLUMNS = 4
 
 
-def draw_robustness(result: RobustnessResult, figure_name: str = 'mAP') -> Figure:
-    """Draw a figure over the levels of each condition, with bands, of all nets.
+def draw_robustness(result: RobustnessResult) -> Figure:
+    """Draw mAP over the levels of each condition, with bands, of all nets.
 
     Levels are equally far apart, as the area takes them.
 
     Args:
         result: of one net or more.
-        figure_name: one of :data:`FIGURES`.
-
-    Raises:
-        ValueError: it is none.
     """
-    if figure_name not in FIGURES:
-        raise ValueError(f'figure_name must be one of {FIGURES}, got {figure_name!r}')
     names = result.conditions
     columns = min(COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
     with drawing(max(4.5, 3 * columns), 2.5 * rows + 0.4 + 0.2 * len(result.nets)) as figure:
         axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for ax, name in zip(axes, names, strict=False):
-            _draw(ax, result, name, figure_name)
+            _draw(ax, result, name)
         for ax in axes[len(names) :]:
             ax.set_axis_off()
         for ax in axes[::columns]:
-            ax.set_ylabel(f'{figure_name} (%)')
+            ax.set_ylabel('mAP (%)')
         images = result.images
         corrupted = {'query': 'queries', 'gallery': 'gallery', 'both': 'queries and gallery'}
         band = '; bands: 95 % over identities' if images.resamples else ''
@@ -58,7 +52,7 @@ def draw_robustness(result: RobustnessResult, figure_name: str = 'mAP') -> Figur
     return figure
 
 
-def _draw(ax: Axes, result: RobustnessResult, name: str, figure_name: str) -> None:
+def _draw(ax: Axes, result: RobustnessResult, name: str) -> None:
     condition = CONDITIONS[name]
     levels: list[float] = []
     for number, net in enumerate(result.nets):
@@ -66,7 +60,7 @@ def _draw(ax: Axes, result: RobustnessResult, name: str, figure_name: str) -> No
         if curve is None:
             continue
         color = COLORS[number % len(COLORS)]
-        figures = [one.figures[figure_name] for one in curve.levels]
+        figures = [one.figures['mAP'] for one in curve.levels]
         x = range(len(figures))
         y = [100 * one.value for one in figures]
         dashes = DASHES[number % len(DASHES)]

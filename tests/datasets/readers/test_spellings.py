@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msvitreid.datasets.readers.spellings import (
     describe_spellings,
     find_two_spellings,
+    named,
     number_names,
     readings,
     same_names,
@@ -39,6 +40,13 @@ def test_what_stands_for_no_identity_and_no_camera(name):
 )  # fmt: skip
 def test_what_is_a_name(name):
     assert not stands_for_nothing(name)
+
+
+@pytest.mark.parametrize(
+    ('value', 'name'), [('c1', 'c1'), (7, '7'), (0, '0'), (-1, ''), (None, ''), ('nan', '')]
+)
+def test_what_a_value_names(value, name):
+    assert named(value) == name
 
 
 @pytest.mark.parametrize(

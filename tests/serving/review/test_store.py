@@ -314,16 +314,16 @@ def test_a_file_that_another_program_has_written_is_refused(tmp_path, marks, sta
 
 def test_a_file_that_another_program_keeps_is_not_waited_for_long(tmp_path, marks, monkeypatch):
     """All who asked waited for 30 seconds, one after the other."""
-    monkeypatch.setattr('msvitreid.serving.review.store.WAIT_SECONDS', 0.05)
+    monkeypatch.setattr('msvitreid.serving.review.log.WAIT_SECONDS', 0.05)
     marks.add(A, B, 'same')
     other = sqlite3.connect(tmp_path / 'marks.sqlite', isolation_level=None)
     other.execute('BEGIN EXCLUSIVE')
-    marks._database.execute('PRAGMA busy_timeout = 50')
+    marks._log._database.execute('PRAGMA busy_timeout = 50')
     with pytest.raises(BusyMarksError, match='in use'):
         marks.add(A, C, 'same')
     with pytest.raises(BusyMarksError, match='in use'):
         _ = marks.state
-    with marks._lock, pytest.raises(BusyMarksError, match='in use'):
+    with marks._log._lock, pytest.raises(BusyMarksError, match='in use'):
         marks.holding()
     other.execute('ROLLBACK')
     assert marks.add(A, C, 'same').number == 2

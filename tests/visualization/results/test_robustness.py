@@ -23,8 +23,6 @@ def test_two_nets_in_one_picture(tmp_path, recwarn):
     assert len(ax.collections) == 2, 'a band each'
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ['first <b>', 'second']
-    with pytest.raises(ValueError, match='rank-5'):
-        draw_robustness(result, 'rank-5')
 
 
 def test_nets_have_the_colors_of_their_runs():
