@@ -98,6 +98,7 @@ class OpenVINONet(nn.Module):
             )
         height, width = calibration.shape[2:]
         self._graphs = {(height, width): to_int8(self._graph(height, width), calibration)}
+        self._compiled = {}
         self.is_int8 = True
 
     def forward(self, images: Tensor) -> list[Tensor]:

@@ -167,9 +167,28 @@ def test_int8_is_close_and_not_exact(tiny, int8):
     torch.testing.assert_close(alone, found, rtol=0, atol=1e-5)
 
 
+def test_int8_leaves_selection_and_pooling_in_float32(int8):
+    """A limit rounded to one of 256 selects other keys, and not exactly k; so does a square."""
+    (graph,) = int8.backbone._graphs.values()
+    for kind in ('Less', 'Equal', 'Power', 'Sqrt'):
+        nodes = [node for node in graph.get_ops() if node.get_type_name() == kind]
+        inputs = [value.get_node() for node in nodes for value in node.input_values()]
+        assert inputs, kind
+        assert 'FakeQuantize' not in {node.get_type_name() for node in inputs}, kind
+
+
 def test_int8_refuses_other_sizes(int8):
     with pytest.raises(ConfigError, match=r'64x32 .* 32x64'):
         int8(torch.rand(1, 3, 32, 64))
+
+
+@torch.inference_mode()
+def test_int8_takes_the_place_of_what_ran_before(tiny, int8):
+    batch = torch.rand(3, 3, 64, 32, generator=seeded(2))
+    net = use_openvino(tiny)
+    net.embed(batch)
+    net.backbone.quantize(torch.rand(8, 3, 64, 32, generator=seeded(1)))
+    torch.testing.assert_close(net.embed(batch), int8.embed(batch), rtol=0, atol=1e-6)
 
 
 @torch.inference_mode()

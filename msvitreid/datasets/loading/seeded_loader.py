@@ -111,7 +111,7 @@ def seeded(key: Sequence[int]) -> Iterator[None]:
     """Python's, NumPy's and torch's global random states, seeded and then put back.
 
     Args:
-        key: whole numbers from 0 on.
+        key: whole numbers from 0 to ``2**32 - 1``.
     """
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     seed_everything(key)
@@ -128,7 +128,8 @@ def seed_everything(key: Sequence[int]) -> None:
 
     NumPy's global state is what mmcv's transforms draw from.
     """
-    words = np.random.SeedSequence(key).generate_state(3)
+    # SeedSequence takes longer to read a tuple.
+    words = np.random.SeedSequence(np.array(key, np.uint32)).generate_state(3)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))  # noqa: NPY002
     torch.default_generator.manual_seed(int(words[2]))

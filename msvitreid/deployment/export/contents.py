@@ -44,6 +44,8 @@ EXPORT_FORMAT = 1
 TEXTS = (KEY, EXPORT_KEY, DIGEST_KEY)
 INCLUDABLE = ('preprocess', 'flip', 'normalize')
 PRECISIONS = ('float32', 'half', 'int8')
+#: Another one when int8 files of the same images come to compute something else.
+INT8_RECIPE = 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def contents_of(
     model = description['fingerprint']
     fingerprint = model
     if precision != 'float32':
-        head = f'{model} {precision} {kind} '.encode()
+        recipe = f'{precision} {INT8_RECIPE}' if precision == 'int8' else precision
+        head = f'{model} {recipe} {kind} '.encode()
         fingerprint = hashlib.sha256(head + hashlib.sha256(calibration).digest()).hexdigest()
     stated = {
         'format': FORMAT,

@@ -12,6 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from msvitreid.datasets.loading.seeded_loader import (
     own_worker_warning,
+    seed_everything,
     seeded,
     warn_of_many_workers,
     with_seeded_draws,
@@ -104,6 +105,21 @@ def test_the_process_own_draws_go_on():
     with seeded((1, 2)):
         assert draws() != expected
     assert draws() == expected
+
+
+@pytest.mark.parametrize(
+    ('key', 'expected'),
+    [
+        ((7, 0, 3, 12345, 1), (3074664362, 990891098, 1168074066)),
+        ((2**32 - 1, 0), (2762369525, 1593008393, 1415688803)),
+    ],
+)
+def test_a_key_gives_the_draws_of_earlier_versions(key, expected):
+    """Or a resumed run would augment otherwise than before."""
+    with seeded(()):
+        seed_everything(key)
+        drawn = random.getrandbits(32), np.random.randint(2**31), torch.randint(2**31, ())  # noqa: NPY002
+    assert tuple(map(int, drawn)) == expected
 
 
 def test_the_wrapped_dataset_shows_through():
