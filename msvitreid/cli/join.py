@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from .image_options import NOT_DONE, Done, finish, make_parser
+from .image_options import NOT_DONE, Done, finish
+from .running import make_parser
 
 EXAMPLE = """\
+example:
   msvitreid join scratch.safetensors imagenet.safetensors --out both.safetensors
   msvitreid test own-person-128x64 both.safetensors --data-root data/my-crops/split.csv
 """
