@@ -56,10 +56,11 @@ def takes_lean_bottleneck(main: nn.Sequential, x: Tensor) -> bool:
     """Whether :func:`lean_bottleneck` computes ``main(x)``.
 
     It does in training on the CPU, in float32 or float64 without autocast, with the layers that
-    ``CNNBlock`` builds, ReLU, and no hooks on them.
+    ``CNNBlock`` builds, ReLU, and no hooks on them. A compiler fuses the layers by itself.
     """
     return (
         torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
         and main.training
         and len(x) > 1  # of one pixel in all, torch refuses statistics
         and x.device.type == 'cpu'

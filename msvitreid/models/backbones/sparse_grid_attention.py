@@ -144,6 +144,7 @@ class SparseGridAttention(nn.Module):
     def _keeps_maps(self, q: Tensor) -> bool:
         return (
             torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
             and self.training
             and type(self) is SparseGridAttention
             and q.device.type == 'cpu'
