@@ -12,6 +12,7 @@ from torch.nn.modules import activation
 
 from msvitreid.registry import MODELS
 
+from .lean_bottleneck import lean_bottleneck, takes_lean_bottleneck
 from .sparse_grid_attention import Kernel, SparseGridAttention
 
 # Torch's activations by their names, as act_cfg takes them. mmcv registers them too, but importing
@@ -126,7 +127,9 @@ class CNNBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.drop_path(self.main(x)) + self.skip(x)
+        lean = takes_lean_bottleneck(self.main, x)
+        main = lean_bottleneck(self.main, x) if lean else self.main(x)
+        return self.drop_path(main) + self.skip(x)
 
 
 class SparseAttentionBlock(nn.Module):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
@@ -132,11 +133,24 @@ class SparseGridAttention(nn.Module):
         return x if act is None else act(x)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        if self._keeps_maps(q):
+            return cast(Tensor, _Attention.apply(q, k, v, self.logit_scale, self))
         height, width = q.shape[-2:]
         v = self._group(v)
         with torch.autocast(q.device.type, enabled=False):
             shares = self.shares(self.logits(q, k))
         return self._ungroup(shares.to(v.dtype) @ v, height, width)
+
+    def _keeps_maps(self, q: Tensor) -> bool:
+        return (
+            torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            and self.training
+            and type(self) is SparseGridAttention
+            and q.device.type == 'cpu'
+            and q.dtype in (torch.float32, torch.float64)
+            and not torch.is_autocast_enabled('cpu')
+        )
 
     def logits(self, q: Tensor, k: Tensor) -> Tensor:
         """Scaled cosines of queries and keys of maps ``(B, num_heads * d, H, W)``.
@@ -145,11 +159,14 @@ class SparseGridAttention(nn.Module):
             ``(B, H / H_sp, W / W_sp, heads, tokens, tokens)``, in float32 at least; where a
             group's tokens lie in the map is what :meth:`positions` says.
         """
-        q, k = self._group(q), self._group(k)
         with torch.autocast(q.device.type, enabled=False):
-            # The scale goes to the queries, which are smaller than the logits.
-            q = _unit(q) * self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-            return q @ _unit(k).transpose(-2, -1)
+            q, k = self._scaled(q, k, self.logit_scale)
+            return q @ k.transpose(-2, -1)
+
+    def _scaled(self, q: Tensor, k: Tensor, logit_scale: Tensor) -> tuple[Tensor, Tensor]:
+        q, k = self._group(q), self._group(k)
+        # The scale goes to the queries, which are smaller than the logits.
+        return _unit(q) * logit_scale.clamp(max=MAX_LOGIT_SCALE).exp(), _unit(k)
 
     def positions(self, height: int, width: int) -> Tensor:
         """Where the tokens of each group lie: ``row * width + column`` in the map.
@@ -215,6 +232,41 @@ class SparseGridAttention(nn.Module):
         batch, _, _, heads, _, dims = x.shape
         x = x.unflatten(4, self.split_size).permute(0, 4, 1, 5, 2, 3, 6)
         return x.reshape(batch, height, width, heads * dims).permute(0, 3, 1, 2)
+
+
+class _Attention(torch.autograd.Function):
+    """Keeps the maps and the shares; grouping and normalization are computed again."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        logit_scale: Tensor,
+        layer: SparseGridAttention,
+    ) -> Tensor:
+        shares = layer.shares(layer.logits(q, k))
+        ctx.save_for_backward(q, k, v, logit_scale, shares)
+        ctx.layer = layer
+        return layer._ungroup(shares @ layer._group(v), *q.shape[2:])  # noqa: SLF001
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        *inputs, v, logit_scale, shares = ctx.saved_tensors
+        layer, size = ctx.layer, grad.shape[2:]
+        grad = layer._group(grad)  # noqa: SLF001
+        by_v = layer._ungroup(shares.transpose(-2, -1) @ grad, *size)  # noqa: SLF001
+        grad = grad @ layer._group(v).transpose(-2, -1)  # noqa: SLF001
+        grad = torch._softmax_backward_data(grad, shares, -1, shares.dtype)  # noqa: SLF001
+        inputs = [x.detach().requires_grad_() for x in (*inputs, logit_scale)]
+        with torch.enable_grad():
+            q, k = layer._scaled(*inputs)  # noqa: SLF001
+        by_q = grad @ k.detach()
+        by_k = grad.transpose(-2, -1) @ q.detach()
+        by_q, by_k, by_scale = torch.autograd.grad((q, k), inputs, (by_q, by_k))
+        return by_q, by_k, by_v, by_scale, None
 
 
 def _unit(x: Tensor) -> Tensor:

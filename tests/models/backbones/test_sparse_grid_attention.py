@@ -228,3 +228,25 @@ def test_channels_that_do_not_divide_by_the_heads():
     x = torch.randn(1, 9, 4, 4)
     with pytest.raises(ConfigError, match='9 channels'):
         SparseGridAttention(2, (2, 2), 0.5)(x, x, x)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_what_keeps_less_in_training_has_the_gradients_of_the_operations(dtype):
+    """Tokens of zeros and of equal values are among them."""
+    torch.manual_seed(0)
+    layer = SparseGridAttention(2, (4, 2), 0.4).to(dtype)
+    q, k, v = (torch.randn(3, 8, 8, 6, dtype=dtype) for _ in range(3))
+    q[0, :, :4], k[1, :, 2:], k[2] = 0, 0, 0.5
+    inputs = [x.requires_grad_() for x in (q, k, v)] + [layer.logit_scale]
+    results, kept = [], []
+    for training in (True, False):
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda x, sizes=sizes: sizes.append(x.numel()) or x, lambda x: x
+        ):
+            y = layer.train(training)(q, k, v)
+        results.append([y, *torch.autograd.grad(y.square().sum(), inputs)])
+        kept.append(sum(sizes))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+    assert kept[0] < kept[1] / 1.5
