@@ -122,6 +122,7 @@ def _decode(content: bytes) -> DecodedImage | str:
         content[4:8] == b'ftyp'
         or content.startswith(_FOR_PILLOW)
         or _is_webp_with_exif(content)
+        or _is_animated_png(content)
     ):
         try:
             values = _decode_with_pillow(content)
@@ -151,6 +152,11 @@ def _is_webp_with_exif(content: bytes) -> bool:
     """Whether it may have an orientation, which OpenCV 4 does not apply in WebP."""
     is_extended = content.startswith(b'RIFF') and content[8:16] == b'WEBPVP8X'
     return is_extended and bool(content[20:21]) and bool(content[20] & 0x08)
+
+
+def _is_animated_png(content: bytes) -> bool:
+    """Whether it has frames, a damaged one of which ends the process in OpenCV 4.11."""
+    return content.startswith(b'\x89PNG') and b'acTL' in content[: content.find(b'IDAT')]
 
 
 def _tiff_bits(content: bytes) -> int:
