@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from msvitreid.models.backbones import SparseGridAttention, blocks
+from msvitreid.models.backbones import blocks, sparse_grid_attention
 from tests.engine.tiny_run import build_runner, tiny_config
 
 
@@ -16,8 +16,8 @@ def plain(market, tmp_path_factory):
 def layer_by_layer(market, tmp_path_factory):
     """Computed as where a compiler fuses the layers: gradients differ in rounding."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, 'takes_lean_bottleneck', lambda main, x: False)
-        patch.setattr(SparseGridAttention, '_keeps_maps', lambda self, q: False)
+        patch.setattr(blocks, 'can_use_lean_bottleneck', lambda main, x: False)
+        patch.setattr(sparse_grid_attention, 'can_recompute', lambda q: False)
         return state(market, tmp_path_factory.mktemp('layers'))
 
 

@@ -12,8 +12,9 @@ from torch.nn.modules import activation
 
 from msvitreid.registry import MODELS
 
-from .lean_bottleneck import lean_bottleneck, takes_lean_bottleneck
+from .lean_bottleneck import can_use_lean_bottleneck, lean_bottleneck
 from .sparse_grid_attention import Kernel, SparseGridAttention
+from .squeeze_excitation import SqueezeExcitation
 
 # Torch's activations by their names, as act_cfg takes them. mmcv registers them too, but importing
 # it brings OpenCV and mmengine's runner.
@@ -67,26 +68,6 @@ def conv_x(
     return nn.Sequential(layers)
 
 
-class SqueezeExcitation(nn.Module):
-    """Scale each channel by a gate computed from the map's mean; its activation is ReLU always."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        hidden = max(8, channels // 8)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.reduce = nn.Conv2d(channels, hidden, 1)
-        self.act = nn.ReLU(inplace=True)
-        self.expand = nn.Conv2d(hidden, channels, 1)
-        self.gate = nn.Sigmoid()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.scales(x)
-
-    def scales(self, x: Tensor) -> Tensor:
-        """The gates of ``(N, C, H, W)``, ``(N, C, 1, 1)``."""
-        return self.gate(self.expand(self.act(self.reduce(self.pool(x)))))
-
-
 class CNNBlock(nn.Module):
     """Inverted bottleneck with grouped 3x3 (4 channels a group) and squeeze-excitation.
 
@@ -127,7 +108,7 @@ class CNNBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        lean = takes_lean_bottleneck(self.main, x)
+        lean = can_use_lean_bottleneck(self.main, x)
         main = lean_bottleneck(self.main, x) if lean else self.main(x)
         return self.drop_path(main) + self.skip(x)
 

@@ -6,10 +6,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from msvitreid.models.kernels.grouped_conv import GroupedConv2d
+
+from .squeeze_excitation import SqueezeExcitation
 
 aten = torch.ops.aten
 
@@ -21,11 +24,11 @@ def lean_bottleneck(main: nn.Sequential, x: Tensor) -> Tensor:
 
     Normalized, activated and gated maps cost little to compute again. The result is equal to
     ``main(x)`` bit by bit, gradients up to rounding, and the running statistics follow the batch
-    once. There is no second derivative.
+    once. There is no second derivative, and none in forward mode.
 
     Args:
         main: 1x1 convolution, grouped 3x3, squeeze-excitation and 1x1 convolution of a
-            ``CNNBlock`` that :func:`takes_lean_bottleneck`.
+            ``CNNBlock`` that :func:`can_use_lean_bottleneck`.
         x: ``(N, C, H, W)``.
     """
     layers: Any = main
@@ -52,43 +55,71 @@ def lean_bottleneck(main: nn.Sequential, x: Tensor) -> Tensor:
     return cast(Tensor, project.norm(x))
 
 
-def takes_lean_bottleneck(main: nn.Sequential, x: Tensor) -> bool:
+def can_use_lean_bottleneck(main: nn.Sequential, x: Tensor) -> bool:
     """Whether :func:`lean_bottleneck` computes ``main(x)``.
 
-    It does in training on the CPU, in float32 or float64 without autocast, with the layers that
-    ``CNNBlock`` builds, ReLU, and no hooks on them. A compiler fuses the layers by itself.
+    It does in training on the CPU, see :func:`can_recompute`, with exactly the layers that
+    ``CNNBlock`` builds, ReLU, and no hooks on them.
     """
     return (
-        torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
+        can_recompute(x)
         and main.training
         and len(x) > 1  # of one pixel in all, torch refuses statistics
-        and x.device.type == 'cpu'
-        and x.dtype in (torch.float32, torch.float64)
-        and not torch.is_autocast_enabled('cpu')
-        and all(_takes_layer(layer) for layer in main.modules())
+        and {name: type(layer) for name, layer in main.named_modules()} in _LAYERS
+        and all(map(_is_plain, main.modules()))
+        and _is_pointwise(main[0].conv)  # type: ignore[arg-type]
+        and _is_pointwise(main[3].conv)  # type: ignore[arg-type]
+        and main[1].conv.bias is None
     )
 
 
-def _takes_layer(layer: nn.Module) -> bool:
+def can_recompute(x: Tensor) -> bool:
+    """Whether a backward pass of our own takes the place of the layers' for an input.
+
+    It does on the CPU, in float32 or float64 without autocast, where a gradient is wanted. A
+    compiler fuses layers by itself, and forward-mode derivatives need the layers.
+    """
+    return (
+        isinstance(x, Tensor)  # no proxy of a tracer
+        and torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()
+        and x.device.type == 'cpu'
+        and x.dtype in (torch.float32, torch.float64)
+        and not torch.is_autocast_enabled('cpu')
+        and forward_ad._current_level < 0  # noqa: SLF001
+    )
+
+
+def _layers(grouped: type[nn.Module]) -> dict[str, type[nn.Module]]:
+    """Types of a main path's modules by name."""
+    kinds: dict[str, type[nn.Module]] = {'': nn.Sequential}
+    for place, conv in (('0', nn.Conv2d), ('1', grouped), ('3', nn.Conv2d)):
+        kinds |= {place: nn.Sequential, f'{place}.conv': conv, f'{place}.norm': nn.BatchNorm2d}
+    kinds |= {'0.act': nn.ReLU, '1.act': nn.ReLU, '2': SqueezeExcitation, '2.act': nn.ReLU}
+    kinds |= {'2.pool': nn.AdaptiveAvgPool2d, '2.reduce': nn.Conv2d, '2.expand': nn.Conv2d}
+    return {**kinds, '2.gate': nn.Sigmoid}
+
+
+_LAYERS = [_layers(nn.Conv2d), _layers(GroupedConv2d)]
+
+
+def _is_plain(layer: nn.Module) -> bool:
     if any(getattr(layer, f'_{kind}_hooks') for kind in HOOKS):
         return False
     if isinstance(layer, nn.BatchNorm2d):
         # No momentum is an average of all batches, by a factor that torch computes.
         return (
-            type(layer) is nn.BatchNorm2d
-            and layer.training
+            layer.training
             and layer.affine
             and layer.track_running_stats
             and layer.momentum is not None
         )
-    if isinstance(layer, nn.Conv2d):
-        return type(layer) in (nn.Conv2d, GroupedConv2d)
-    return bool(list(layer.children())) or type(layer) in (
-        nn.ReLU,
-        nn.Sigmoid,
-        nn.AdaptiveAvgPool2d,
-    )
+    return not isinstance(layer, nn.Conv2d) or layer.padding_mode == 'zeros'
+
+
+def _is_pointwise(conv: nn.Conv2d) -> bool:
+    shape = conv.kernel_size, conv.stride, conv.padding, conv.groups
+    return shape == ((1, 1), (1, 1), (0, 0), 1) and conv.bias is None
 
 
 class _Bottleneck(torch.autograd.Function):

@@ -12,6 +12,8 @@ from msvitreid.errors import ConfigError
 from msvitreid.models.kernels import sparse_softmax, takes_triton, triton_attention
 from msvitreid.utils.checks import is_number, require_whole
 
+from .lean_bottleneck import can_recompute
+
 #: Largest logarithm of the cosine's scale: the published constant, not ln 100.
 MAX_LOGIT_SCALE = 4.6052
 
@@ -133,24 +135,13 @@ class SparseGridAttention(nn.Module):
         return x if act is None else act(x)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        if self._keeps_maps(q):
+        if self.training and type(self) is SparseGridAttention and can_recompute(q):
             return cast(Tensor, _Attention.apply(q, k, v, self.logit_scale, self))
         height, width = q.shape[-2:]
         v = self._group(v)
         with torch.autocast(q.device.type, enabled=False):
             shares = self.shares(self.logits(q, k))
         return self._ungroup(shares.to(v.dtype) @ v, height, width)
-
-    def _keeps_maps(self, q: Tensor) -> bool:
-        return (
-            torch.is_grad_enabled()
-            and not torch.compiler.is_compiling()
-            and self.training
-            and type(self) is SparseGridAttention
-            and q.device.type == 'cpu'
-            and q.dtype in (torch.float32, torch.float64)
-            and not torch.is_autocast_enabled('cpu')
-        )
 
     def logits(self, q: Tensor, k: Tensor) -> Tensor:
         """Scaled cosines of queries and keys of maps ``(B, num_heads * d, H, W)``.

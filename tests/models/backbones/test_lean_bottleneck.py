@@ -3,9 +3,10 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
-from msvitreid.models.backbones.blocks import CNNBlock
-from msvitreid.models.backbones.lean_bottleneck import lean_bottleneck, takes_lean_bottleneck
+from msvitreid.models.backbones.blocks import CNNBlock, SqueezeExcitation, conv_x
+from msvitreid.models.backbones.lean_bottleneck import can_use_lean_bottleneck, lean_bottleneck
 
 
 def block(**options):
@@ -71,17 +72,57 @@ def test_no_second_derivative():
 
 def test_what_is_left_to_the_layers():
     net, x = block().main, maps(2, 8, 6, 4)
-    assert takes_lean_bottleneck(net, x)
-    assert not takes_lean_bottleneck(net, x[:1])
-    assert not takes_lean_bottleneck(block(act_cfg={'type': 'GELU'}).main, x)
+    assert can_use_lean_bottleneck(net, x)
+    assert not can_use_lean_bottleneck(net, x[:1])
+    assert not can_use_lean_bottleneck(block(act_cfg={'type': 'GELU'}).main, x)
     with torch.no_grad():
-        assert not takes_lean_bottleneck(net, x)
+        assert not can_use_lean_bottleneck(net, x)
     with torch.autocast('cpu', torch.bfloat16):
-        assert not takes_lean_bottleneck(net, x)
-    assert not takes_lean_bottleneck(nn.SyncBatchNorm.convert_sync_batchnorm(block()).main, x)
+        assert not can_use_lean_bottleneck(net, x)
+    assert not can_use_lean_bottleneck(nn.SyncBatchNorm.convert_sync_batchnorm(block()).main, x)
     net[1].norm.momentum = None
-    assert not takes_lean_bottleneck(net, x)
+    assert not can_use_lean_bottleneck(net, x)
     hooked = block().main
     hooked[2].register_forward_hook(lambda *_: None)
-    assert not takes_lean_bottleneck(hooked, x)
-    assert not takes_lean_bottleneck(block().eval().main, x)
+    assert not can_use_lean_bottleneck(hooked, x)
+    assert not can_use_lean_bottleneck(block().eval().main, x)
+
+
+def exchanged(place, layer):
+    main = block().main
+    parent, _, name = place.rpartition('.')
+    setattr(main.get_submodule(parent), name, layer.double())
+    return main
+
+
+class OwnGates(SqueezeExcitation):
+    def scales(self, x):
+        return 2 * super().scales(x)
+
+
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda: exchanged('2', OwnGates(48)),
+        lambda: exchanged('2', nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sigmoid())),
+        lambda: exchanged('3', conv_x(48, 12, act_cfg={'type': 'ReLU'})),
+        lambda: exchanged('0.conv', nn.Conv2d(8, 48, 3, padding=1, bias=False)),
+        lambda: exchanged('1.conv', nn.Conv2d(48, 48, 3, padding=1, groups=12)),
+        lambda: exchanged(
+            '1.conv',
+            nn.Conv2d(48, 48, 3, padding=1, groups=12, bias=False, padding_mode='reflect'),
+        ),
+        lambda: nn.Sequential(*block().main, nn.ReLU()),
+    ],
+)
+def test_other_layers_compute_themselves(make):
+    """Class of faults: a block of somebody's own, of which parts are passed over."""
+    assert not can_use_lean_bottleneck(make().train(), maps(2, 8, 6, 4))
+
+
+def test_forward_mode_and_tracing_take_the_layers():
+    x = maps(2, 8, 6, 4)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x.detach(), torch.ones_like(x))
+        assert forward_ad.unpack_dual(block()(dual)).tangent.shape == (2, 12, 6, 4)
+    assert torch.fx.symbolic_trace(block()) is not None
