@@ -8,6 +8,7 @@ May use every room but ``cli``, ``demo`` and ``serving``.
 """
 
 from msvitreid.engine.run_description import model_file_from_run
+from msvitreid.models.joining import join_model_files
 from msvitreid.models.model_description import load_model
 
 from .embedding import EmbeddedImages, embed_dataset
@@ -22,6 +23,7 @@ __all__ = [
     'embed_dataset',
     'get_config',
     'get_model',
+    'join_model_files',
     'list_configs',
     'list_models',
     'load_model',

@@ -1,7 +1,7 @@
 """Join model files: one net whose embedding is that of all of them, side by side.
 
-Nets that differ, such as one from scratch and one from ImageNet weights, find more together than
-each by itself, for the time of both. They must prepare images alike, by the same size and
+Nets that differ, such as one from scratch and one from ImageNet weights, may find more together
+than each by itself, for the time of both. They must prepare images alike, by the same size and
 transforms. The result is a model file like any other.
 """
 
@@ -29,8 +29,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if len(args.models) < 2:
         parser.error('two model files or more can be joined')
-    if not args.out.endswith('.safetensors'):
-        parser.error(f'a model file must be called *.safetensors, got {args.out!r}')
     return args
 
 
@@ -39,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def join(args: argparse.Namespace) -> Done:
+    from msvitreid.checkpoints.model_file import SUFFIX
     from msvitreid.models.joining import join_model_files
+    from msvitreid.utils.files import require_suffix
 
+    require_suffix(args.out, [SUFFIX], '--out')
     found = join_model_files(args.models, args.out)
     return Done({}, f'{len(args.models)} nets joined in {args.out}; fingerprint {found}')

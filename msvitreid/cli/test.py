@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_config(config, options)
     require_sections(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     if is_model_file(args.checkpoint):
-        use_model_file(cfg, args.checkpoint)
+        use_model_file(cfg, args.checkpoint, options)
     check_config(cfg)
     # Not the training run's own folder, whose config file must stay.
     cfg.work_dir = args.work_dir or default_test_dir(cfg, config, args.checkpoint)

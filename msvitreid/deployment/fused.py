@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from msvitreid.models.backbones.blocks import CNNBlock, SparseAttentionBlock, SqueezeExcitation
+from msvitreid.models.backbones.blocks import CNNBlock, SparseAttentionBlock
 from msvitreid.models.backbones.msvit import MSViT
+from msvitreid.models.backbones.squeeze_excitation import SqueezeExcitation
 from msvitreid.models.kernels.grouped_conv import (
     GroupedConv2d,
     fits_kernel,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
+
 from msvitreid.checkpoints.model_file import ModelFile, read_model_file, write_model_file
-from msvitreid.errors import ConfigError
-from msvitreid.utils.files import require_writable
+from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.utils.files import make_folder, require_writable
 
 from .model_description import build_described
+
+#: Height and width of the image that nets of any size are tried on.
+ANY_SIZE = (256, 128)
 
 
 def join_model_files(
@@ -18,8 +24,8 @@ def join_model_files(
 ) -> str:
     """Write one model file whose embedding is that of all of ``files``, one after the other.
 
-    Nets that err in different ways, such as one from scratch and one from ImageNet weights, find
-    more together than each by itself, for the time of both.
+    Nets that err in different ways, such as one from scratch and one from ImageNet weights, may
+    find more together than each by itself, for the time of both.
 
     Args:
         files: at least two model files that prepare images alike: same transforms, size and range
@@ -37,12 +43,16 @@ def join_model_files(
     """
     if len(files) < 2:
         raise ConfigError(f'two model files or more can be joined, got {len(files)}')
+    if os.path.realpath(out) in map(os.path.realpath, files):
+        raise ConfigError(
+            f'{str(out)!r} is one of the files to join; name another one to write'
+        )
     require_writable(out)
     nets = [read_model_file(file) for file in files]
     first = nets[0].description
     for number, (file, net) in enumerate(zip(files, nets, strict=True)):
-        if net.fingerprint in [other.fingerprint for other in nets[:number]]:
-            raise ConfigError(f'{str(file)!r} is given twice, perhaps under two names')
+        for same in (i for i in range(number) if nets[i].fingerprint == net.fingerprint):
+            raise ConfigError(f'{str(file)!r} is the same net as {str(files[same])!r}')
         for key, ours, theirs in _differences(first, net.description):
             raise ConfigError(
                 f'{str(files[0])!r} and {str(file)!r} prepare images in different ways, {key}: '
@@ -62,7 +72,7 @@ def join_model_files(
         },
         'pipeline': first['pipeline'],
         'preprocessing': {**first['preprocessing'], 'mean': [0, 0, 0], 'std': [1, 1, 1]},
-        'flip': any(net.description['flip'] for net in nets),
+        'flip': first['flip'],
         'dimension': sum(net.description['dimension'] for net in nets),
         'training_data': _distinct([net.description['training_data'] for net in nets]),
         'license': '; '.join(_distinct([[net.description['license']] for net in nets])),
@@ -73,6 +83,15 @@ def join_model_files(
         for name, tensor in net.tensors.items()
     }
     model = build_described(ModelFile(description, tensors), out)
+    height, width = first['preprocessing']['image_size'] or ANY_SIZE
+    with torch.inference_mode():
+        found = model.embed(torch.zeros(1, 3, height, width)).shape[1]
+    if found != description['dimension']:
+        raise CheckpointError(
+            f'the files to join state {description["dimension"]} numbers of an embedding and their '
+            f'nets give {found}; write them again, by msvitreid convert'
+        )
+    make_folder(Path(out).parent)
     return write_model_file(out, model, description)
 
 
@@ -85,6 +104,7 @@ def _differences(
         (key, ours['preprocessing'][key], theirs['preprocessing'][key])
         for key in ('image_size', 'color', 'value_range', 'range')
     ]
+    pairs.append(('flip', ours['flip'], theirs['flip']))
     # The size says it in fewer words than the pipeline.
     return sorted((pair for pair in pairs if pair[1] != pair[2]), key=lambda pair: pair[0])
 

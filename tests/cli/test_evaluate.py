@@ -131,10 +131,26 @@ def test_a_checkpoint_of_training_and_a_wrapped_one_do_as_well(evaluate, trained
     assert set(evaluate(checkpoint=trained / 'epoch_1.pth')) == set(evaluate())
 
 
-def test_a_model_file_is_tested_with_its_own_net_and_preprocessing(evaluate, trained):
-    """Class of faults: a file's weights in the net, or behind the pipeline, of another config."""
-    changes = {'model.flip_test': False, 'image_size': (128, 128)}
-    assert evaluate(checkpoint=trained / 'model.safetensors', **changes) == evaluate()
+def test_a_model_file_is_tested_with_its_own_net_and_preprocessing(
+    evaluate, hard_tree, trained, tmp_path
+):
+    """Class of faults: a file's weights in the net, or behind the pipeline, of another config.
+
+    The config's own net is MSViT-S.
+    """
+    file, result = trained / 'model.safetensors', tmp_path / 'of_file.json'
+    changes = {
+        'data_root': hard_tree[0],
+        'on_count_mismatch': 'ignore',
+        'test_dataloader.num_workers': 0,
+    }
+    given = [MARKET, file, '--work-dir', tmp_path / 'work', '--out', result]
+    outcome = run('test.py', *given, *options(changes))
+    assert outcome.code == 0, outcome.err
+    assert json.loads(result.read_text())['metrics'] == evaluate()
+    outcome = run('test.py', *given, *options({**changes, 'model.flip_test': False}))
+    assert outcome.code == 2
+    assert 'model.flip_test: without effect' in outcome.err
 
 
 def test_plain_average_precision_is_an_option(evaluate):

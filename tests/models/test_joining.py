@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from msvitreid.checkpoints import write_model_file
-from msvitreid.cli.main import COMMANDS
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.models import FeatureHead
 from msvitreid.models.joining import join_model_files
 from msvitreid.models.model_description import load_model
+from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 from tests.cli.command import command
 from tests.models.test_model_description import PREPROCESSING, description
@@ -73,8 +73,9 @@ def test_similarities_are_the_mean_of_the_nets(written, normalized, tmp_path):
 def test_a_joined_file_is_joined_again(written, normalized, tmp_path):
     plain, both = written('plain', 0), tmp_path / 'both.safetensors'
     join_model_files([plain, normalized], both)
-    join_model_files([both, written('third', 2)], tmp_path / 'three.safetensors')
-    assert load_model(tmp_path / 'three.safetensors')[1]['dimension'] == 240
+    three = tmp_path / 'new folder' / 'three.safetensors'
+    join_model_files([both, written('third', 2)], three)
+    assert load_model(three)[1]['dimension'] == 240
 
 
 def test_nets_that_cannot_be_joined(written, tmp_path):
@@ -82,16 +83,24 @@ def test_nets_that_cannot_be_joined(written, tmp_path):
     plain = written('plain', 0)
     copy = shutil.copy(plain, tmp_path / 'copy.safetensors')
     larger = written('larger', 1, preprocessing={**PREPROCESSING, 'image_size': [128, 64]})
+    unflipped = written('unflipped', 1, flip=False)
+    longer = written('longer', 1, dimension=81)
     resized = written('resized', 1, pipeline=[{'type': 'Resize', 'scale': [32, 64]}])
     (tmp_path / 'damaged.safetensors').write_bytes(plain.read_bytes()[:-9])
     with pytest.raises(ConfigError, match='two model files or more'):
         join_model_files([plain], out)
-    with pytest.raises(ConfigError, match=r'copy\.safetensors.* given twice'):
+    with pytest.raises(ConfigError, match=r'copy\.safetensors.* same net as .*plain'):
         join_model_files([plain, copy], out)
     with pytest.raises(ConfigError, match=r'image_size: \[64, 32\] and \[128, 64\]'):
         join_model_files([plain, larger], out)
     with pytest.raises(ConfigError, match='pipeline'):
         join_model_files([plain, resized], out)
+    with pytest.raises(ConfigError, match='flip: True and False'):
+        join_model_files([plain, unflipped], out)
+    with pytest.raises(CheckpointError, match=r'161 numbers .* give 160'):
+        join_model_files([plain, longer], out)
+    with pytest.raises(ConfigError, match='one of the files to join'):
+        join_model_files([plain, resized], resized)
     with pytest.raises(CheckpointError, match='damaged'):
         join_model_files([plain, tmp_path / 'damaged.safetensors'], out)
     assert not out.exists()
@@ -103,13 +112,18 @@ def test_the_command(written, tmp_path):
     found = command('join', *files, '--out', out)
     assert (found.code, found.err) == (0, '')
     assert found.out.startswith(f'2 nets joined in {out}; fingerprint ')
-    assert 'join' in COMMANDS
     for arguments in ((files[0], '--out', out), (*files, '--out', tmp_path / 'both.pth')):
         assert command('join', *arguments).code == 2
     missing = command('join', files[0], tmp_path / 'none.safetensors', '--out', out)
     assert missing.code == 2
     assert 'none.safetensors' in missing.err
     assert len(missing.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize('nets', [[], [{'type': 'ReLU'}], [{}] * 17, 'a', [1]])
+def test_nets_of_a_config(nets):
+    with pytest.raises(ConfigError, match='nets'):
+        MODELS.build({'type': 'JoinedNets', 'nets': nets})
 
 
 def test_what_is_joined_is_not_trained():

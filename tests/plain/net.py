@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msvitreid.models import ReIDModel
-from msvitreid.models.backbones.blocks import CNNBlock, SparseAttentionBlock, SqueezeExcitation
+from msvitreid.models.backbones.blocks import CNNBlock, SparseAttentionBlock
 from msvitreid.models.backbones.sparse_grid_attention import (
     MAX_LOGIT_SCALE,
     SparseGridAttention,
 )
+from msvitreid.models.backbones.squeeze_excitation import SqueezeExcitation
 
 NEG_INF = float('-inf')
 

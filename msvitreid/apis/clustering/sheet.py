@@ -62,7 +62,7 @@ def draw_clusters(
             place = _place(id_, found.metadata[member], root)
             try:
                 if place is None:
-                    raise DatasetError(f'{id_}: nobody knows where the image is')
+                    raise DatasetError(f'{id_}: the metadata name no file')
                 image = ImageOps.pad(
                     Image.fromarray(read_image(place, None)), TILE, color='white'
                 )

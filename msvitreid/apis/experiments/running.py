@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from msvitreid.apis.tested_net import open_run, open_tested
+from msvitreid.checkpoints import digest
 from msvitreid.checkpoints.run_lock import run_lock
 from msvitreid.engine import check_config, load_config
 from msvitreid.errors import PREEMPTED, ConfigError, ReIDError
@@ -368,7 +369,9 @@ def _result(table: ExperimentTable, run: Run, test: str) -> TestedRun | None:
 
 
 def _settings(table: ExperimentTable, run: Run, test: str) -> str:
-    return _digest(run.settings, option_texts(table.tests[test]))
+    # Of joined nets, which they are: one may have been trained again.
+    nets = [digest(one.model_file) for one in run.members if one.model_file.is_file()]
+    return _digest(run.settings, [*option_texts(table.tests[test]), *nets])
 
 
 def _digest(text: str, options: Sequence[str]) -> str:

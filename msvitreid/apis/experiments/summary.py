@@ -72,6 +72,7 @@ def compare(
     base = experiment.table.compared_with
     found = []
     for test in experiment.table.tests:
+        _require_same_queries([one for one in tested if one.test == test])
         by_variant = {
             name: {one.seed: one for one in tested if (one.variant, one.test) == (name, test)}
             for name in experiment.table.variants
@@ -174,16 +175,20 @@ def runs_csv(experiment: Experiment, tested: Sequence[TestedRun]) -> str:
     return csv_text([heads, *rows])
 
 
+def _require_same_queries(runs: Sequence[TestedRun]) -> None:
+    for one in runs:
+        first, own = runs[0].figures, one.figures
+        if (own.queries, own.identities) != (first.queries, first.identities):
+            raise ConfigError(
+                f'test {one.test!r}: {one.variant}, seed {one.seed}, has other queries than '
+                f'{runs[0].variant}, seed {runs[0].seed}; a variant may change the net, not the '
+                'test set'
+            )
+
+
 def _paired(
     pairs: Sequence[tuple[TestedRun, TestedRun]], resamples: int
 ) -> tuple[float, tuple[float, float]]:
-    first = pairs[0][1].figures
-    for one in (run for pair in pairs for run in pair):
-        if (one.figures.queries, one.figures.identities) != (first.queries, first.identities):
-            raise ConfigError(
-                f'test {one.test!r}: {one.variant}, seed {one.seed}, has other queries than the '
-                'base; a variant may change the net, not the test set'
-            )
     differences = [_precisions(one) - _precisions(base) for one, base in pairs]
     interval = _interval(differences, pairs[0][1], resamples)
     return float(np.nanmean(np.mean(differences, axis=0))), interval

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from msvitreid.engine.config.flags import without_effect
 from msvitreid.errors import ConfigError
 from msvitreid.utils.config_values import parse_value
 from msvitreid.utils.near_names import did_you_mean
@@ -158,6 +159,12 @@ def _faults(table: ExperimentTable) -> list[str]:
             faults.append(f'variants.{name}.config: neither it nor the table names a config')
         if 'randomness.seed' in {**table.options, **variant.options}:
             faults.append(f'variants.{name}: randomness.seed is what "seeds" says')
+    if any(variant.join for variant in table.variants.values()):
+        faults += [
+            f'tests.{name}.{key}: nets that are joined state their own net and preprocessing'
+            for name, options in table.tests.items()
+            for key in without_effect(options)
+        ]
     groups = {
         'options': table.options,
         **{f'variants.{name}.options': one.options for name, one in table.variants.items()},
@@ -180,6 +187,8 @@ def _faults_of_join(table: ExperimentTable, name: str, variant: Variant) -> list
         for other in variant.join or ()
         if other not in trained
     ]
+    if len(set(variant.join or ())) < len(variant.join or ()):
+        faults.append(f'variants.{name}.join: one variant is named twice')
     if variant.options:
         faults.append(f'variants.{name}.options: nets that are joined are not trained again')
     return faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +167,33 @@ def use_test_only(cfg: Config, checkpoint: str | os.PathLike[str] | None) -> Non
     cfg.model = without_initial_weights(cfg.model)
 
 
-def use_model_file(cfg: Config, path: str | os.PathLike[str]) -> None:
+def without_effect(options: Iterable[str]) -> list[str]:
+    """Those of ``--cfg-options`` that say what a model file says itself."""
+    own = re.compile(
+        r'(model|image_size|test_pipeline|test_dataloader\.dataset\.pipeline)(\.|$)'
+    )
+    return [key for key in options if own.match(key)]
+
+
+def use_model_file(
+    cfg: Config, path: str | os.PathLike[str], options: Iterable[str] = ()
+) -> None:
     """Have a test compute a model file's net, with its own preprocessing, on the config's test set.
+
+    Args:
+        cfg: with a test set.
+        path: of the model file.
+        options: keys that the user has changed in ``cfg``.
 
     Raises:
         CheckpointError: the file cannot be used.
+        ConfigError: an option has no effect.
     """
+    if changed := without_effect(options):
+        raise ConfigError(
+            f'{", ".join(changed)}: without effect, as model file {str(path)!r} states its own net '
+            'and preprocessing; leave it out, or test the checkpoint'
+        )
     description = read_model_file(path).description
     cfg.model = {**description['architecture'], 'flip_test': description['flip']}
     value_range = description['preprocessing']['value_range']

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
-from annotated_types import MinLen
+from annotated_types import MaxLen, MinLen
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from msvitreid.errors import ConfigError
 from msvitreid.models.build_part import build_part
+from msvitreid.models.reid import ReIDModel
 from msvitreid.registry import MODELS
 from msvitreid.registry.checked import checked
 
@@ -23,13 +25,17 @@ class JoinedNets(BaseModule):
     mirrored images add. :func:`~msvitreid.models.joining.join_model_files` makes such a model.
 
     Args:
-        nets: configs of :class:`~msvitreid.models.ReIDModel`, as model files state them; each
-            normalizes the image in [0, 1] by the mean and deviation of its own preprocessor.
+        nets: configs of :class:`~msvitreid.models.ReIDModel`, as model files state them, at most
+            16; each normalizes the image in [0, 1] by the mean and deviation of its own
+            preprocessor.
+
+    Raises:
+        ConfigError: one is of another kind.
     """
 
     def __init__(
         self,
-        nets: Annotated[Sequence[Mapping[str, Any]], MinLen(1)],
+        nets: Annotated[Sequence[Mapping[str, Any]], MinLen(1), MaxLen(16)],
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -37,6 +43,11 @@ class JoinedNets(BaseModule):
             build_part(f'model.backbone.nets.{number}', net, type='ReIDModel')
             for number, net in enumerate(nets)
         )
+        for number, net in enumerate(self.nets):
+            if not isinstance(net, ReIDModel):
+                raise ConfigError(
+                    f'model.backbone.nets.{number} must be a ReIDModel, got a {type(net).__name__}'
+                )
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
         """``(N, 3, H, W)`` in [0, 1] to one tensor ``(N, D)``, D the sum of the nets' numbers."""

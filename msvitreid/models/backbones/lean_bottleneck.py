@@ -67,9 +67,9 @@ def can_use_lean_bottleneck(main: nn.Sequential, x: Tensor) -> bool:
         and len(x) > 1  # of one pixel in all, torch refuses statistics
         and {name: type(layer) for name, layer in main.named_modules()} in _LAYERS
         and all(map(_is_plain, main.modules()))
-        and _is_pointwise(main[0].conv)  # type: ignore[arg-type]
-        and _is_pointwise(main[3].conv)  # type: ignore[arg-type]
-        and main[1].conv.bias is None
+        and _is_pointwise(main.get_submodule('0.conv'))
+        and _is_pointwise(main.get_submodule('3.conv'))
+        and main.get_submodule('1.conv').bias is None
     )
 
 
@@ -77,12 +77,15 @@ def can_recompute(x: Tensor) -> bool:
     """Whether a backward pass of our own takes the place of the layers' for an input.
 
     It does on the CPU, in float32 or float64 without autocast, where a gradient is wanted. A
-    compiler fuses layers by itself, and forward-mode derivatives need the layers.
+    compiler fuses layers by itself; traces, forward-mode derivatives and those of
+    ``torch.func`` need the layers.
     """
     return (
         isinstance(x, Tensor)  # no proxy of a tracer
         and torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
+        and not cast(Any, torch.jit).is_tracing()
+        and not torch._C._are_functorch_transforms_active()  # noqa: SLF001
         and x.device.type == 'cpu'
         and x.dtype in (torch.float32, torch.float64)
         and not torch.is_autocast_enabled('cpu')
@@ -104,20 +107,22 @@ _LAYERS = [_layers(nn.Conv2d), _layers(GroupedConv2d)]
 
 
 def _is_plain(layer: nn.Module) -> bool:
-    if any(getattr(layer, f'_{kind}_hooks') for kind in HOOKS):
+    if 'forward' in vars(layer) or any(getattr(layer, f'_{kind}_hooks') for kind in HOOKS):
         return False
     if isinstance(layer, nn.BatchNorm2d):
         # No momentum is an average of all batches, by a factor that torch computes.
         return (
             layer.training
             and layer.affine
-            and layer.track_running_stats
+            and layer.num_batches_tracked is not None
             and layer.momentum is not None
         )
-    return not isinstance(layer, nn.Conv2d) or layer.padding_mode == 'zeros'
+    if isinstance(layer, nn.Conv2d):
+        return layer.padding_mode == 'zeros' and isinstance(layer.padding, tuple)
+    return True
 
 
-def _is_pointwise(conv: nn.Conv2d) -> bool:
+def _is_pointwise(conv: Any) -> bool:
     shape = conv.kernel_size, conv.stride, conv.padding, conv.groups
     return shape == ((1, 1), (1, 1), (0, 0), 1) and conv.bias is None
 

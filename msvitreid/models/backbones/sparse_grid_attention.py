@@ -135,7 +135,8 @@ class SparseGridAttention(nn.Module):
         return x if act is None else act(x)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        if self.training and type(self) is SparseGridAttention and can_recompute(q):
+        is_own = type(self) is SparseGridAttention and 'shares' not in vars(self)
+        if self.training and is_own and q.dtype == v.dtype and can_recompute(q):
             return cast(Tensor, _Attention.apply(q, k, v, self.logit_scale, self))
         height, width = q.shape[-2:]
         v = self._group(v)

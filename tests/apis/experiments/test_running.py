@@ -211,6 +211,10 @@ def test_nets_are_joined_after_they_are_trained(trainings, tmp_path, monkeypatch
         f'--out {tmp_path}/both/seed-0/train/model.safetensors'
     )
     assert len(trainings.commands) == 6
+    # Trained again, so that what was joined is of another net.
+    experiment.runs[0].model_file.write_bytes(b'other')
+    with pytest.raises(ConfigError, match='both, seed 0'):
+        finished_tests(experiment)
 
 
 def test_a_training_that_outlives_a_killed_start_is_waited_for(

@@ -84,7 +84,15 @@ def test_option_texts_are_read_back(options):
         (changed(variants={'a': {}, 'b': {'join': ['a', 'c']}}), r"variants.b.join: .*'c'"),
         (changed(variants={'a': {'join': ['a', 'a']}}), 'variants.a.join'),
         (changed(variants={'a': {}, 'b': {'join': ['a']}}), 'variants.b.join'),
+        (changed(variants={'a': {}, 'b': {'join': ['a', 'a']}}), 'variants.b.join.*twice'),
         (changed(variants={'a': {}, 'b': {'join': []}}), 'variants.b.join'),
+        (
+            changed(
+                variants={'a': {}, 'b': {}, 'c': {'join': ['a', 'b']}},
+                tests={'unflipped': {'model.flip_test': False}},
+            ),
+            'tests.unflipped.model.flip_test',
+        ),
         (
             changed(
                 variants={'a': {}, 'b': {}, 'c': {'join': ['a', 'b'], 'options': {'x': 1}}}

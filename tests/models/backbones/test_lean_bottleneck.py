@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.autograd import forward_ad
 
-from msvitreid.models.backbones.blocks import CNNBlock, SqueezeExcitation, conv_x
+from msvitreid.models.backbones.blocks import CNNBlock, conv_x
 from msvitreid.models.backbones.lean_bottleneck import can_use_lean_bottleneck, lean_bottleneck
+from msvitreid.models.backbones.squeeze_excitation import SqueezeExcitation
 
 
 def block(**options):
@@ -112,6 +113,11 @@ class OwnGates(SqueezeExcitation):
             '1.conv',
             nn.Conv2d(48, 48, 3, padding=1, groups=12, bias=False, padding_mode='reflect'),
         ),
+        lambda: exchanged(
+            '1.conv', nn.Conv2d(48, 48, 3, padding='same', groups=12, bias=False)
+        ),
+        lambda: exchanged('2.gate', nn.ReLU()),
+        lambda: block(act_cfg={'type': 'Sigmoid'}).main,
         lambda: nn.Sequential(*block().main, nn.ReLU()),
     ],
 )
@@ -126,3 +132,10 @@ def test_forward_mode_and_tracing_take_the_layers():
         dual = forward_ad.make_dual(x.detach(), torch.ones_like(x))
         assert forward_ad.unpack_dual(block()(dual)).tangent.shape == (2, 12, 6, 4)
     assert torch.fx.symbolic_trace(block()) is not None
+    torch.jit.trace(block(), x, check_trace=False)
+
+
+def test_activations_of_a_config_are_computed():
+    net, x = block(act_cfg={'type': 'Sigmoid'}), maps(2, 8, 6, 4)
+    expected = net.main(x) + net.skip(x)
+    assert torch.equal(net(x), expected)
