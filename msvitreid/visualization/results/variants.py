@@ -50,7 +50,7 @@ def draw_variants(tests: Mapping[str, Sequence[VariantRow]]) -> Figure:
             _values(left, variants)
             _differences(right, variants)
             prefix = f'{name}: ' if len(tests) > 1 else ''
-            left.set_title(f'{prefix}mAP (%), a dot for each run', loc='left')
+            left.set_title(f'{prefix}mAP (%) of each run', loc='left')
             right.set_title('difference, 95 %', loc='left')
         return figure
 
