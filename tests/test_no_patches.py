@@ -46,7 +46,12 @@ before, states = contents()
 
 import msvitreid
 for info in pkgutil.walk_packages(msvitreid.__path__, 'msvitreid.'):
-    importlib.import_module(info.name)
+    try:
+        importlib.import_module(info.name)
+    except ModuleNotFoundError as error:
+        # An extra, which may be left out.
+        if error.name != 'openvino':
+            raise
 from msvitreid.engine import ReIDRunner
 from tests.models.tiny import tiny_reid_model
 from tests.engine.tiny_run import tiny_config

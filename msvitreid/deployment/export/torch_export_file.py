@@ -47,7 +47,10 @@ class TorchExportFormat(ExportFormat):
             )
         except Exception as error:
             reason = ' '.join(str(error).split())[:200]
-            raise ConfigError(f'the net cannot be exported by torch: {reason}') from error
+            raise ConfigError(
+                f'the net cannot be exported by torch {torch.__version__}: {reason}; a newer torch '
+                'may do it, and TorchScript and ONNX are other formats'
+            ) from error
         # Where the disk is full, torch's own writing of files ends the process.
         archive = io.BytesIO()
         torch.export.save(program, archive, extra_files=dict(texts))

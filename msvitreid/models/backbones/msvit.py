@@ -271,7 +271,7 @@ class MSViT(BaseModule):
 
 
 def _checked_split(split_size: Sequence[int]) -> tuple[int, int]:
-    if not isinstance(split_size, list | tuple) or len(split_size) != 2:
+    if not isinstance(split_size, (list, tuple)) or len(split_size) != 2:
         raise ConfigError(f'MSViT split_size must be two numbers, got {split_size!r}')
     for side in split_size:
         require_whole('MSViT split_size', side, 1)

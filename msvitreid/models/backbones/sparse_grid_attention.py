@@ -135,14 +135,16 @@ class SparseGridAttention(nn.Module):
         return x if act is None else act(x)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        is_own = type(self) is SparseGridAttention and 'shares' not in vars(self)
-        if self.training and is_own and q.dtype == v.dtype and can_recompute(q):
+        if self.training and can_recompute(q) and q.dtype == v.dtype and self._is_plain():
             return cast(Tensor, _Attention.apply(q, k, v, self.logit_scale, self))
         height, width = q.shape[-2:]
         v = self._group(v)
         with torch.autocast(q.device.type, enabled=False):
             shares = self.shares(self.logits(q, k))
         return self._ungroup(shares.to(v.dtype) @ v, height, width)
+
+    def _is_plain(self) -> bool:
+        return type(self) is SparseGridAttention and 'shares' not in vars(self)
 
     def logits(self, q: Tensor, k: Tensor) -> Tensor:
         """Scaled cosines of queries and keys of maps ``(B, num_heads * d, H, W)``.
