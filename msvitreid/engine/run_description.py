@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from torch import Tensor
 
@@ -19,7 +18,12 @@ from msvitreid.datasets.transforms.image_preparation import (
 )
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
-from msvitreid.models.model_description import architecture_of, build_described, input_range
+from msvitreid.models.model_description import (
+    architecture_of,
+    build_described,
+    embedding_dimension,
+    input_range,
+)
 from msvitreid.registry import MODELS
 from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import make_folder, require_writable
@@ -29,9 +33,6 @@ from .config.image_size import pipelines_in, stated_image_size
 from .config.initial_weights import without_initial_weights
 from .config.lazy import with_names
 from .config.pipelines import resolved
-
-#: Of the image that a net is tried on, where the pipeline leaves any size.
-ANY_SIZE = (256, 128)
 
 
 def describe_model(
@@ -77,7 +78,7 @@ def describe_model(
         'license': license,
     }
     model = build_described(ModelFile(description, weights), source)
-    description['dimension'] = _dimension(model, size or ANY_SIZE)
+    description['dimension'] = embedding_dimension(model, size)
     description['fingerprint'] = fingerprint(model.state_dict(), description)
     return model, description
 
@@ -132,9 +133,3 @@ def _test_pipeline(cfg: Config) -> Any:
     if cfg.get('test_pipeline'):
         return cfg.test_pipeline
     raise ConfigError('the config has no test_pipeline, nor a test set with a pipeline')
-
-
-@torch.inference_mode()
-def _dimension(model: ReIDModel, size: tuple[int, int]) -> int:
-    image = torch.zeros(1, 3, *size, dtype=torch.uint8)
-    return model.embed(model.data_preprocessor({'inputs': image})['inputs']).shape[1]

@@ -7,16 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from msvitreid.checkpoints.model_file import ModelFile, read_model_file, write_model_file
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.utils.files import make_folder, require_writable
 
-from .model_description import build_described
-
-#: Height and width of the image that nets of any size are tried on.
-ANY_SIZE = (256, 128)
+from .model_description import build_described, embedding_dimension
 
 
 def join_model_files(
@@ -83,9 +78,7 @@ def join_model_files(
         for name, tensor in net.tensors.items()
     }
     model = build_described(ModelFile(description, tensors), out)
-    height, width = first['preprocessing']['image_size'] or ANY_SIZE
-    with torch.inference_mode():
-        found = model.embed(torch.zeros(1, 3, height, width)).shape[1]
+    found = embedding_dimension(model, first['preprocessing']['image_size'])
     if found != description['dimension']:
         raise CheckpointError(
             f'the files to join state {description["dimension"]} numbers of an embedding and their '

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -18,6 +19,9 @@ from msvitreid.registry.named import require_registered, with_registered_names
 
 from .preprocessor import ReIDDataPreprocessor
 from .reid import ReIDModel
+
+#: Height and width of the image that a net is tried on, where it takes any size.
+ANY_SIZE = (256, 128)
 
 PARTS = ('backbone', 'neck', 'head', 'data_preprocessor')
 
@@ -107,6 +111,13 @@ def input_range(architecture: Mapping[str, Any]) -> dict[str, Any]:
         'std': preprocessor.get('std') or [1, 1, 1],
         'range': [0, 1],
     }
+
+
+@torch.inference_mode()
+def embedding_dimension(model: ReIDModel, size: Sequence[int] | None) -> int:
+    """Numbers of an embedding, by trying an image of height and width ``size``."""
+    image = torch.zeros(1, 3, *(size or ANY_SIZE), dtype=torch.uint8)
+    return model.embed(model.data_preprocessor({'inputs': image})['inputs']).shape[1]
 
 
 def _for_inference(options: Mapping[str, Any], path: str) -> dict[str, Any]:
