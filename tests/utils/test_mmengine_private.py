@@ -17,8 +17,11 @@ from msvitreid.utils.mmengine_private import PRIVATE, VERSIONS
 
 ROOT = Path(__file__).parents[2]
 LISTED = {name for names in PRIVATE.values() for name in names}
-#: Of Python's, NumPy's and torch's objects.
-OTHERS = {'_asdict', '_convolution_pointwise', '_exit', '_replace', '_softmax_backward_data'}
+#: Of Python's and NumPy's objects.
+OTHERS = {'_asdict', '_exit', '_replace'}
+#: Of torch's; tests of the layers that use them run them.
+OTHERS |= {'_are_functorch_transforms_active', '_C', '_convolution_pointwise', '_current_level'}
+OTHERS |= {'_softmax_backward_data'}
 EXTRAS = {'openvino'}
 PRIVATE_NAME = re.compile(r'(?:self\.|def )(_[a-z]\w*)')
 
