@@ -1,10 +1,12 @@
 """Experiments: variants of a config times seeds, trained, tested and compared with a base.
 
-``table.py`` reads what is to run, ``running.py`` runs it and can be stopped at any time,
-``testing.py`` tests a run query by query, ``summary.py`` makes tables of what is done.
+``table.py`` reads what is to run, ``running.py`` runs it and can be stopped at any time:
+``training.py`` trains or joins a net, ``testing.py`` tests it query by query, ``results.py``
+keeps what came out. ``summary.py`` makes tables of that.
 """
 
-from .running import Experiment, Run, TestedRun, finished_tests, run_experiment
+from .results import Experiment, Run, TestedRun, finished_tests
+from .running import run_experiment
 from .summary import Comparison, compare, markdown_summary, runs_csv, summary_csv
 from .table import ExperimentTable, Variant, read_table
 

@@ -13,7 +13,7 @@ from msvitreid.errors import ConfigError
 from msvitreid.evaluation.functional import bootstrap_intervals
 from msvitreid.utils.spreadsheets import csv_text
 
-from .running import Experiment, TestedRun
+from .results import Experiment, TestedRun
 
 #: Figures of the tables that people read; the CSV files have all.
 SHOWN = ('mAP', 'rank-1')

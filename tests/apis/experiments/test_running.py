@@ -11,6 +11,7 @@ from msvitreid.apis.experiments import (
     ExperimentTable,
     finished_tests,
     run_experiment,
+    training,
 )
 from msvitreid.apis.experiments import running as module
 from msvitreid.apis.experiments.testing import QueryFigures
@@ -48,7 +49,7 @@ def trainings(monkeypatch):
         value = options.get('model.backbone.sparse_ratio', 0.3) / 2
         return QueryFigures({'mAP': value}, ['q'], ['p'], [value], 'images: 1', 'c', 'f')
 
-    monkeypatch.setattr(module.subprocess, 'run', train)
+    monkeypatch.setattr(training.subprocess, 'run', train)
     for function in (open_run, open_tested):
         monkeypatch.setattr(module, function.__name__, function)
     monkeypatch.setattr(module, 'query_figures', test)
@@ -123,7 +124,7 @@ def test_a_preempted_training_says_so(trainings, tmp_path):
 
 def test_minutes_of_all_starts_count(trainings, tmp_path, monkeypatch):
     now = iter(range(0, 10_000, 90))
-    monkeypatch.setattr(module.time, 'monotonic', lambda: next(now))
+    monkeypatch.setattr(training.time, 'monotonic', lambda: next(now))
     trainings.codes = {1: PREEMPTED}
     experiment = Experiment(table(seeds=[0], variants={'one': {}}), tmp_path)
     with pytest.raises(ReIDError):
@@ -189,7 +190,7 @@ def test_nets_are_joined_after_they_are_trained(trainings, tmp_path, monkeypatch
         assert all(file.is_file() for file in files)
         joined.append((*(file.relative_to(tmp_path).parts[0] for file in files), out))
 
-    monkeypatch.setattr(module, 'join_model_files', join)
+    monkeypatch.setattr(training, 'join_model_files', join)
     variants = {'one': {}, 'two': {}, 'both': {'join': ['one', 'two']}, 'three': {}}
     experiment = Experiment(table(variants=variants), tmp_path)
     with pytest.raises(ReIDError, match=r'both, seed 0: one, seed 0 left no .*model_file'):

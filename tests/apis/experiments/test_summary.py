@@ -14,7 +14,7 @@ from msvitreid.apis.experiments import (
     runs_csv,
     summary_csv,
 )
-from msvitreid.apis.experiments.running import TestedRun
+from msvitreid.apis.experiments.results import TestedRun
 from msvitreid.apis.experiments.testing import QueryFigures
 from msvitreid.errors import ConfigError
 
