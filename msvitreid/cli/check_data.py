@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msvitreid.cli.running import add_config_options, folder_or_list, make_parser, quiet_log
+from msvitreid.cli.running import (
+    add_config_options,
+    add_data_root_option,
+    folder_or_list,
+    make_parser,
+    quiet_log,
+)
 from msvitreid.errors import ConfigError
 from msvitreid.utils.config_files import config_names, configs_folder, find_config
 
@@ -54,6 +60,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the dataset's folder, of your own data a list in it such as split.csv, or the "
         'folder of all datasets (default: what the config or MSVITREID_DATA_ROOT says)',
     )
+    add_data_root_option(parser)
     parser.add_argument('--json', metavar='FILE', help='write everything that was found here')
     parser.add_argument('--workers', type=int, metavar='N', help='threads (default: all CPUs)')
     parser.add_argument(
@@ -68,7 +75,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         'says on_count_mismatch is obeyed without this',
     )
     add_config_options(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.root is not None and args.data_root is not None:
+        parser.error('ROOT and --data-root say the same; give one of them')
+    if args.root is None:
+        args.root = args.data_root
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -364,7 +364,8 @@ def test_a_real_terminal(market):
     assert 'Traceback' not in done.stderr
 
 
-def test_a_list_of_own_data_is_named_as_for_training(tmp_path):
+@pytest.mark.parametrize('given', [[], ['--data-root']])
+def test_a_list_of_own_data_is_named_as_for_training(given, tmp_path):
     """What `split` prints, a list in a folder, is what every command takes: here 3 splits."""
     rows = ['path,pid,split']
     for number, (pid, split) in enumerate(
@@ -373,10 +374,16 @@ def test_a_list_of_own_data_is_named_as_for_training(tmp_path):
         write_image(tmp_path / f'{number}.png', number, (64, 128))
         rows.append(f'{number}.png,{pid},{split}')
     (tmp_path / 'mine.csv').write_text('\n'.join(rows))
-    outcome = run(TOOL, 'own-person-128x64', tmp_path / 'mine.csv')
+    outcome = run(TOOL, 'own-person-128x64', *given, tmp_path / 'mine.csv')
     cells = [line.split()[:3] for line in outcome.out.splitlines()]
     assert [row for row in cells if row[:1] in (['train'], ['query'], ['gallery'])] == [
         ['train', '2', '1'],
         ['query', '1', '1'],
         ['gallery', '1', '1'],
     ]
+
+
+def test_two_roots(tmp_path):
+    outcome = run(TOOL, 'market1501', tmp_path, '--data-root', tmp_path)
+    assert outcome.code == 2
+    assert 'ROOT and --data-root' in outcome.err

@@ -14,7 +14,7 @@ from msvitreid.datasets.left_out import LeftOut
 from msvitreid.datasets.readers.csv_list import read_csv
 from msvitreid.errors import ConfigError, DatasetError
 from msvitreid.utils.files import atomic_write, make_folder, require_writable, sha256_of
-from msvitreid.utils.printable import printable
+from msvitreid.utils.printable import counted, printable
 
 from .dealing import Crop, Dealing, deal
 from .source import read_source
@@ -163,13 +163,14 @@ def _notes(
     if dealing.linked:
         example = printable(' and '.join(dealing.linked[0][:SHOWN]))
         yield (
-            f'{len(dealing.linked):,} groups of identities share a file of the same bytes, as '
-            f'{example}: each group is on one side; is it one identity with several names?'
+            f'identities that share a file of the same bytes ({example}; in all '
+            f'{counted(len(dealing.linked), "group")}) are on one side; are they one with several '
+            'names?'
         )
     if copies:
         yield (
-            f'{len(copies):,} files have copies of the same bytes, as {printable(copies[0][0])}: '
-            'all of them are in one split'
+            f'copies of the same bytes ({counted(len(copies), "image")}, for instance '
+            f'{printable(copies[0][0])}) are all in one split'
         )
     if left_out:
         yield f'not read: {left_out}'
