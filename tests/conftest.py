@@ -11,6 +11,10 @@ from tests.miniature import write_market1501
 # The nets are tiny: threads would only wait for each other, and the suite runs in two processes.
 torch.set_num_threads(1)
 
+# The first backward pass starts a thread for each device there is, after which a forked process
+# has none: torch.export adds a device, so the first is before any export. See run_ranks().
+torch.ones(1, requires_grad=True).backward()
+
 
 @pytest.fixture(scope='session')
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -20,6 +20,9 @@ from .exported_net import Run
 from .formats import ExportFormat, content, example
 from .whole_net import WholeNet
 
+#: In a batch. Without a limit torch 2.4 finds that twice as many may be no number of 64 bits.
+MOST_IMAGES = 2**31 - 1
+
 
 class TorchExportFormat(ExportFormat):
     """A graph of torch's core operations, for programs with torch.
@@ -40,7 +43,7 @@ class TorchExportFormat(ExportFormat):
         precision: str,
         calibration: Tensor | None,
     ) -> None:
-        batch = torch.export.Dim('batch')
+        batch = torch.export.Dim('batch', max=MOST_IMAGES)
         try:
             program = torch.export.export(
                 net, (example(net, size),), dynamic_shapes=({0: batch},)

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.autocasting import without_autocast
 from msvitreid.models.kernels import sparse_softmax, takes_triton, triton_attention
 from msvitreid.utils.checks import is_number, require_whole
 
@@ -139,7 +140,7 @@ class SparseGridAttention(nn.Module):
             return cast(Tensor, _Attention.apply(q, k, v, self.logit_scale, self))
         height, width = q.shape[-2:]
         v = self._group(v)
-        with torch.autocast(q.device.type, enabled=False):
+        with without_autocast(q.device):
             shares = self.shares(self.logits(q, k))
         return self._ungroup(shares.to(v.dtype) @ v, height, width)
 
@@ -153,7 +154,7 @@ class SparseGridAttention(nn.Module):
             ``(B, H / H_sp, W / W_sp, heads, tokens, tokens)``, in float32 at least; where a
             group's tokens lie in the map is what :meth:`positions` says.
         """
-        with torch.autocast(q.device.type, enabled=False):
+        with without_autocast(q.device):
             q, k = self._scaled(q, k, self.logit_scale)
             return q @ k.transpose(-2, -1)
 

@@ -8,6 +8,7 @@ from mmengine.dist import all_gather, get_world_size
 from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.autocasting import without_autocast
 from msvitreid.registry import MODELS
 from msvitreid.utils.near_names import did_you_mean
 
@@ -67,7 +68,7 @@ class MetricLearningLoss(nn.Module):
         if get_world_size() > 1:
             labels = torch.cat(all_gather(labels))
             features = gather_with_gradient(features)
-        with torch.autocast(features.device.type, enabled=False):
+        with without_autocast(features.device):
             return self.loss(
                 features.to(torch.promote_types(features.dtype, torch.float32)), labels
             )

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msvitreid.errors import ConfigError
+from msvitreid.models.autocasting import without_autocast
 from msvitreid.registry import MODELS
 from msvitreid.registry.checked import checked
 from msvitreid.registry.components import Weight
@@ -63,7 +64,7 @@ class BatchHardTripletLoss(nn.Module):
         positives = positives.to(features.device, non_blocking=True)
 
         features = features.to(torch.promote_types(features.dtype, torch.float32))
-        with torch.autocast(features.device.type, enabled=False):
+        with without_autocast(features.device):
             distances = pairwise_distances(
                 F.normalize(features) if self.normalize else features
             )

@@ -8,6 +8,7 @@ from annotated_types import Gt
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from msvitreid.models.autocasting import without_autocast
 from msvitreid.registry import MODELS
 from msvitreid.registry.checked import checked
 
@@ -65,6 +66,6 @@ class GlobalPoolingNeck(BaseModule):
         x = x.to(torch.promote_types(x.dtype, torch.float32)).clamp(min=EPSILON)
         # Powers of what is at most 1, and 1 somewhere: none of a dead channel's is lost.
         largest = x.detach().amax(dim=(2, 3), keepdim=True)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             mean = (x / largest).pow(self.power).mean(dim=(2, 3))
             return largest.flatten(1) * mean.pow(1 / self.power)

@@ -1,0 +1,18 @@
+"""Parts of a net that compute in the precision of their input under AMP as well."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Turn autocast off where it is on.
+
+    Where it is off anyway nothing is entered: it would stand in exported graphs, which torch
+    before 2.5 cannot write then, and takes time.
+    """
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
