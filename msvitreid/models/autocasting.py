@@ -10,8 +10,8 @@ import torch
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """Turn autocast off where it is on.
 
-    Where it is off anyway nothing is entered: it would stand in exported graphs, which torch
-    before 2.5 cannot write then, and takes time.
+    Where it is off anyway nothing is entered: it takes time and would stand in exported graphs,
+    which torch 2.4 cannot write then.
     """
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
