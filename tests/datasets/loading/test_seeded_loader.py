@@ -110,15 +110,18 @@ def test_the_process_own_draws_go_on():
 @pytest.mark.parametrize(
     ('key', 'expected'),
     [
-        ((7, 0, 3, 12345, 1), (3074664362, 990891098, 1168074066)),
-        ((2**32 - 1, 0), (2762369525, 1593008393, 1415688803)),
+        ((7, 0, 3, 12345, 1), (3074664362, 990891098, 2248728654)),
+        ((2**32 - 1, 0), (2762369525, 1593008393, 3255730584)),
     ],
 )
 def test_a_key_gives_the_draws_of_earlier_versions(key, expected):
-    """Or a resumed run would augment otherwise than before."""
+    """Or a resumed run would augment otherwise than before.
+
+    Of torch the seed, as what torch draws by it is not the same in all versions.
+    """
     with seeded(()):
         seed_everything(key)
-        drawn = random.getrandbits(32), np.random.randint(2**31), torch.randint(2**31, ())  # noqa: NPY002
+        drawn = random.getrandbits(32), np.random.randint(2**31), torch.initial_seed()  # noqa: NPY002
     assert tuple(map(int, drawn)) == expected
 
 
