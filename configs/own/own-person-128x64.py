@@ -1,6 +1,6 @@
 # Your own crops of persons, hundreds to some ten thousand, on a CPU: a narrow MSViT from scratch.
-# Unlike in the published recipe nothing is erased, which is better with few images; attention is
-# dense and nothing is frozen, which makes no clear difference (docs/evidence.md).
+# Unlike in the published recipe nothing is erased, which is better with few steps, and nothing is
+# frozen, which makes no clear difference (docs/evidence.md).
 _base_ = [
     '../_base_/models/msvit-s.py',
     '../_base_/datasets/own_data.py',
@@ -17,7 +17,6 @@ model = dict(
         arch=dict(_delete_=True, dims=(16, 32, 64, 128), blocks=(1, 2, 2, 1), heads=(1, 2, 4)),
         out_channels=128,
         split_size=(4, 4),
-        sparse_ratio=1.0,
         drop_path_rate=0.0,
         frozen_stages=-1,
     ),
