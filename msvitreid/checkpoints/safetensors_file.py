@@ -46,6 +46,11 @@ def read_safetensors(
             overlap, leave gaps or lie outside of the file.
     """
     content = _content(path)
+    if content.startswith(b'PK\3\4'):
+        raise CheckpointError(
+            f'{str(path)!r} is no model file but an archive, as checkpoints of torch are; '
+            'msvitreid convert --config CONFIG makes a model file of one'
+        )
     try:
         metadata = _checked_header(content)
         return safetensors.torch.load(content), metadata

@@ -32,6 +32,8 @@ FLOAT32_NODES = (
     r'.*\.head\..*',
     # What an exported net does outside of its parts, such as the length of embeddings.
     r'aten::.*',
+    # What joined nets do between their parts: normalize images, and the length of embeddings.
+    r'.*\.backbone/aten::.*',
 )
 #: Comparisons select attention's keys: a limit in int8 would keep other keys, and more or fewer.
 FLOAT32_TYPES = ('Less', 'LessEqual', 'Equal')

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from msvitreid.checkpoints.model_file import ModelFile, read_model_file, write_model_file
+from torch import Tensor
+
+from msvitreid.checkpoints.model_file import (
+    OF_EMBEDDING,
+    ModelFile,
+    fingerprint,
+    read_model_file,
+    write_model_file,
+)
 from msvitreid.errors import CheckpointError, ConfigError
+from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import make_folder, require_writable
 
+from .backbones.joined_nets import MOST_NETS
 from .model_description import build_described, embedding_dimension
 
 
@@ -20,7 +30,8 @@ def join_model_files(
     """Write one model file whose embedding is that of all of ``files``, one after the other.
 
     Nets that err in different ways, such as one from scratch and one from ImageNet weights, may
-    find more together than each by itself, for the time of both.
+    find more together than each by itself, for the time of both. A joined file stands for the
+    nets in it, so that joining step by step is joining at once.
 
     Args:
         files: at least two model files that prepare images alike: same transforms, size and range
@@ -31,36 +42,39 @@ def join_model_files(
         The fingerprint.
 
     Raises:
-        ConfigError: fewer than two files, two of the same net, or nets that prepare images in
-            different ways.
+        ConfigError: fewer than two files, one net twice, more than 16 nets, or nets that prepare
+            images in different ways.
         CheckpointError: a file cannot be used.
         OutputError: ``out`` cannot be written.
     """
-    if len(files) < 2:
-        raise ConfigError(f'two model files or more can be joined, got {len(files)}')
+    if isinstance(files, str | os.PathLike) or len(files) < 2:
+        raise ConfigError(f'a list of two model files or more can be joined, got {files!r}')
     if os.path.realpath(out) in map(os.path.realpath, files):
         raise ConfigError(
             f'{str(out)!r} is one of the files to join; name another one to write'
         )
     require_writable(out)
-    nets = [read_model_file(file) for file in files]
-    first = nets[0].description
-    for number, (file, net) in enumerate(zip(files, nets, strict=True)):
-        for same in (i for i in range(number) if nets[i].fingerprint == net.fingerprint):
-            raise ConfigError(f'{str(file)!r} is the same net as {str(files[same])!r}')
-        for key, ours, theirs in _differences(first, net.description):
+    read = [read_model_file(file) for file in files]
+    first = read[0].description
+    nets: dict[str, _Net] = {}
+    for file, one in zip(files, read, strict=True):
+        for key, ours, theirs in _differences(first, one.description):
             raise ConfigError(
                 f'{str(files[0])!r} and {str(file)!r} prepare images in different ways, {key}: '
-                f"{ours} and {theirs}; train one of them with the other's image size and "
-                'test_pipeline'
+                f'{ours} and {theirs}; {_advice(key)}'
             )
+        for net in _nets_of(one.description['architecture'], one.tensors, str(file)):
+            if (same := nets.setdefault(net.identity, net)) is not net:
+                raise ConfigError(f'{net.file!r} has a net that {same.file!r} has, too')
+    if len(nets) > MOST_NETS:
+        raise ConfigError(f'at most {MOST_NETS} nets can be joined, got {len(nets)}')
     description = {
         'architecture': {
             'type': 'ReIDModel',
             'data_preprocessor': {'type': 'ReIDDataPreprocessor'},
             'backbone': {
                 'type': 'JoinedNets',
-                'nets': [net.description['architecture'] for net in nets],
+                'nets': [net.architecture for net in nets.values()],
             },
             'neck': {'type': 'GlobalPoolingNeck'},
             'head': {'type': 'FeatureHead'},
@@ -68,13 +82,15 @@ def join_model_files(
         'pipeline': first['pipeline'],
         'preprocessing': {**first['preprocessing'], 'mean': [0, 0, 0], 'std': [1, 1, 1]},
         'flip': first['flip'],
-        'dimension': sum(net.description['dimension'] for net in nets),
-        'training_data': _distinct([net.description['training_data'] for net in nets]),
-        'license': '; '.join(_distinct([[net.description['license']] for net in nets])),
+        'dimension': sum(one.description['dimension'] for one in read),
+        'training_data': _distinct([one.description['training_data'] for one in read]),
+        'license': '; '.join(
+            _distinct([one.description['license'].split('; ') for one in read])
+        ),
     }
     tensors = {
         f'backbone.nets.{number}.{name}': tensor
-        for number, net in enumerate(nets)
+        for number, net in enumerate(nets.values())
         for name, tensor in net.tensors.items()
     }
     model = build_described(ModelFile(description, tensors), out)
@@ -86,6 +102,43 @@ def join_model_files(
         )
     make_folder(Path(out).parent)
     return write_model_file(out, model, description)
+
+
+class _Net(NamedTuple):
+    architecture: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+    file: str
+
+    @property
+    def identity(self) -> str:
+        described = {**dict.fromkeys(OF_EMBEDDING), 'architecture': self.architecture}
+        return fingerprint(self.tensors, described)
+
+
+def _nets_of(
+    architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], file: str
+) -> Iterator[_Net]:
+    """The nets that were joined in a file, or the one that it holds."""
+    backbone = architecture.get('backbone') or {}
+    nets = backbone.get('nets') if short_type(backbone) == 'JoinedNets' else None
+    # What else a file may state there is refused where it is built.
+    if not isinstance(nets, list) or not all(isinstance(net, Mapping) for net in nets):
+        yield _Net(architecture, tensors, file)
+        return
+    for number, net in enumerate(nets):
+        prefix = f'backbone.nets.{number}.'
+        own = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        yield from _nets_of(net, own, file)
+
+
+def _advice(key: str) -> str:
+    if key == 'flip':
+        return 'set model.flip_test alike in their configs and write one of them again'
+    return "train one of them with the other's image size and test_pipeline"
 
 
 def _differences(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
 import torch
+from mmengine.logging import MMLogger
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -70,7 +73,7 @@ def build_described(file: ModelFile, source: str | os.PathLike[str]) -> ReIDMode
         require_registered(MODELS, options, 'architecture')
         if not issubclass(MODELS.component(options), ReIDModel):
             raise ConfigError(f'architecture.type {options["type"]} is no ReIDModel')
-        with _Budget(file.tensors):
+        with _Budget(file.tensors), _without_remarks():
             model = MODELS.build(options)
     except ReIDError as error:
         raise CheckpointError(f'model file {str(source)!r} cannot be built: {error}') from error
@@ -94,6 +97,18 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ReIDModel, Mapping[str, An
     """
     file = read_model_file(path)
     return build_described(file, path), file.description
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Mmpretrain logs what timm says of each backbone that is built; warnings are kept."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def input_range(architecture: Mapping[str, Any]) -> dict[str, Any]:

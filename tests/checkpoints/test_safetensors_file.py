@@ -44,7 +44,7 @@ HOSTILE = {
     'outside of the file': (of({'a': ENTRY}, bytes(4)), '8 bytes and the file has 4'),
     'bytes behind': (of({'a': ENTRY}, bytes(9)), '9'),
     'metadata of numbers': (of({'a': ENTRY, '__metadata__': {'a': 1}}), '__metadata__'),
-    'a pickle': (b'PK\3\4' + bytes(100), 'shorter|longer|more than'),
+    'a pickle': (b'PK\3\4' + bytes(100), 'convert --config'),
 }
 
 

@@ -1,15 +1,20 @@
+import re
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from msvitreid.deployment.export import WholeNet, by_threshold
 from msvitreid.models.backbones import SparseGridAttention
 from msvitreid.models.kernels.sparse_softmax import sparse_softmax
+from msvitreid.registry import MODELS
 from tests.models.kernels.test_sparse_softmax import ODD_ROWS
+from tests.models.tiny import joined_reid_model, tiny_reid_model
 
 pytest.importorskip('openvino')
 
-from msvitreid.deployment.openvino_graph import core, to_graph
+from msvitreid.deployment.openvino_graph import FLOAT32_NODES, core, to_graph
 
 
 class SparseSoftmax(nn.Module):
@@ -87,3 +92,15 @@ def run(net, images):
     return core().compile_model(graph, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})(
         images.numpy()
     )[0]
+
+
+@pytest.mark.parametrize(
+    ('config', 'joined'), [(joined_reid_model(), True), (tiny_reid_model(), False)]
+)
+def test_what_a_backbone_computes_itself_stays_in_float32(config, joined):
+    """Only joined nets do: they normalize images, and the length of embeddings."""
+    net = WholeNet(MODELS.build(config).eval(), (), by_threshold)
+    names = [node.get_friendly_name() for node in to_graph(net, 64, 32).get_ops()]
+    found = [name for name in names if name.startswith('__module.backbone/aten::')]
+    assert bool(found) is joined
+    assert all(any(re.fullmatch(one, name) for one in FLOAT32_NODES) for name in found)

@@ -70,12 +70,21 @@ def test_similarities_are_the_mean_of_the_nets(written, normalized, tmp_path):
     torch.testing.assert_close(both, (one + other) / 2)
 
 
-def test_a_joined_file_is_joined_again(written, normalized, tmp_path):
-    plain, both = written('plain', 0), tmp_path / 'both.safetensors'
+def test_joining_step_by_step_is_joining_at_once(written, normalized, tmp_path):
+    plain, third = written('plain', 0), written('third', 2)
+    both, three, at_once = (
+        tmp_path / f'{n}.safetensors' for n in ('both', 'new/three', 'once')
+    )
     join_model_files([plain, normalized], both)
-    three = tmp_path / 'new folder' / 'three.safetensors'
-    join_model_files([both, written('third', 2)], three)
-    assert load_model(three)[1]['dimension'] == 240
+    assert join_model_files([both, third], three) == join_model_files(
+        [plain, normalized, third], at_once
+    )
+    _, found = load_model(three)
+    assert found['dimension'] == 240
+    assert found['license'] == 'for research'
+    assert len(found['architecture']['backbone']['nets']) == 3
+    with pytest.raises(ConfigError, match=r'three\.safetensors.* a net that .*third'):
+        join_model_files([third, three], tmp_path / 'out.safetensors')
 
 
 def test_nets_that_cannot_be_joined(written, tmp_path):
@@ -87,15 +96,19 @@ def test_nets_that_cannot_be_joined(written, tmp_path):
     longer = written('longer', 1, dimension=81)
     resized = written('resized', 1, pipeline=[{'type': 'Resize', 'scale': [32, 64]}])
     (tmp_path / 'damaged.safetensors').write_bytes(plain.read_bytes()[:-9])
-    with pytest.raises(ConfigError, match='two model files or more'):
-        join_model_files([plain], out)
-    with pytest.raises(ConfigError, match=r'copy\.safetensors.* same net as .*plain'):
+    for too_few in ([plain], plain, str(plain)):
+        with pytest.raises(ConfigError, match='two model files or more'):
+            join_model_files(too_few, out)
+    many = [written(f'net{seed}', seed) for seed in range(17)]
+    with pytest.raises(ConfigError, match='at most 16 nets'):
+        join_model_files(many, out)
+    with pytest.raises(ConfigError, match=r'copy\.safetensors.* a net that .*plain'):
         join_model_files([plain, copy], out)
     with pytest.raises(ConfigError, match=r'image_size: \[64, 32\] and \[128, 64\]'):
         join_model_files([plain, larger], out)
     with pytest.raises(ConfigError, match='pipeline'):
         join_model_files([plain, resized], out)
-    with pytest.raises(ConfigError, match='flip: True and False'):
+    with pytest.raises(ConfigError, match=r'flip: True and False; set model\.flip_test'):
         join_model_files([plain, unflipped], out)
     with pytest.raises(CheckpointError, match=r'161 numbers .* give 160'):
         join_model_files([plain, longer], out)

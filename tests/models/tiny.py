@@ -35,3 +35,20 @@ def tiny_tested_net(**backbone: object) -> torch.nn.Module:
             layer.running_mean.normal_()
             layer.running_var.uniform_(0.5, 2)
     return model
+
+
+def joined_reid_model() -> dict:
+    """Two such nets joined, the first with dense attention, with deviations of their own."""
+    dense, sparse = tiny_reid_model(num_classes=None), tiny_reid_model(num_classes=None)
+    dense['backbone']['sparse_ratio'] = 1.0
+    dense['data_preprocessor'] = {
+        'type': 'ReIDDataPreprocessor',
+        'mean': [0.5, 0.4, 0.3],
+        'std': [0.2, 0.25, 0.5],
+    }
+    return dict(
+        type='ReIDModel',
+        backbone=dict(type='JoinedNets', nets=[dense, sparse]),
+        neck=dict(type='GlobalPoolingNeck'),
+        head=dict(type='FeatureHead'),
+    )

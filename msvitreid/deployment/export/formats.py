@@ -12,6 +12,7 @@ from torch import Tensor
 
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.utils.near_names import did_you_mean
+from msvitreid.utils.printable import printable
 from msvitreid.utils.regular_file import read_regular_file
 
 from .digest import Parts
@@ -111,6 +112,13 @@ def content(path: Path) -> bytes:
 def example(net: WholeNet, size: tuple[int, int]) -> Tensor:
     """Images for tracing: two, as one would be taken for a dimension that is always one."""
     return torch.zeros(2, 3, *size, dtype=net.input_dtype)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a library says of the error that all others were raised from, in one short line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return printable(' '.join(str(error).split()) or type(error).__name__)
 
 
 def require_packages(chosen: ExportFormat, precision: str = 'float32') -> None:

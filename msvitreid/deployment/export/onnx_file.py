@@ -15,7 +15,7 @@ from msvitreid.errors import ConfigError
 
 from .digest import Parts, sealed
 from .exported_net import Run
-from .formats import INPUT, OUTPUT, ExportFormat, content, example
+from .formats import INPUT, OUTPUT, ExportFormat, content, example, reason_of
 from .whole_net import WholeNet, by_position
 
 #: Operators of other domains are a library's, or name files of their own.
@@ -104,8 +104,9 @@ def _converted(net: WholeNet, images: Tensor) -> Any:
                 verbose=False,
             )
         except Exception as error:
-            reason = ' '.join(str(error).split())[:200]
-            raise ConfigError(f'the net cannot be converted to ONNX: {reason}') from error
+            raise ConfigError(
+                f'the net cannot be converted to ONNX: {reason_of(error)}'
+            ) from error
     assert program is not None
     return program.model_proto
 

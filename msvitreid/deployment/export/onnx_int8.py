@@ -14,7 +14,7 @@ from torch import Tensor
 from .formats import INPUT
 
 #: Modules that stay in float32: what int8 harms most and gains least in, as in OpenVINO.
-FLOAT32_MODULES = re.compile(r"\.main\.2\.|'backbone\.stem|stages\.0\.0\.main\.1'|'head")
+FLOAT32_MODULES = re.compile(r"\.main\.2\.|['.]backbone\.stem|stages\.0\.0\.main\.1'|['.]head")
 QUANTIZED = ('Conv', 'MatMul')
 #: Where torch's exporter says of which modules a node is part.
 SCOPES = 'pkg.torch.onnx.name_scopes'

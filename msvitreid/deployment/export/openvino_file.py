@@ -15,7 +15,7 @@ from msvitreid.errors import ConfigError
 from .contents import TEXTS
 from .digest import Parts, is_sealed, sealed
 from .exported_net import Run
-from .formats import INPUT, OUTPUT, ExportFormat, content
+from .formats import INPUT, OUTPUT, ExportFormat, content, reason_of
 from .whole_net import WholeNet
 
 #: How the file begins; OpenVINO would read other kinds of graphs, too, whatever the suffix.
@@ -62,8 +62,9 @@ class OpenVINOFormat(ExportFormat):
         try:
             graph = to_graph(net, *size, net.input_dtype)
         except RuntimeError as error:
-            reason = ' '.join(str(error).split())[:200]
-            raise ConfigError(f'the net cannot be converted to OpenVINO: {reason}') from error
+            raise ConfigError(
+                f'the net cannot be converted to OpenVINO: {reason_of(error)}'
+            ) from error
         if precision == 'int8':
             assert calibration is not None
             graph = to_int8(graph, calibration)

@@ -17,7 +17,7 @@ from msvitreid.errors import ConfigError
 from .contents import TEXTS
 from .digest import Parts, sealed_archive
 from .exported_net import Run
-from .formats import ExportFormat, content, example
+from .formats import ExportFormat, content, example, reason_of
 from .whole_net import WholeNet
 
 #: In a batch. Without a limit torch 2.4 finds that twice as many may be no number of 64 bits.
@@ -49,10 +49,9 @@ class TorchExportFormat(ExportFormat):
                 net, (example(net, size),), dynamic_shapes=({0: batch},)
             )
         except Exception as error:
-            reason = ' '.join(str(error).split())[:200]
             raise ConfigError(
-                f'the net cannot be exported by torch {torch.__version__}: {reason}; a newer torch '
-                'may do it, and TorchScript and ONNX are other formats'
+                f'the net cannot be exported by torch {torch.__version__}: {reason_of(error)}; a '
+                'newer torch may do it, and TorchScript and ONNX are other formats'
             ) from error
         # Where the disk is full, torch's own writing of files ends the process.
         archive = io.BytesIO()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,12 @@ def by_position(logits: Tensor, k: int) -> Tensor:
     return torch.zeros_like(logits).scatter(-1, positions, values.softmax(-1))
 
 
+def _shares(attention: SparseGridAttention, select: Selection) -> Callable[[Tensor], Tensor]:
+    if attention.num_kept == math.prod(attention.split_size):
+        return partial(F.softmax, dim=-1)
+    return partial(select, k=attention.num_kept)
+
+
 class WholeNet(nn.Module):
     """Backbone, neck and head, and what of the rest of an embedding is asked for.
 
@@ -68,8 +74,8 @@ class WholeNet(nn.Module):
         deployed = cast(ReIDModel, pack_convolutions(fuse_for_inference(model)))
         self.backbone, self.neck, self.head = deployed.backbone, deployed.neck, deployed.head
         for module in self.modules():
-            if isinstance(module, SparseGridAttention) and module.sparse_ratio < 1:
-                shares = partial(select, k=module.num_kept)
+            if isinstance(module, SparseGridAttention):
+                shares: Any = _shares(module, select)
                 module.shares = shares  # type: ignore[method-assign]
         self.include = frozenset(include)
         preprocessor = model.data_preprocessor

@@ -15,14 +15,17 @@ from msvitreid.models.reid import ReIDModel
 from msvitreid.registry import MODELS
 from msvitreid.registry.checked import checked
 
+MOST_NETS = 16
+
 
 @MODELS.register_module()
 @checked
 class JoinedNets(BaseModule):
     """Trained nets side by side; their unit embeddings, one after the other, are one vector.
 
-    The similarity of two images is then the mean of the nets' similarities, up to the part that
-    mirrored images add. :func:`~msvitreid.models.joining.join_model_files` makes such a model.
+    The similarity of two images is then the mean of the nets' similarities. Where mirrored images
+    are added it is nearly so: each net's vector has length 1 before they are added, not after.
+    :func:`~msvitreid.models.joining.join_model_files` makes such a model.
 
     Args:
         nets: configs of :class:`~msvitreid.models.ReIDModel`, as model files state them, at most
@@ -35,7 +38,7 @@ class JoinedNets(BaseModule):
 
     def __init__(
         self,
-        nets: Annotated[Sequence[Mapping[str, Any]], MinLen(1), MaxLen(16)],
+        nets: Annotated[Sequence[Mapping[str, Any]], MinLen(1), MaxLen(MOST_NETS)],
         init_cfg: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)

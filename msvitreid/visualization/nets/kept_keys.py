@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from msvitreid.errors import ConfigError
 from msvitreid.models import ReIDModel
-from msvitreid.models.backbones import SparseGridAttention
+from msvitreid.models.backbones import JoinedNets, SparseGridAttention
 from msvitreid.models.kernels import mask_of_largest, sparse_softmax
 
 
@@ -65,8 +65,14 @@ def attention_of(
             at the center of this one's area. By default the middle of the map.
 
     Raises:
-        ConfigError: the backbone has no such attention, or the token is not in the map.
+        ConfigError: several nets are joined, the backbone has no such attention, or the token is
+            not in the map.
     """
+    if isinstance(model.backbone, JoinedNets):
+        raise ConfigError(
+            'several nets are joined in this one, each with attention of its own; give the model '
+            'file of one of them'
+        )
     device = next(model.parameters()).device
     inputs = model.data_preprocessor({'inputs': image[None].to(device)})['inputs']
     with _seen_by_attention(model.backbone) as seen:

@@ -5,11 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from msvitreid.deployment.export import WholeNet, by_position, by_threshold
-from msvitreid.deployment.export.formats import example
+from msvitreid.deployment.export import WholeNet, by_position, by_threshold, find_format
+from msvitreid.deployment.export.formats import example, reason_of
 from msvitreid.errors import ConfigError
 from msvitreid.models.kernels.sparse_softmax import sparse_softmax
 from msvitreid.models.preprocessor import ReIDDataPreprocessor
+from msvitreid.registry import MODELS
+from tests.models.tiny import joined_reid_model
 
 EVERYTHING = ('preprocess', 'flip', 'normalize')
 
@@ -135,3 +137,25 @@ def test_a_preprocessing_of_ones_own_stays_outside(tiny):
         WholeNet(model, (), by_threshold)
     finally:
         model.data_preprocessor = kept
+
+
+@pytest.mark.parametrize('name', ['onnx', 'openvino', 'torchscript', 'torch-export'])
+def test_dense_attention_and_joined_nets(name, tmp_path):
+    """Attention to all keys is no operation that only this package knows."""
+    chosen = find_format(name)
+    if chosen.missing():
+        pytest.skip(f'{name} is not installed')
+    torch.manual_seed(0)
+    net = WholeNet(MODELS.build(joined_reid_model()).eval(), EVERYTHING, chosen.select)
+    path = tmp_path / f'net{chosen.suffix}'
+    chosen.write(net, (64, 32), path, {}, 'float32', None)
+    images = torch.randint(0, 256, (3, 3, 64, 32), dtype=torch.uint8)
+    _, run, _ = chosen.read(path)
+    np.testing.assert_allclose(run(images.numpy()), net(images).numpy(), rtol=0, atol=1e-5)
+
+
+def test_the_reason_is_that_of_the_first_error():
+    first, second = KeyError('no such\n operation \x1b[96m'), RuntimeError('step 3 failed')
+    second.__cause__ = first
+    assert reason_of(second) == r"'no such\n operation \x1b[96m'"
+    assert reason_of(ValueError()) == 'ValueError'

@@ -10,8 +10,9 @@ from torch import nn
 from msvitreid.errors import ConfigError
 from msvitreid.models.backbones import SparseGridAttention
 from msvitreid.models.kernels import sparse_softmax
+from msvitreid.registry import MODELS
 from msvitreid.visualization.nets import attention_of, keys_in_box, selection
-from tests.models.tiny import tiny_tested_net
+from tests.models.tiny import joined_reid_model, tiny_tested_net
 
 
 @pytest.fixture(scope='module')
@@ -123,3 +124,8 @@ def test_keys_in_a_box(model, image):
     assert keys_in_box(keys, (0, 0, 0, 32), (64, 32)) == 0
     halves = [keys_in_box(keys, box, (64, 32)) for box in ((0, 0, 32, 32), (32, 0, 64, 32))]
     assert sum(halves) == 2 * heads
+
+
+def test_joined_nets(image):
+    with pytest.raises(ConfigError, match='several nets are joined'):
+        attention_of(MODELS.build(joined_reid_model()).eval(), image)
