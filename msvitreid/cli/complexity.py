@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = make_parser('complexity', __doc__)
-    add_config_argument(parser)
+    add_config_argument(
+        parser, 'name of a config or path of one, or a model file (.safetensors)'
+    )
     parser.add_argument(
         '--shape',
         type=positive,
         nargs=2,
         metavar=('H', 'W'),
-        help="size of the image (default: that of the config's test pipeline)",
+        help="size of the image (default: that of the config's test pipeline, or of the file)",
     )
     parser.add_argument(
         '--num-classes',
@@ -53,17 +55,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
 
-    from msvitreid.engine import complete_config, load_config, require_sections
+    from msvitreid.checkpoints.model_file import is_model_file
     from msvitreid.models.complexity import count_complexity, total_complexity
-    from msvitreid.utils.config_files import find_config
     from msvitreid.utils.files import write_text_atomically
     from msvitreid.utils.spreadsheets import csv_text
 
-    cfg = load_config(find_config(args.config), args.cfg_options)
-    require_sections(cfg, 'model')
-    cfg = complete_config(cfg)
-    height, width = args.shape or test_image_size(cfg)
-    parts = count_complexity(build_model(cfg, args.num_classes), (height, width))
+    model, size = (of_model_file if is_model_file(args.config) else of_config)(args)
+    height, width = size
+    parts = count_complexity(model, (height, width))
     rows = [*parts, total_complexity(parts)]
     print(f'{args.config}: one {height}x{width} image')
     print(as_table(rows))
@@ -82,6 +81,38 @@ def main(argv: Sequence[str] | None = None) -> None:
         }
         text = json.dumps(facts, indent=2) + '\n'
     write_text_atomically(args.out, text)
+
+
+def of_config(args: argparse.Namespace) -> tuple[nn.Module, tuple[int, int]]:
+    """The net, and the size of its images."""
+    from msvitreid.engine import complete_config, load_config, require_sections
+    from msvitreid.utils.config_files import find_config
+
+    cfg = load_config(find_config(args.config), args.cfg_options)
+    require_sections(cfg, 'model')
+    cfg = complete_config(cfg)
+    return build_model(cfg, args.num_classes), args.shape or test_image_size(cfg)
+
+
+def of_model_file(args: argparse.Namespace) -> tuple[nn.Module, tuple[int, int]]:
+    """The net, and the size of its images.
+
+    Raises:
+        ConfigError: an option is one of configs, or the file does not say the size.
+    """
+    from msvitreid.models.model_description import load_model
+
+    for option, value in (
+        ('--num-classes', args.num_classes),
+        ('--cfg-options', args.cfg_options),
+    ):
+        if value:
+            raise ConfigError(f'{option} is for configs; {args.config!r} states its net itself')
+    model, description = load_model(args.config)
+    size = args.shape or description['preprocessing']['image_size']
+    if size is None:
+        raise ConfigError(f'{args.config!r} takes images of any size; give one by --shape H W')
+    return model, size
 
 
 def test_image_size(cfg: Config) -> tuple[int, int]:

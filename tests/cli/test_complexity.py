@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from tests.apis.tiny_model import write_tiny_model
+from tests.models.tiny import tiny_tested_net
 from tests.tools.user import REPOSITORY, leaf, options, run
 
 TOOL = 'analysis_tools/get_complexity.py'
@@ -126,3 +128,15 @@ def test_the_size_is_the_configs_where_the_pipeline_does_not_say(tmp_path):
     outcome = run(TOOL, config('demo/msvit-demo'), '--out', tmp_path / 'net.json')
     assert outcome.code == 0, outcome.err
     assert json.loads((tmp_path / 'net.json').read_text())['image_size'] == [128, 64]
+
+
+def test_a_model_file(tmp_path):
+    found = count(tmp_path, write_tiny_model(tmp_path))
+    assert found['image_size'] == [64, 32]
+    assert found['total']['parameters'] == sum(
+        p.numel() for p in tiny_tested_net().parameters()
+    )
+    for given in (['--num-classes', 3], ['--cfg-options', 'a=1']):
+        outcome = run(TOOL, tmp_path / 'model.safetensors', *given)
+        assert outcome.code == 2
+        assert given[0] in outcome.err
