@@ -235,7 +235,8 @@ def test_outcomes_of_tests(load, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_every_part_leaves_its_rows(tmp_path):
-    pytest.importorskip('triton')
+    # The interpreter of 3.0 takes constants of a kernel that another one calls for numbers.
+    pytest.importorskip('triton', '3.1')
     out = tmp_path / 'out'
     done = subprocess.run(
         [
