@@ -13,6 +13,7 @@ from typing import Any
 from msvitreid.cli.running import (
     add_config_options,
     add_data_root_option,
+    data_options,
     folder_or_list,
     make_parser,
     quiet_log,
@@ -77,9 +78,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_config_options(parser)
     args = parser.parse_args(argv)
     if args.root is not None and args.data_root is not None:
-        parser.error('ROOT and --data-root say the same; give one of them')
-    if args.root is None:
-        args.root = args.data_root
+        parser.error('ROOT and --data-root mean the same; give only one')
     return args
 
 
@@ -99,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = {} if args.root is None else folder_or_list(args.root)
     if args.ignore_counts:
         given['on_count_mismatch'] = 'ignore'
-    configs = [{**config, **given} for config in find_configs(args.target, args.cfg_options)]
+    configs = [{**config, **given} for config in find_configs(args.target, data_options(args))]
     contents = inspection.read_contents(configs)
 
     work = {'workers': args.workers, 'progress': True}

@@ -107,7 +107,7 @@ def of_model_file(args: argparse.Namespace) -> tuple[nn.Module, tuple[int, int]]
         ('--cfg-options', args.cfg_options),
     ):
         if value:
-            raise ConfigError(f'{option} is for configs; {args.config!r} states its net itself')
+            raise ConfigError(f'{option} is for configs; {args.config!r} describes its own net')
     model, description = load_model(args.config)
     size = args.shape or description['preprocessing']['image_size']
     if size is None:

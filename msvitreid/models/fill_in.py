@@ -87,7 +87,7 @@ class ExpectedMaps:
             ConfigError: it is no tuple of tensors, or another number of maps or channels.
         """
         name = self.kind.__name__
-        if not isinstance(maps, tuple | list) or not all(isinstance(x, Tensor) for x in maps):
+        if not isinstance(maps, (tuple, list)) or not all(isinstance(x, Tensor) for x in maps):
             raise ConfigError(
                 f'{name} must give a tuple of maps (N, C, H, W), got a {type(maps).__name__}'
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from msvitreid.checkpoints.model_file import (
     write_model_file,
 )
 from msvitreid.errors import CheckpointError, ConfigError
-from msvitreid.registry.type_names import short_type
 from msvitreid.utils.files import make_folder, require_writable
 
 from .backbones.joined_nets import MOST_NETS
@@ -63,30 +62,19 @@ def join_model_files(
                 f'{str(files[0])!r} and {str(file)!r} prepare images in different ways, {key}: '
                 f'{ours} and {theirs}; {_advice(key)}'
             )
-        for net in _nets_of(one.description['architecture'], one.tensors, str(file)):
+        for net in _nets_of(one, str(file)):
             if (same := nets.setdefault(net.identity, net)) is not net:
-                raise ConfigError(f'{net.file!r} has a net that {same.file!r} has, too')
-    if len(nets) > MOST_NETS:
-        raise ConfigError(f'at most {MOST_NETS} nets can be joined, got {len(nets)}')
+                raise ConfigError(f'{net.file!r} contains the same net as {same.file!r}')
+            if len(nets) > MOST_NETS:
+                raise ConfigError(f'at most {MOST_NETS} nets can be joined, got more')
     description = {
-        'architecture': {
-            'type': 'ReIDModel',
-            'data_preprocessor': {'type': 'ReIDDataPreprocessor'},
-            'backbone': {
-                'type': 'JoinedNets',
-                'nets': [net.architecture for net in nets.values()],
-            },
-            'neck': {'type': 'GlobalPoolingNeck'},
-            'head': {'type': 'FeatureHead'},
-        },
+        'architecture': _joined([net.architecture for net in nets.values()]),
         'pipeline': first['pipeline'],
         'preprocessing': {**first['preprocessing'], 'mean': [0, 0, 0], 'std': [1, 1, 1]},
         'flip': first['flip'],
         'dimension': sum(one.description['dimension'] for one in read),
         'training_data': _distinct([one.description['training_data'] for one in read]),
-        'license': '; '.join(
-            _distinct([one.description['license'].split('; ') for one in read])
-        ),
+        'license': '; '.join(_distinct([[one.description['license']] for one in read])),
     }
     tensors = {
         f'backbone.nets.{number}.{name}': tensor
@@ -111,33 +99,51 @@ class _Net(NamedTuple):
 
     @property
     def identity(self) -> str:
-        described = {**dict.fromkeys(OF_EMBEDDING), 'architecture': self.architecture}
-        return fingerprint(self.tensors, described)
-
-
-def _nets_of(
-    architecture: Mapping[str, Any], tensors: Mapping[str, Tensor], file: str
-) -> Iterator[_Net]:
-    """The nets that were joined in a file, or the one that it holds."""
-    backbone = architecture.get('backbone') or {}
-    nets = backbone.get('nets') if short_type(backbone) == 'JoinedNets' else None
-    # What else a file may state there is refused where it is built.
-    if not isinstance(nets, list) or not all(isinstance(net, Mapping) for net in nets):
-        yield _Net(architecture, tensors, file)
-        return
-    for number, net in enumerate(nets):
-        prefix = f'backbone.nets.{number}.'
-        own = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
+        # In float32, whatever the file keeps them in.
+        tensors = {
+            name: tensor.float() if tensor.is_floating_point() else tensor
+            for name, tensor in self.tensors.items()
         }
-        yield from _nets_of(net, own, file)
+        described = {**dict.fromkeys(OF_EMBEDDING), 'architecture': self.architecture}
+        return fingerprint(tensors, described)
+
+
+def _joined(nets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The architecture of joined nets."""
+    return {
+        'type': 'ReIDModel',
+        'data_preprocessor': {'type': 'ReIDDataPreprocessor'},
+        'backbone': {'type': 'JoinedNets', 'nets': nets},
+        'neck': {'type': 'GlobalPoolingNeck'},
+        'head': {'type': 'FeatureHead'},
+    }
+
+
+def _nets_of(found: ModelFile, file: str) -> list[_Net]:
+    """The nets of a file that :func:`join_model_files` wrote; any other file is one net."""
+    architecture = found.description['architecture']
+    backbone = architecture.get('backbone')
+    nets = backbone.get('nets') if isinstance(backbone, Mapping) else None
+    if isinstance(nets, list) and len(nets) <= MOST_NETS and architecture == _joined(nets):
+        prefixes = [f'backbone.nets.{number}.' for number in range(len(nets))]
+        parts = [
+            {
+                name.removeprefix(prefix): tensor
+                for name, tensor in found.tensors.items()
+                if name.startswith(prefix)
+            }
+            for prefix in prefixes
+        ]
+        if sum(map(len, parts)) == len(found.tensors):
+            return [_Net(net, part, file) for net, part in zip(nets, parts, strict=True)]
+    return [_Net(architecture, found.tensors, file)]
 
 
 def _advice(key: str) -> str:
     if key == 'flip':
-        return 'set model.flip_test alike in their configs and write one of them again'
+        return (
+            'set model.flip_test to the same value in their configs and write one of them again'
+        )
     return "train one of them with the other's image size and test_pipeline"
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -73,7 +74,7 @@ def build_described(file: ModelFile, source: str | os.PathLike[str]) -> ReIDMode
         require_registered(MODELS, options, 'architecture')
         if not issubclass(MODELS.component(options), ReIDModel):
             raise ConfigError(f'architecture.type {options["type"]} is no ReIDModel')
-        with _Budget(file.tensors), _without_remarks():
+        with _Budget(file.tensors), _without_info_log():
             model = MODELS.build(options)
     except ReIDError as error:
         raise CheckpointError(f'model file {str(source)!r} cannot be built: {error}') from error
@@ -100,15 +101,19 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ReIDModel, Mapping[str, An
 
 
 @contextmanager
-def _without_remarks() -> Iterator[None]:
-    """Mmpretrain logs what timm says of each backbone that is built; warnings are kept."""
+def _without_info_log() -> Iterator[None]:
+    """Drop what mmpretrain logs of each backbone of timm; only this thread's, and no warnings."""
+    thread = get_ident()
+
+    def is_kept(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or record.thread != thread
+
     logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
+    logger.addFilter(is_kept)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(is_kept)
 
 
 def input_range(architecture: Mapping[str, Any]) -> dict[str, Any]:

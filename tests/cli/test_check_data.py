@@ -386,4 +386,4 @@ def test_a_list_of_own_data_is_named_as_for_training(given, tmp_path):
 def test_two_roots(tmp_path):
     outcome = run(TOOL, 'market1501', tmp_path, '--data-root', tmp_path)
     assert outcome.code == 2
-    assert 'ROOT and --data-root' in outcome.err
+    assert 'ROOT and --data-root mean the same' in outcome.err

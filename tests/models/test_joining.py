@@ -9,12 +9,12 @@ from msvitreid.checkpoints import write_model_file
 from msvitreid.errors import CheckpointError, ConfigError
 from msvitreid.models import FeatureHead
 from msvitreid.models.joining import join_model_files
-from msvitreid.models.model_description import load_model
+from msvitreid.models.model_description import architecture_of, load_model
 from msvitreid.registry import MODELS
 from msvitreid.structures import ReIDDataSample
 from tests.cli.command import command
 from tests.models.test_model_description import PREPROCESSING, description
-from tests.models.tiny import tiny_tested_net
+from tests.models.tiny import joined_reid_model, tiny_tested_net
 
 MEAN, STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.5]
 
@@ -83,8 +83,39 @@ def test_joining_step_by_step_is_joining_at_once(written, normalized, tmp_path):
     assert found['dimension'] == 240
     assert found['license'] == 'for research'
     assert len(found['architecture']['backbone']['nets']) == 3
-    with pytest.raises(ConfigError, match=r'three\.safetensors.* a net that .*third'):
+    with pytest.raises(ConfigError, match=r'three\.safetensors.* the same net as .*third'):
         join_model_files([third, three], tmp_path / 'out.safetensors')
+
+
+def test_a_file_that_only_resembles_a_joined_one_is_one_net(written, tmp_path):
+    """What is around its nets counts: here another pooling."""
+    config = joined_reid_model()
+    config['neck'] = {'type': 'GlobalPoolingNeck', 'pooling': 'max'}
+    strange = tmp_path / 'strange.safetensors'
+    described = {**description(), 'architecture': architecture_of(config), 'dimension': 160}
+    write_model_file(strange, MODELS.build(config).eval(), described)
+    out = tmp_path / 'out.safetensors'
+    join_model_files([strange, written('plain', 0)], out)
+    backbone, plain = load_model(out)[1]['architecture']['backbone']['nets']
+    assert backbone['neck'] == config['neck']
+    assert plain['backbone']['type'] == 'MSViT'
+
+
+def test_one_net_in_two_precisions_is_one_net(written, tmp_path):
+    plain = written('plain', 0)
+    half, rounded = tmp_path / 'half.safetensors', tmp_path / 'rounded.safetensors'
+    model, described = load_model(plain)
+    write_model_file(half, model.half(), {**described})
+    write_model_file(rounded, model.float(), {**described})
+    with pytest.raises(ConfigError, match='the same net as'):
+        join_model_files([half, rounded], tmp_path / 'out.safetensors')
+
+
+def test_notes_are_kept_whole(written, tmp_path):
+    notes = 'CC BY-NC 4.0; no faces', 'MIT; no faces'
+    files = [written(f'net{seed}', seed, license=note) for seed, note in enumerate(notes)]
+    join_model_files(files, tmp_path / 'out.safetensors')
+    assert load_model(tmp_path / 'out.safetensors')[1]['license'] == '; '.join(notes)
 
 
 def test_nets_that_cannot_be_joined(written, tmp_path):
@@ -102,7 +133,7 @@ def test_nets_that_cannot_be_joined(written, tmp_path):
     many = [written(f'net{seed}', seed) for seed in range(17)]
     with pytest.raises(ConfigError, match='at most 16 nets'):
         join_model_files(many, out)
-    with pytest.raises(ConfigError, match=r'copy\.safetensors.* a net that .*plain'):
+    with pytest.raises(ConfigError, match=r'copy\.safetensors.* the same net as .*plain'):
         join_model_files([plain, copy], out)
     with pytest.raises(ConfigError, match=r'image_size: \[64, 32\] and \[128, 64\]'):
         join_model_files([plain, larger], out)

@@ -1,11 +1,20 @@
 """Class of faults: a model file that builds another net, or more than its weights need."""
 
+import logging
+import threading
+
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from msvitreid.checkpoints import ModelFile, read_model_file, write_model_file
 from msvitreid.errors import CheckpointError, ConfigError
-from msvitreid.models.model_description import architecture_of, build_described, load_model
+from msvitreid.models.model_description import (
+    _without_info_log,
+    architecture_of,
+    build_described,
+    load_model,
+)
 from msvitreid.registry import MODELS
 from tests.models.tiny import tiny_reid_model, tiny_tested_net
 
@@ -99,3 +108,22 @@ def test_models_that_cannot_be_described():
     net = MODELS.build(tiny_reid_model())
     with pytest.raises(ConfigError, match=r'model\.neck'):
         architecture_of({**tiny_reid_model(), 'neck': net.neck})
+
+
+def test_only_remarks_of_the_thread_that_builds_are_dropped():
+    """Two nets are built at once: each ends as the logger was, whichever ends first."""
+    logger, seen = MMLogger.get_current_instance(), []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: seen.append(record.getMessage())
+    logger.addHandler(handler)
+    try:
+        with _without_info_log():
+            logger.info('a remark')
+            logger.warning('a warning')
+            other = threading.Thread(target=logger.info, args=('of another thread',))
+            other.start()
+            other.join()
+        logger.info('afterwards')
+    finally:
+        logger.removeHandler(handler)
+    assert seen == ['a warning', 'of another thread', 'afterwards']

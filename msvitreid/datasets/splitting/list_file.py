@@ -169,8 +169,8 @@ def _notes(
         )
     if copies:
         yield (
-            f'copies of the same bytes ({counted(len(copies), "image")}, for instance '
-            f'{printable(copies[0][0])}) are all in one split'
+            f'{counted(len(copies), "image")} with copies of the same bytes, for instance '
+            f'{printable(copies[0][0])}: all copies of an image are in one split'
         )
     if left_out:
         yield f'not read: {left_out}'

@@ -116,8 +116,10 @@ def example(net: WholeNet, size: tuple[int, int]) -> Tensor:
 
 def reason_of(error: BaseException) -> str:
     """What a library says of the error that all others were raised from, in one short line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    seen = [error]
+    while (cause := seen[-1].__cause__) is not None and cause not in seen:
+        seen.append(cause)
+    error = seen[-1]
     return printable(' '.join(str(error).split()) or type(error).__name__)
 
 

@@ -66,7 +66,8 @@ class TorchExportFormat(ExportFormat):
             parts = {name: archive.read(name) for name in archive.namelist()}
 
         def run(images: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
+            # Of the caller's autocast the graph knows nothing.
+            with torch.no_grad(), torch.autocast('cpu', enabled=False):
                 return module(torch.from_numpy(np.ascontiguousarray(images))).numpy()
 
         return {name: _text(text) for name, text in texts.items() if text}, run, parts

@@ -99,7 +99,8 @@ class TorchScriptFormat(ExportFormat):
             module = torch.jit.load(archive, map_location='cpu', _extra_files=texts)
 
         def run(images: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
+            # Of the caller's autocast the graph knows nothing.
+            with torch.no_grad(), torch.autocast('cpu', enabled=False):
                 return module(torch.from_numpy(np.ascontiguousarray(images))).numpy()
 
         found = {
