@@ -35,12 +35,12 @@ def test_the_name_says_the_size(path):
 
 @every_one
 def test_what_the_evidence_says_for_few_images(path):
-    """Erasing cost 7.7 points of mAP; sparse attention and a frozen stem brought nothing."""
+    """Erasing cost 7.7 points of mAP, attention to all keys 3.0; a frozen stem brought nothing."""
     cfg = load_config(path)
     assert not cfg.model.data_preprocessor.batch_augments
     assert cfg.model.pretrained is None
     if cfg.model.backbone.type == 'MSViT':
-        assert cfg.model.backbone.sparse_ratio == 1
+        assert cfg.model.backbone.sparse_ratio == 0.3
         assert cfg.model.backbone.frozen_stages == -1
 
 

@@ -1,6 +1,6 @@
-"""Fill the tables of docs/evidence.md with the figures of docs/benchmarks/evidence.
+"""Fill the tables of docs/evidence.md and others with the figures of docs/benchmarks/evidence.
 
-A table of the page stands between two lines:
+A table of a page stands between two lines:
 
     <!-- table pku_short: base no-parts dense -->
     <!-- end -->
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / 'docs' / 'evidence.md'
+PAGES = (ROOT / 'docs' / 'evidence.md', ROOT / 'docs' / 'benchmarks' / 'demo_variants.md')
 FIGURES = ROOT / 'docs' / 'benchmarks' / 'evidence'
 
 TABLE = re.compile(
@@ -33,11 +33,12 @@ Row = Mapping[str, str]
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--page', type=Path, default=PAGE)
+    parser.add_argument('--page', type=Path, nargs='+', default=PAGES)
     parser.add_argument('--figures', type=Path, default=FIGURES)
     args = parser.parse_args(argv)
-    text = args.page.read_text(encoding='utf-8')
-    args.page.write_text(filled(text, args.figures), encoding='utf-8')
+    for page in args.page:
+        text = page.read_text(encoding='utf-8')
+        page.write_text(filled(text, args.figures), encoding='utf-8')
 
 
 def filled(page: str, figures: Path) -> str:

@@ -1,4 +1,4 @@
-"""docs/evidence.md; class of faults: a page whose figures are not those of its files."""
+"""Pages of evidence; class of faults: a page whose figures are not those of its files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from statistics import mean
 
 import pytest
 
-from tools.analysis_tools.evidence_page import FIGURES, PAGE, filled, table_lines
+from tools.analysis_tools.evidence_page import FIGURES, PAGES, filled, table_lines
 
 TABLES = sorted(path.parent.name for path in FIGURES.glob('*/summary.csv'))
 
@@ -55,10 +55,11 @@ def test_a_table():
         table_lines(rows, ['worse'])
 
 
-def test_the_page_is_what_its_files_say():
-    page = PAGE.read_text(encoding='utf-8')
-    assert filled(page, FIGURES) == page
-    assert page.count('<!-- table ') == page.count('<!-- end -->') == len(TABLES)
+def test_the_pages_are_what_their_files_say():
+    pages = [page.read_text(encoding='utf-8') for page in PAGES]
+    assert [filled(page, FIGURES) for page in pages] == pages
+    for mark in ('<!-- table ', '<!-- end -->'):
+        assert sum(page.count(mark) for page in pages) == len(TABLES)
 
 
 @pytest.mark.parametrize('table', TABLES)
