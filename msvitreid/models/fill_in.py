@@ -87,6 +87,7 @@ class ExpectedMaps:
             ConfigError: it is no tuple of tensors, or another number of maps or channels.
         """
         name = self.kind.__name__
+        # Not `tuple | list`, which torch 2.4 cannot export.
         if not isinstance(maps, (tuple, list)) or not all(isinstance(x, Tensor) for x in maps):
             raise ConfigError(
                 f'{name} must give a tuple of maps (N, C, H, W), got a {type(maps).__name__}'

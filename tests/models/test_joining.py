@@ -133,20 +133,18 @@ def test_nets_that_cannot_be_joined(written, tmp_path):
     many = [written(f'net{seed}', seed) for seed in range(17)]
     with pytest.raises(ConfigError, match='at most 16 nets'):
         join_model_files(many, out)
-    with pytest.raises(ConfigError, match=r'copy\.safetensors.* the same net as .*plain'):
-        join_model_files([plain, copy], out)
-    with pytest.raises(ConfigError, match=r'image_size: \[64, 32\] and \[128, 64\]'):
-        join_model_files([plain, larger], out)
-    with pytest.raises(ConfigError, match='pipeline'):
-        join_model_files([plain, resized], out)
-    with pytest.raises(ConfigError, match=r'flip: True and False; set model\.flip_test'):
-        join_model_files([plain, unflipped], out)
-    with pytest.raises(CheckpointError, match=r'161 numbers .* give 160'):
-        join_model_files([plain, longer], out)
+    for other, error, words in (
+        (copy, ConfigError, r'copy\.safetensors.* the same net as .*plain'),
+        (larger, ConfigError, r'image_size: \[64, 32\] and \[128, 64\]'),
+        (resized, ConfigError, 'pipeline'),
+        (unflipped, ConfigError, r'flip: True and False; set model\.flip_test'),
+        (longer, CheckpointError, r'161 numbers .* give 160'),
+        (tmp_path / 'damaged.safetensors', CheckpointError, 'damaged'),
+    ):
+        with pytest.raises(error, match=words):
+            join_model_files([plain, other], out)
     with pytest.raises(ConfigError, match='one of the files to join'):
         join_model_files([plain, resized], resized)
-    with pytest.raises(CheckpointError, match='damaged'):
-        join_model_files([plain, tmp_path / 'damaged.safetensors'], out)
     assert not out.exists()
 
 

@@ -145,6 +145,7 @@ class SparseGridAttention(nn.Module):
         return self._ungroup(shares.to(v.dtype) @ v, height, width)
 
     def _is_plain(self) -> bool:
+        """Whether its shares are those of this class, not a subclass's or an exported net's."""
         return type(self) is SparseGridAttention and 'shares' not in vars(self)
 
     def logits(self, q: Tensor, k: Tensor) -> Tensor:
@@ -182,7 +183,7 @@ class SparseGridAttention(nn.Module):
     def _takes_kernel(self, q: Tensor, k: Tensor, v: Tensor) -> bool:
         return (
             self.kernel == 'triton'
-            and type(self) is SparseGridAttention
+            and self._is_plain()
             and takes_triton(q, k, v, self.num_heads, self.split_size)
         )
 
